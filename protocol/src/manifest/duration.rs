@@ -7,7 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::Value;
 
-const EXPECTED: &str = "expected a duration such as `250ms`, `30s` or `5m`, or a whole number of milliseconds";
+const EXPECTED: &str =
+    "expected a duration such as `250ms`, `30s` or `5m`, or a whole number of milliseconds";
 
 /// `deserialize_with` for a duration.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

@@ -19,11 +19,11 @@ mod typos;
 mod yaml;
 
 pub use error::ManifestError;
-pub use permission::{DBus, FilePaths, Permission, PERMISSIONS};
+pub use permission::{DBus, FilePaths, PERMISSIONS, Permission};
 pub use run::{Program, PythonTarget, Run};
 pub use sections::{
-    Capabilities, Configuration, Dependencies, Documentation, EntryPoint, Kind, Metadata, PluginDependency, PluginName,
-    Testing,
+    Capabilities, Configuration, Dependencies, Documentation, EntryPoint, Kind, Metadata, PluginDependency,
+    PluginName, Testing,
 };
 pub use shape::{PluginManifestYaml, PluginYaml};
 pub use supervision::{Restart, Start, Supervision};

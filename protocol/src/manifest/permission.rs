@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error};
+use serde::de::{
+    Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::{Map, Value};
 
 /// The names of all permissions.
@@ -80,9 +82,13 @@ impl Permission {
     /// What it lets a plugin do, to go on after "wants to": "reach api.example.org:443".
     pub fn sentence(&self) -> String {
         match self {
-            Self::FileSystem(None) => "read and change your files, except hidden folders and secrets".to_owned(),
+            Self::FileSystem(None) => {
+                "read and change your files, except hidden folders and secrets".to_owned()
+            }
             Self::FileSystem(Some(paths)) if paths.write.is_empty() => format!("read {}", and(&paths.read)),
-            Self::FileSystem(Some(paths)) if paths.read.is_empty() => format!("read and change {}", and(&paths.write)),
+            Self::FileSystem(Some(paths)) if paths.read.is_empty() => {
+                format!("read and change {}", and(&paths.write))
+            }
             Self::FileSystem(Some(paths)) => {
                 format!("read {}; read and change {}", and(&paths.read), and(&paths.write))
             }
@@ -107,13 +113,13 @@ impl Permission {
     /// Reads a name and its scope (null for the plain name); an error says what was expected.
     fn from_parts(name: &str, scope: Value) -> Result<Self, String> {
         match name {
-            "file_system" => parse_scope(name, scope).map(Self::FileSystem),
-            "network" => each(name, scope, "`host` or `host:port`", is_endpoint).map(Self::Network),
-            "system_control" => parse_scope(name, scope).map(Self::SystemControl),
-            "call_plugin" => each(name, scope, "`plugin.handler` or `plugin.*`", is_handler).map(Self::CallPlugin),
-            "bus" => each(name, scope, "a subject such as `topic.weather`", is_subject).map(Self::Bus),
+            "file_system" => parse_scope(scope).map(Self::FileSystem),
+            "network" => each(scope, "`host` or `host:port`", is_endpoint).map(Self::Network),
+            "system_control" => parse_scope(scope).map(Self::SystemControl),
+            "call_plugin" => each(scope, "`plugin.handler` or `plugin.*`", is_handler).map(Self::CallPlugin),
+            "bus" => each(scope, "a subject such as `topic.weather`", is_subject).map(Self::Bus),
             "ai" | "storage" if !matches!(scope, Value::Null | Value::Bool(true)) => {
-                Err(format!("has a scope for `{name}`, which takes none; write the name alone"))
+                Err("has a scope, which it cannot; write the name alone".to_owned())
             }
             "ai" => Ok(Self::Ai),
             "storage" => Ok(Self::Storage),
@@ -141,46 +147,104 @@ impl fmt::Display for Permission {
 }
 
 /// The `permissions` section: a list of names and mappings, or one mapping of names to scopes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Permissions(pub(super) Vec<Permission>);
 
 impl<'de> Deserialize<'de> for Permissions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let parts = match Value::deserialize(deserializer)? {
-            Value::Array(items) => items.into_iter().map(named).collect::<Result<Vec<_>, _>>().map(|all| all.concat()),
-            Value::Object(scopes) => Ok(scopes.into_iter().collect()),
-            _ => Err("expected a list of names, or a mapping of names to scopes".to_owned()),
-        };
-        let read = |(name, scope): (String, Value)| Permission::from_parts(&name, scope);
-        let permissions: Vec<_> = parts.and_then(|p| p.into_iter().map(read).collect()).map_err(D::Error::custom)?;
-        for (index, permission) in permissions.iter().enumerate() {
-            if permissions[..index].iter().any(|earlier| earlier.name() == permission.name()) {
-                return Err(D::Error::custom(format!("asks for `{}` twice, expected it once", permission.name())));
+        deserializer.deserialize_any(PermissionsVisitor)
+    }
+}
+
+struct PermissionsVisitor;
+
+impl<'de> Visitor<'de> for PermissionsVisitor {
+    type Value = Permissions;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of names, or a mapping of names to scopes")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Permissions, A::Error> {
+        let mut all = Vec::new();
+        while let Some(Item(permissions)) = items.next_element()? {
+            for permission in permissions {
+                add(&mut all, permission)?;
             }
         }
-        Ok(Self(permissions))
+        Ok(Permissions(all))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, scopes: A) -> Result<Permissions, A::Error> {
+        read_scopes(scopes).map(Permissions)
     }
 }
 
-fn named(item: Value) -> Result<Vec<(String, Value)>, String> {
-    match item {
-        Value::String(name) => Ok(vec![(name, Value::Null)]),
-        Value::Object(scopes) => Ok(scopes.into_iter().collect()),
-        _ => Err("has an item that is no name, expected names, or mappings of a name to its scope".to_owned()),
+/// An item of the list: a name, or a mapping of names to scopes.
+struct Item(Vec<Permission>);
+
+impl<'de> Deserialize<'de> for Item {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ItemVisitor)
     }
 }
 
-fn parse_scope<T: DeserializeOwned>(name: &str, scope: Value) -> Result<Option<T>, String> {
+struct ItemVisitor;
+
+impl<'de> Visitor<'de> for ItemVisitor {
+    type Value = Item;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a permission's name, or a mapping of it to its scope")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Item, E> {
+        Permission::from_parts(name, Value::Null).map(|one| Item(vec![one])).map_err(E::custom)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, scopes: A) -> Result<Item, A::Error> {
+        read_scopes(scopes).map(Item)
+    }
+}
+
+fn read_scopes<'de, A: MapAccess<'de>>(mut scopes: A) -> Result<Vec<Permission>, A::Error> {
+    let mut all = Vec::new();
+    while let Some(name) = scopes.next_key::<String>()? {
+        add(&mut all, scopes.next_value_seed(Scope(&name))?)?;
+    }
+    Ok(all)
+}
+
+/// Reads the scope of the permission of this name, so that an error has the scope's place.
+struct Scope<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for Scope<'_> {
+    type Value = Permission;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Permission, D::Error> {
+        Permission::from_parts(self.0, Value::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+fn add<E: Error>(all: &mut Vec<Permission>, permission: Permission) -> Result<(), E> {
+    if all.iter().any(|earlier| earlier.name() == permission.name()) {
+        return Err(E::custom(format!("has `{}` twice, expected it once", permission.name())));
+    }
+    all.push(permission);
+    Ok(())
+}
+
+fn parse_scope<T: DeserializeOwned>(scope: Value) -> Result<Option<T>, String> {
     match scope {
         Value::Null | Value::Bool(true) => Ok(None),
-        scope => serde_json::from_value(scope).map(Some).map_err(|error| format!("has a bad scope for `{name}`: {error}")),
+        scope => serde_json::from_value(scope).map(Some).map_err(|error| format!("has a bad scope: {error}")),
     }
 }
 
-fn each(name: &str, scope: Value, expected: &str, good: fn(&str) -> bool) -> Result<Option<Vec<String>>, String> {
-    let list: Option<Vec<String>> = parse_scope(name, scope)?;
+fn each(scope: Value, expected: &str, good: fn(&str) -> bool) -> Result<Option<Vec<String>>, String> {
+    let list: Option<Vec<String>> = parse_scope(scope)?;
     match list.iter().flatten().find(|item| !good(item)) {
-        Some(bad) => Err(format!("has `{}` as a scope for `{name}`, expected {expected}", bad.escape_debug())),
+        Some(bad) => Err(format!("has `{}`, expected {expected}", bad.escape_debug())),
         None => Ok(list),
     }
 }
@@ -193,7 +257,9 @@ fn is_endpoint(text: &str) -> bool {
     let name = host.strip_prefix("*.").unwrap_or(host);
     let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
     let good = |c: char| c.is_ascii_alphanumeric() || ".-_:".contains(c);
-    !name.is_empty() && name.chars().all(good) && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|p| p > 0))
+    !name.is_empty()
+        && name.chars().all(good)
+        && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|p| p > 0))
 }
 
 fn is_handler(text: &str) -> bool {

@@ -84,13 +84,20 @@ impl TryFrom<RunSection> for Run {
             (Some(name), None, None) if !name.is_empty() => Some(Program::Executable(name)),
             (Some(_), None, None) => return Err("has an empty `executable`, expected a name or a path"),
             (None, Some(python), None) => Some(Program::Python(
-                PythonTarget::parse(&python).ok_or("has a bad `python`, expected `src/main.py` or `module:Class`")?,
+                PythonTarget::parse(&python)
+                    .ok_or("has a bad `python`, expected `src/main.py` or `module:Class`")?,
             )),
             (None, None, Some(words)) if words.first().is_some_and(|word| !word.is_empty()) => {
                 Some(Program::Command(words))
             }
-            (None, None, Some(_)) => return Err("has an empty `command`, expected words such as `[node, main.js]`"),
-            _ => return Err("names more than one program, expected one of `executable`, `python` and `command`"),
+            (None, None, Some(_)) => {
+                return Err("has an empty `command`, expected words such as `[node, main.js]`");
+            }
+            _ => {
+                return Err(
+                    "names more than one program, expected one of `executable`, `python` and `command`",
+                );
+            }
         };
         Ok(Self { program, args: section.args, language: section.language, interpreter: section.interpreter })
     }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 /// A version: one to four numbers with dots, then anything that versions end in (`1.2.0`, `2.0.0-rc.1`, `1.0b2`).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
-#[schemars(transparent)]
+#[schemars(with = "String")]
 pub struct PluginVersion(String);
 
 impl PluginVersion {
@@ -44,10 +44,9 @@ impl TryFrom<String> for PluginVersion {
 /// A requirement on a version: clauses such as `>=3.12` or `~=1.4`, all of which hold, with commas between them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
-#[schemars(transparent)]
+#[schemars(with = "String")]
 pub struct VersionReq {
     text: String,
-    #[schemars(skip)]
     clauses: Vec<(Operator, Vec<u64>)>,
 }
 
@@ -136,7 +135,10 @@ fn holds(operator: Operator, version: &[u64], wanted: &[u64]) -> bool {
 fn compare(a: &[u64], b: &[u64]) -> Ordering {
     let at = |numbers: &[u64], index: usize| numbers.get(index).copied().unwrap_or(0);
     let places = a.len().max(b.len());
-    (0..places).map(|index| at(a, index).cmp(&at(b, index))).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    (0..places)
+        .map(|index| at(a, index).cmp(&at(b, index)))
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
 }
 
 fn starts_with(version: &[u64], wanted: &[u64]) -> bool {

@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Error, Spanned};
 
 /// A line and a column, both from 1; the column counts characters.
@@ -56,7 +57,8 @@ impl Node {
             alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 50_000, max_replay_stack_depth: 8 },
             with_snippet: false,
         };
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| (position_of(&error), words_of(&error)))
+        serde_saphyr::from_str_with_options(text, options)
+            .map_err(|error| (position_of(&error), words_of(&error)))
     }
 
     /// The member `key`, where this is a mapping that has it.
@@ -99,6 +101,7 @@ impl Node {
             Content::Null => "empty".to_owned(),
             Content::Bool(_) => format!("the boolean `{written}`"),
             Content::Number(_) => format!("the number `{written}`"),
+            Content::Text(value) if value.is_empty() => "empty".to_owned(),
             Content::Text(value) if value.chars().count() > 60 => {
                 format!("`{}…`", value.chars().take(60).collect::<String>().escape_debug())
             }
@@ -106,6 +109,12 @@ impl Node {
             Content::List(_) => "a list".to_owned(),
             Content::Map(_) => "a mapping".to_owned(),
         }
+    }
+
+    /// A boolean or number as the text that its author may have meant.
+    pub(super) fn quoted(&self, text: &str) -> Option<String> {
+        let scalar = matches!(self.content, Content::Bool(_) | Content::Number(_));
+        scalar.then(|| format!("\"{}\"", text.get(self.source.clone()).unwrap_or_default()))
     }
 }
 
@@ -117,11 +126,30 @@ fn position_of(error: &Error) -> Position {
     error.location().map_or(Position::START, Position::of)
 }
 
-/// The parser's words without the place that it puts behind them.
+/// What is wrong with the YAML itself; where the parser speaks to programmers, in other words.
 fn words_of(error: &Error) -> String {
-    let text = error.without_snippet().to_string();
-    let end = text.rfind(" at line ").unwrap_or(text.len());
-    text[..end].trim().to_owned()
+    match error.without_snippet() {
+        Error::AliasError { error, .. } => words_of(error),
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            format!("`{key}` stands there twice, expected it once")
+        }
+        Error::NullIntoString { .. } => "a key is empty or `null`, expected a name".to_owned(),
+        Error::MultipleDocuments { .. } => "a second document begins, expected one".to_owned(),
+        Error::Budget { breach: BudgetBreach::Documents { .. }, .. } => {
+            "a second document begins, expected one".to_owned()
+        }
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => {
+            "the file is too deep or its aliases stand for too much, expected a plain manifest".to_owned()
+        }
+        other => without_place(&other.to_string()).to_owned(),
+    }
+}
+
+/// The parser puts the place behind its words.
+fn without_place(text: &str) -> &str {
+    text[..text.rfind(" at line ").unwrap_or(text.len())].trim()
 }
 
 impl<'de> Deserialize<'de> for Node {
