@@ -1,0 +1,3 @@
+//! The agent: from what a person says to the plugin that does it.
+
+pub mod recognition;
