@@ -1,12 +1,14 @@
-//! Slots of a text that no template fits word by word: found by their looks, and by the words around them.
+//! Slots of a text that no template fits word by word: by laying the templates over it loosely, and by their looks.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::slots::{Fit, Kind, Slot, starts_path};
-use super::template::{Part, Template};
+use super::layout::loosely;
+use super::paths::named_folder;
+use super::slots::{Fit, Kind, Slot};
+use super::template::Template;
 use super::tokens::{Shape, Token, typed};
-use super::words::is_stop;
+use super::words::{is_stop, stem};
 
 /// How many words an unquoted path may have.
 const LONGEST_PATH: usize = 8;
@@ -19,88 +21,96 @@ pub(super) fn fill(
     words: &[Token],
     exists: &dyn Fn(&str) -> bool,
 ) -> BTreeMap<String, Slot> {
-    let mut found: BTreeMap<String, (Slot, Range<usize>)> = BTreeMap::new();
-    let paths = slots.iter().filter(|(_, kind)| *kind == Kind::Path);
-    for ((name, _), path) in paths.zip(paths_in(text, words, exists)) {
-        found.insert(name.clone(), path);
-    }
-    for (name, kind) in
-        slots.iter().filter(|(_, kind)| !matches!(kind, Kind::Path | Kind::Text | Kind::Boolean))
-    {
-        let free = |at: usize| !found.values().any(|(_, taken)| taken.contains(&at));
-        let value = (0..words.len()).filter(|&at| free(at) && !is_stop(&words[at].word)).find_map(|at| {
-            let (slot, fit) = kind.read(text, &words[at..=at], exists)?;
-            (fit == Fit::Sure).then_some((slot, at..at + 1))
-        });
-        found.extend(value.map(|value| (name.clone(), value)));
-    }
-    let nearest = templates.iter().max_by_key(|template| shared(template, words));
-    for (name, range) in nearest.map(|nearest| texts_in(nearest, words)).unwrap_or_default() {
-        let end = found.values().map(|(_, taken)| taken.start).filter(|&start| start >= range.start).min();
-        let range = range.start..end.unwrap_or(range.end).min(range.end);
-        if let (false, Some((slot, _))) =
-            (found.contains_key(name), Kind::Text.read(text, &words[range.clone()], exists))
-        {
-            found.insert(name.to_owned(), (slot, range));
+    let mut found = from_nearest(templates, text, words, exists);
+    let free = |found: &BTreeMap<_, (_, Range<usize>)>, at: &Range<usize>| {
+        found.values().all(|(_, taken)| taken.end <= at.start || at.end <= taken.start)
+    };
+    let mut paths = paths_in(words).into_iter();
+    for (name, kind) in slots {
+        if found.contains_key(name) {
+            continue;
         }
+        let value = match kind {
+            Kind::Path => paths.find(|at| free(&found, at)).and_then(|at| {
+                let end = path_end(text, words, &at, exists);
+                Some((kind.read(text, &words[at.start..end], exists)?.0, at.start..end))
+            }),
+            Kind::Choice { .. } | Kind::Integer | Kind::Number => {
+                let mut single = (0..words.len()).map(|at| at..at + 1);
+                single.find_map(|at| {
+                    let usable = free(&found, &at) && !is_stop(&words[at.start].word);
+                    let (slot, fit) = kind.read(text, &words[at.clone()], exists).filter(|_| usable)?;
+                    (fit == Fit::Sure).then_some((slot, at))
+                })
+            }
+            // Any text would do, and "no" and "on" are said for other reasons too.
+            Kind::Text | Kind::Boolean => None,
+        };
+        found.extend(value.map(|value| (name.clone(), value)));
     }
     found.into_iter().map(|(name, (slot, _))| (name, slot)).collect()
 }
 
-/// The paths of a text and the folders that it names in words, in their order.
-fn paths_in(text: &str, words: &[Token], exists: &dyn Fn(&str) -> bool) -> Vec<(Slot, Range<usize>)> {
+/// The folders and paths of a text, in their order; of an unquoted path its first word.
+pub(super) fn paths_in(words: &[Token]) -> Vec<Range<usize>> {
     let mut all = Vec::new();
     let mut at = 0;
     while at < words.len() {
-        let end = if starts_path(&words[at..]) {
-            Some(path_end(text, words, at, exists))
-        } else {
-            // "my downloads", "the pictures folder": no more than three words, the longest first.
-            (at + 1..=words.len().min(at + 3)).rev().find(|&end| folder(text, &words[at..end]))
-        };
-        let slot = end.and_then(|end| Kind::Path.read(text, &words[at..end], &|_| false));
-        all.extend(slot.zip(end).map(|((slot, _), end)| (slot, at..end)));
+        let end = if words[at].shape == Shape::Word { folder_end(words, at) } else { Some(at + 1) };
+        all.extend(end.map(|end| at..end));
         at = end.unwrap_or(at + 1);
     }
     all
 }
 
-/// Where the path that starts at `at` ends: as far as there is a file of that name.
-fn path_end(text: &str, words: &[Token], at: usize, exists: &dyn Fn(&str) -> bool) -> usize {
-    if words[at].shape == Shape::Quoted {
-        return at + 1;
+/// Where a folder that is named in words ends, such as "my downloads" or "the pictures folder".
+fn folder_end(words: &[Token], at: usize) -> Option<usize> {
+    let longest = words.len().min(at + 3);
+    (at + 1..=longest).rev().find(|&end| is_folder(&words[at..end]))
+}
+
+/// Whether these words name a folder of the person's home.
+pub(super) fn is_folder(words: &[Token]) -> bool {
+    let said: Vec<&str> = words.iter().take(4).map(|token| &*token.word).collect();
+    named_folder(&said).is_some()
+}
+
+/// Where the path at `at` ends: as far as there is a file of that name.
+fn path_end(text: &str, words: &[Token], at: &Range<usize>, exists: &dyn Fn(&str) -> bool) -> usize {
+    if words[at.start].shape != Shape::Path {
+        return at.end;
     }
-    let longest = words.len().min(at + LONGEST_PATH);
-    (at + 2..=longest).rev().find(|&end| exists(typed(text, &words[at..end]))).unwrap_or(at + 1)
+    let longest = words.len().min(at.start + LONGEST_PATH);
+    (at.end + 1..=longest).rev().find(|&end| exists(typed(text, &words[at.start..end]))).unwrap_or(at.end)
 }
 
-fn folder(text: &str, words: &[Token]) -> bool {
-    words.iter().all(|word| word.shape == Shape::Word)
-        && matches!(Kind::Path.read(text, words, &|_| false), Some((_, Fit::Sure)))
-}
-
-fn shared(template: &Template, words: &[Token]) -> usize {
-    template.literals().filter(|literal| words.iter().any(|token| token.word == **literal)).count()
-}
-
-/// Where the free text of a template would be: after the literal before its slot, up to the one after it.
-fn texts_in<'a>(template: &'a Template, words: &[Token]) -> Vec<(&'a str, Range<usize>)> {
-    let find = |part: Option<&Part>, from: usize| match part {
-        Some(Part::Literal(literal)) => (from..words.len()).find(|&at| words[at].word == *literal),
-        _ => None,
+/// What the template that is nearest tells: values that are surely right, and free text where a word of the template
+/// is there to show its place.
+fn from_nearest(
+    templates: &[Template],
+    text: &str,
+    words: &[Token],
+    exists: &dyn Fn(&str) -> bool,
+) -> BTreeMap<String, (Slot, Range<usize>)> {
+    let with_slots = templates.iter().filter(|template| template.slots().next().is_some());
+    let laid = with_slots.map(|template| (template, loosely(template, words)));
+    let Some((template, (_, ranges))) = laid.min_by(|(_, a), (_, b)| a.0.total_cmp(&b.0)) else {
+        return BTreeMap::new();
     };
-    let mut from = 0;
-    let mut all = Vec::new();
-    for (at, part) in template.parts.iter().enumerate() {
-        let Part::Slot { name, kind: Kind::Text } = part else { continue };
-        let Some(before) = at.checked_sub(1).and_then(|before| find(template.parts.get(before), from)) else {
-            continue;
-        };
-        let end = find(template.parts.get(at + 1), before + 1).unwrap_or(words.len());
-        if before + 1 < end {
-            all.push((&**name, before + 1..end));
+    let stems: Vec<String> = words.iter().map(|token| stem(&token.word)).collect();
+    let anchored = template.literals().any(|literal| !is_stop(literal) && stems.contains(&stem(literal)));
+    let read = |((name, kind), range): ((&str, &Kind), Option<Range<usize>>)| {
+        let mut range = range?;
+        if *kind == Kind::Path && words[range.start].shape == Shape::Path {
+            // Here nothing tells where the path ends but the file itself.
+            range.end = path_end(text, words, &(range.start..range.start + 1), exists);
         }
-        from = end;
-    }
-    all
+        if *kind == Kind::Text {
+            // "search for bills": what is searched is no "for bills".
+            range.start = range.clone().find(|&at| anchored && !is_stop(&words[at].word))?;
+        }
+        let (slot, fit) = kind.read(text, &words[range.clone()], exists)?;
+        (fit >= Fit::Free).then(|| (name.to_owned(), (slot, range)))
+    };
+    template.slots().zip(ranges).filter_map(read).collect()
 }

@@ -7,6 +7,7 @@
 
 mod choose;
 mod fill;
+mod layout;
 mod paths;
 mod slots;
 mod standard;

@@ -54,8 +54,11 @@ pub(super) fn looks_like_path(word: &str) -> bool {
 
 /// The folder that words such as `my downloads` or `the downloads folder` mean, as a path below `~`.
 pub(super) fn named_folder(words: &[&str]) -> Option<&'static str> {
-    let start = words.iter().take_while(|word| ["the", "my", "our"].contains(word)).count();
-    let mut name = &words[start..];
+    let (mine, mut name) = match words {
+        ["my" | "our", name @ ..] => (true, name),
+        ["the", name @ ..] => (false, name),
+        _ => (false, words),
+    };
     let called = name.len() == 2 && ["folder", "directory", "dir"].contains(&name[1]);
     if called {
         name = &name[..1];
@@ -64,7 +67,7 @@ pub(super) fn named_folder(words: &[&str]) -> Option<&'static str> {
     // Where only one word is said, `home` or `music` may mean anything.
     let plain = ["downloads", "documents", "desktop"].contains(name);
     let (path, _) = FOLDERS.iter().find(|(_, names)| names.contains(name))?;
-    (plain || called || start > 0).then_some(path)
+    (plain || called || mine).then_some(path)
 }
 
 #[cfg(test)]
@@ -108,6 +111,7 @@ mod tests {
             ("my pictures", Some("~/Pictures")),
             ("my home directory", Some("~")),
             ("music", None),
+            ("the pictures", None),
             ("my life", None),
             ("folder", None),
             ("my", None),

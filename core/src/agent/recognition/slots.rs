@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::paths::{looks_like_path, named_folder, resolve};
+use super::paths::{named_folder, resolve};
 use super::tokens::{Shape, Token, typed};
 use super::words::{is_optional, normal, stem};
 
@@ -185,7 +185,7 @@ fn read_path(text: &str, words: &[Token], exists: &dyn Fn(&str) -> bool) -> Opti
     match words {
         [] => None,
         // "the folder /tmp/x", "my notes.txt"
-        [first, rest @ ..] if starts_path(rest) && is_article_of_path(&first.word) => {
+        [first, rest @ ..] if leads_to_path(words) && first.shape == Shape::Word => {
             read_path(text, rest, exists)
         }
         [first, ..] if first.shape != Shape::Word => path(whole, Fit::Sure),
@@ -204,15 +204,11 @@ fn read_path(text: &str, words: &[Token], exists: &dyn Fn(&str) -> bool) -> Opti
     }
 }
 
-/// Whether these tokens begin with something that is a path by its looks.
-pub(super) fn starts_path(words: &[Token]) -> bool {
-    words.first().is_some_and(|first| {
-        first.shape == Shape::Quoted || (first.shape == Shape::Path && looks_like_path(&first.word))
-    })
-}
-
-fn is_article_of_path(word: &str) -> bool {
-    is_optional(word) || ["folder", "directory", "file"].contains(&word)
+/// Whether only articles, or the word for what it is, stand before something that is a path by its looks.
+fn leads_to_path(words: &[Token]) -> bool {
+    let leads =
+        |token: &&Token| is_optional(&token.word) || ["folder", "directory", "file"].contains(&&*token.word);
+    words.iter().find(|token| !leads(token)).is_some_and(|token| token.shape != Shape::Word)
 }
 
 #[cfg(test)]

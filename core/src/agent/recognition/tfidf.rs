@@ -4,7 +4,7 @@
 //! typing errors and endings). Stop words weigh little. Words that no handler knows weigh the most: that is how a
 //! text about something else is told from one that shares a word with a sample.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::words::{is_stop, stem};
 
@@ -63,6 +63,8 @@ pub(super) struct Index {
     features: HashMap<String, Feature>,
     /// The rarity of a feature that no handler has.
     unknown: f32,
+    /// The words that are long enough to be recognized with a typing error, by their first letter.
+    words: HashMap<char, BTreeSet<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -91,7 +93,13 @@ impl Index {
             feature.rarity = rarity(handlers, feature.centroids.len());
             feature.centroids.clear();
         }
-        let mut index = Self { samples: Vec::new(), handlers, features, unknown: rarity(handlers, 0) };
+        let mut words: HashMap<char, BTreeSet<String>> = HashMap::new();
+        for key in
+            samples.iter().flat_map(|sample| &sample.terms).map(|term| &term.key).filter(|key| is_long(key))
+        {
+            words.entry(key.chars().next().unwrap_or_default()).or_default().insert(key.clone());
+        }
+        let mut index = Self { samples: Vec::new(), handlers, features, unknown: rarity(handlers, 0), words };
         let mut centroids: Vec<HashMap<String, f32>> = vec![HashMap::new(); handlers];
         for (number, (sample, raw)) in samples.into_iter().zip(raw).enumerate() {
             for (key, weight) in index.weigh(raw) {
@@ -108,6 +116,22 @@ impl Index {
             }
         }
         index
+    }
+
+    /// Put the word that was probably meant for each long one that nobody knows.
+    pub(super) fn forgive_typos(&self, terms: &mut [Term]) {
+        let unknown =
+            terms.iter_mut().filter(|term| is_long(&term.key) && !self.features.contains_key(&term.key));
+        for term in unknown {
+            let similar =
+                term.key.chars().next().and_then(|first| self.words.get(&first)).into_iter().flatten();
+            let close = |word: &&String| {
+                word.len().abs_diff(term.key.len()) <= 1 && strsim::osa_distance(word, &term.key) == 1
+            };
+            if let Some(meant) = similar.into_iter().find(close) {
+                term.key.clone_from(meant);
+            }
+        }
     }
 
     /// The weighed features of a text.
@@ -181,6 +205,11 @@ impl Index {
             })
             .collect()
     }
+}
+
+/// Whether a stem is long enough that another one a letter away is hardly another word.
+fn is_long(stem: &str) -> bool {
+    (5..=32).contains(&stem.chars().count()) && !stem.starts_with('{')
 }
 
 /// What pieces of words begin with, so that they are no words.

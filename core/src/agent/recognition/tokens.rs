@@ -70,7 +70,8 @@ pub(super) fn typed<'a>(text: &'a str, tokens: &[Token]) -> &'a str {
 /// The token at `start`, if it is not mere punctuation, and where to go on.
 fn next(text: &str, start: usize) -> (Option<Token>, usize) {
     if let Some(end) = quoted_end(text, start) {
-        return (Some(Token { at: start..end, word: String::new(), shape: Shape::Quoted }), end);
+        let after = end + text[end..].find(|c| !is_trailing(c)).unwrap_or(text.len() - end);
+        return (Some(Token { at: start..end, word: String::new(), shape: Shape::Quoted }), after);
     }
     let end = text[start..].find(is_space).map_or(text.len(), |length| start + length);
     let raw = &text[start..end];
