@@ -8,6 +8,8 @@ pub mod call;
 pub mod error;
 pub mod intent;
 pub mod lifecycle;
+#[cfg(feature = "manifest")]
+pub mod manifest;
 pub mod message;
 pub mod method;
 pub mod stream;
