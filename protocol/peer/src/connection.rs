@@ -102,6 +102,15 @@ impl State {
         }
         None
     }
+
+    /// Queues a frame, unless it cannot be sent now. The caller wakes the writer.
+    pub(crate) fn push(&mut self, request: Option<i64>, frame: Vec<u8>) -> Result<(), Failure> {
+        if let Some(refusal) = self.refusal(frame.len()) {
+            return Err(refusal);
+        }
+        self.queue.push(request, frame);
+        Ok(())
+    }
 }
 
 impl Shared {
@@ -137,12 +146,7 @@ impl Shared {
     }
 
     pub(crate) fn send(&self, request: Option<i64>, frame: Vec<u8>) -> Result<(), Failure> {
-        let mut state = self.lock();
-        if let Some(refusal) = state.refusal(frame.len()) {
-            return Err(refusal);
-        }
-        state.queue.push(request, frame);
-        drop(state);
+        self.lock().push(request, frame)?;
         self.wake_writer();
         Ok(())
     }
@@ -159,7 +163,9 @@ impl Shared {
     /// Ends a request of the other side with its answer. Answers are never refused: there are as many as requests.
     pub(crate) fn close_request(&self, id: &Id, frame: Vec<u8>) {
         let mut state = self.lock();
-        state.serving.remove(id);
+        if let Some(serving) = state.serving.remove(id) {
+            serving.answered();
+        }
         if !state.closed {
             state.queue.push(None, frame);
             drop(state);
