@@ -215,6 +215,7 @@ impl Router {
         call: &Call<'_>,
         attempt: u32,
     ) -> Result<Box<RawValue>, Failure> {
+        session.peer.room().await?;
         let chain = if node.link.depth > 1 { node.link.names() } else { Vec::new() };
         let listens = !matches!(call.progress, Listener::Nobody);
         let params = HandleIntentRef {
