@@ -44,8 +44,7 @@ pub(crate) async fn command(spec: &Spec) -> Result<Command, Error> {
 }
 
 fn variables(spec: &Spec) -> Vec<(OsString, OsString)> {
-    let mut variables =
-        environment::allowed(&spec.environment, &spec.name, &spec.plugins, spec.session_bus);
+    let mut variables = environment::allowed(&spec.environment, &spec.name, &spec.plugins, spec.session_bus);
     let newest = SUPPORTED.iter().max().expect("the protocol crate speaks a version");
     variables.push(("ASTROS_PROTOCOL".into(), newest.to_string().into()));
     if let Some(sdk) = &spec.python_sdk {

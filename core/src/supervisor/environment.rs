@@ -64,13 +64,15 @@ mod tests {
 
     #[test]
     fn passes_what_is_allowed_and_no_secret() {
-        let names = ["PATH", "LC_ALL", "LC_", "LANGUAGE", "AWS_SECRET_ACCESS_KEY", "PYTHONPATH", "LD_PRELOAD"];
+        let names =
+            ["PATH", "LC_ALL", "LC_", "LANGUAGE", "AWS_SECRET_ACCESS_KEY", "PYTHONPATH", "LD_PRELOAD"];
         assert_eq!(passed(&names, "file", false), ["PATH", "LC_ALL", "LC_"]);
     }
 
     #[test]
     fn passes_a_plugins_own_variables_to_the_longest_name_that_fits() {
-        let names = ["ASTROS_FILE_ROOT", "ASTROS_FILE_MANAGER_KEY", "LOCALAGENT_FILE_X", "ASTROS_FILE", "FILE_X"];
+        let names =
+            ["ASTROS_FILE_ROOT", "ASTROS_FILE_MANAGER_KEY", "LOCALAGENT_FILE_X", "ASTROS_FILE", "FILE_X"];
         assert_eq!(passed(&names, "file", false), ["ASTROS_FILE_ROOT", "LOCALAGENT_FILE_X"]);
         assert_eq!(passed(&names, "file-manager", false), ["ASTROS_FILE_MANAGER_KEY"]);
     }

@@ -25,11 +25,8 @@ mod running;
 mod task;
 mod words;
 
-pub use event::{Event, Host, LogLine, Stream};
+pub use event::{Event, Host, LogLine};
 pub use handle::{Status, Supervisor};
 pub use session::{Crash, InFlight, Session};
 pub use spec::{Launch, Spec};
 pub use state::{Admission, StateName};
-
-#[cfg(test)]
-mod tests;

@@ -76,10 +76,12 @@ fn missing(spec: &Spec, kind: &str, program: &Path, folders: &[&Path]) -> Error 
         places.push("PATH".to_owned());
     }
     let looked = if places.is_empty() { String::new() } else { format!("; looked in {}", places.join(", ")) };
-    unavailable(spec, format!("its {kind} `{}` does not exist{looked}", program.display())).with_hint(format!(
-        "build or install it, or correct `run` in the plugin's manifest in `{}`",
-        spec.folder.display()
-    ))
+    unavailable(spec, format!("its {kind} `{}` does not exist{looked}", program.display())).with_hint(
+        format!(
+            "build or install it, or correct `run` in the plugin's manifest in `{}`",
+            spec.folder.display()
+        ),
+    )
 }
 
 /// The error of a plugin that cannot be started.
@@ -97,14 +99,17 @@ pub(crate) fn spawn_failed(spec: &Spec, program: &Path, error: &io::Error) -> Er
     }
     match error.kind() {
         // The file exists: it is its interpreter that does not.
-        io::ErrorKind::NotFound => unavailable(spec, format!("the interpreter that `{shown}` names is missing"))
-            .with_hint(format!("correct the `#!` line of `{shown}`, or install that interpreter")),
+        io::ErrorKind::NotFound => {
+            unavailable(spec, format!("the interpreter that `{shown}` names is missing"))
+                .with_hint(format!("correct the `#!` line of `{shown}`, or install that interpreter"))
+        }
         io::ErrorKind::ExecutableFileBusy => {
             unavailable(spec, format!("`{shown}` is being written")).retryable()
         }
         _ if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => {
-            unavailable(spec, format!("`{shown}` is no program for this machine"))
-                .with_hint("build it for this machine; a script begins with a line such as `#!/usr/bin/env python3`")
+            unavailable(spec, format!("`{shown}` is no program for this machine")).with_hint(
+                "build it for this machine; a script begins with a line such as `#!/usr/bin/env python3`",
+            )
         }
         _ => unavailable(spec, format!("`{shown}`: {error}")),
     }

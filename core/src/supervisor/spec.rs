@@ -4,7 +4,7 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use astros_protocol::{
-    Extra, MAX_FRAME_BYTES, PluginDescription,
+    Extra, MAX_FRAME_BYTES,
     lifecycle::{Directories, Identity, InitializeParams, Limits, Product, Sandbox},
     manifest::Supervision,
     version::SUPPORTED,
@@ -42,8 +42,6 @@ pub struct Spec {
     pub supervision: Supervision,
     /// Whether it may run, at first.
     pub admission: Admission,
-    /// What the manifest says about it; where its code says another name, this one holds.
-    pub declared: PluginDescription,
 
     /// Folders where executables are looked for after the plugin's own: beside the daemon, libexec.
     pub look_in: Vec<PathBuf>,
@@ -75,7 +73,6 @@ impl Spec {
             args: Vec::new(),
             supervision: Supervision::default(),
             admission: Admission::Enabled,
-            declared: PluginDescription::default(),
             look_in: Vec::new(),
             python_sdk: None,
             environment: std::env::vars_os().collect(),

@@ -263,8 +263,12 @@ impl Machine {
                 let retry_at = later(now, self.backoff.wait(&self.limits, random));
                 State::Error { error, retry_at }
             }
-            (state @ (Loading | Initializing | Ready), Event::Ended(Ended::Crashed { reason, in_use, failed })) => {
-                let ready = if state == Ready { now.saturating_duration_since(self.since) } else { Duration::ZERO };
+            (
+                state @ (Loading | Initializing | Ready),
+                Event::Ended(Ended::Crashed { reason, in_use, failed }),
+            ) => {
+                let ready =
+                    if state == Ready { now.saturating_duration_since(self.since) } else { Duration::ZERO };
                 let again = in_use && restarts(self.limits.restart, failed);
                 self.crashed(reason, again, ready, now, random)
             }
@@ -275,14 +279,15 @@ impl Machine {
             }
             (Quarantined { until, .. }, Event::Due) if now >= until => {
                 self.backoff.clear();
-                Idle { crash: None }
+                self.reach(self.enabled())
             }
 
             (state, Event::Reset) => {
                 self.backoff.clear();
                 match state {
                     Restarting { .. } => Loading,
-                    Quarantined { .. } | State::Error { .. } | Idle { .. } => Idle { crash: None },
+                    Quarantined { .. } | State::Error { .. } => self.reach(self.enabled()),
+                    Idle { .. } => Idle { crash: None },
                     other => other,
                 }
             }
@@ -331,7 +336,9 @@ impl Machine {
             State::Restarting { until, number, .. } => {
                 format!("restart {number} of {} in {}", self.limits.max_restarts, in_time(*until))
             }
-            State::Quarantined { until, .. } => format!("crashed too often, quarantined for {}", in_time(*until)),
+            State::Quarantined { until, .. } => {
+                format!("crashed too often, quarantined for {}", in_time(*until))
+            }
             State::Idle { .. } => "starts again at its next use".to_owned(),
             _ => String::new(),
         }

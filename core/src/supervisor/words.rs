@@ -59,7 +59,10 @@ mod tests {
     fn says_durations_shortly() {
         let said = |ms| duration(Duration::from_millis(ms));
         assert_eq!([said(0), said(250), said(999), said(1000)], ["0 ms", "250 ms", "999 ms", "1 s"]);
-        assert_eq!([said(1234), said(9990), said(60_000), said(600_000)], ["1.2 s", "10 s", "60 s", "10 min"]);
+        assert_eq!(
+            [said(1234), said(9990), said(60_000), said(600_000)],
+            ["1.2 s", "10 s", "60 s", "10 min"]
+        );
     }
 
     #[test]
