@@ -1,1 +1,3 @@
 //! AstrOS.
+
+pub mod services;
