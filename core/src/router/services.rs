@@ -55,8 +55,8 @@ impl Services {
                 }
             }
             Event::Line { plugin, line } => {
-                let record = Record::new(plugin, Source::Stderr, line.level.clone(), &*line.message);
-                self.log.write(record.with_fields(line.fields.clone()));
+                let record = Record::now(plugin, line.level.clone(), &*line.message, Source::Stderr);
+                self.log.write(Record { fields: line.fields.clone(), ..record });
             }
             Event::StateChanged { plugin, state, reason } => {
                 tracing::info!(%plugin, %state, reason = reason.as_deref(), "state changed");
@@ -64,7 +64,7 @@ impl Services {
             Event::Ended { plugin, pid, exit, .. } => tracing::info!(%plugin, pid, exit, "process ended"),
             Event::Oddity { plugin, text } => {
                 tracing::warn!(%plugin, "{text}");
-                self.log.write(Record::new(plugin, Source::Host, Level::Warn, &**text));
+                self.log.write(Record::now(plugin, Level::Warn, &**text, Source::Host));
             }
         }
         // Without a subscriber nobody wants to know.
@@ -74,9 +74,11 @@ impl Services {
     /// A plugin's own record for its log.
     pub(super) fn log(&self, plugin: &str, params: &RawValue) {
         match serde_json::from_str::<LogParams>(params.get()) {
-            Ok(LogParams { level, message, fields, logger }) => {
-                let record = Record::new(plugin, Source::Log, level, message).with_fields(fields);
-                self.log.write(record.with_logger(logger));
+            Ok(LogParams { level, message, mut fields, logger }) => {
+                if let Some(logger) = logger {
+                    fields.insert("logger".to_owned(), logger.into());
+                }
+                self.log.write(Record { fields, ..Record::now(plugin, level, message, Source::Log) });
             }
             Err(error) => tracing::warn!(plugin, %error, "passed over a `log` that does not fit"),
         }
@@ -87,8 +89,7 @@ impl Services {
         let shown = |line: &[u8]| String::from_utf8_lossy(&line[..STRAY.min(line.len())]).into_owned();
         let text = match oddity {
             Oddity::Stray(line) => {
-                let record = Record::new(plugin, Source::Stdout, Level::Info, shown(line));
-                return self.log.write(record);
+                return self.log.write(Record::now(plugin, Level::Info, shown(line), Source::Stdout));
             }
             Oddity::Malformed { line, error } => format!("a message cannot be read: {error}: {}", shown(line)),
             Oddity::TooLarge { size, .. } => format!("a message of {size} bytes is too large and was not read"),
@@ -100,7 +101,7 @@ impl Services {
             Oddity::DuplicateId(id) => format!("a request came with the id `{id}`, which is open; it was dropped"),
         };
         tracing::warn!(plugin, "{text}");
-        self.log.write(Record::new(plugin, Source::Host, Level::Warn, text));
+        self.log.write(Record::now(plugin, Level::Warn, text, Source::Host));
     }
 
     /// Serves a request of a plugin.
