@@ -20,6 +20,8 @@ use astros_protocol::manifest::{Document, ManifestError, Supervision};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::services::settings::Setting;
+
 /// The largest configuration that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -46,14 +48,6 @@ pub struct PluginConfig {
     pub permissions: Option<Vec<Value>>,
     /// The members of the manifest's section that are other here.
     supervision: Option<SupervisionChange>,
-}
-
-/// A setting and where it stands.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Setting {
-    pub value: Value,
-    /// From 1.
-    pub line: u64,
 }
 
 /// When a text counts as understood.
