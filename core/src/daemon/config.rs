@@ -16,10 +16,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use astros_protocol::manifest::Supervision;
+use astros_protocol::manifest::{Document, ManifestError, Supervision};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use serde_saphyr::Spanned;
+
+use crate::services::settings::Setting;
 
 /// The largest configuration that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -49,14 +50,6 @@ pub struct PluginConfig {
     supervision: Option<SupervisionChange>,
 }
 
-/// A setting and where it stands.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Setting {
-    pub value: Value,
-    /// From 1.
-    pub line: u64,
-}
-
 /// When a text counts as understood.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(default, expecting = "a mapping")]
@@ -79,9 +72,9 @@ pub enum ConfigError {
     /// It is there and cannot be read.
     #[error("cannot read `{}`: {reason}", path.display())]
     Unreadable { path: PathBuf, reason: String },
-    /// It is no YAML, or a member is not what it has to be; the problem shows the place, over several lines.
-    #[error("{}:{line}:{column}: {problem}", path.display())]
-    Invalid { path: PathBuf, line: u64, column: u64, problem: String },
+    /// It is no YAML, or a member is not what it has to be.
+    #[error(transparent)]
+    Invalid(#[from] ManifestError),
 }
 
 impl Config {
@@ -111,24 +104,22 @@ impl Config {
     /// # Errors
     /// It is no YAML, or a member is not what it has to be.
     pub fn parse(text: &str, path: &Path, home: Option<&Path>) -> Result<Config, ConfigError> {
-        let invalid = |error: serde_saphyr::Error| invalid(path, &error);
-        // A file of comments only is a mapping without members.
-        let file: Option<File> = serde_saphyr::from_str(text).map_err(invalid)?;
-        let file = file.unwrap_or_default();
-        let members: Value = serde_saphyr::from_str(text).map_err(invalid)?;
+        let document = Document::parse(text, path)?;
+        let file: File = document.read()?;
+        let written = document.value();
+        let plugins = file.plugins.into_iter().map(|(name, section)| {
+            let settings = settings(&document, &written, &name);
+            let Section { enabled, permissions, supervision, .. } = section;
+            (name, PluginConfig { enabled, settings, permissions, supervision })
+        });
         let base = path.parent().unwrap_or(Path::new("/"));
         Ok(Config {
             path: path.to_owned(),
-            plugins: named(file.plugins),
-            plugin_dirs: file
-                .plugin_dirs
-                .unwrap_or_default()
-                .iter()
-                .map(|dir| base.join(expand(dir, home)))
-                .collect(),
+            plugins: plugins.collect(),
+            plugin_dirs: file.plugin_dirs.iter().map(|dir| base.join(expand(dir, home))).collect(),
             user_id: file.user_id.filter(|user| !user.is_empty()),
-            recognition: file.recognition.unwrap_or_default().0,
-            warnings: unknown_members(&members, path),
+            recognition: file.recognition.0,
+            warnings: unknown_members(&document, &written, path),
         })
     }
 
@@ -149,20 +140,23 @@ impl PluginConfig {
 #[derive(Default, Deserialize)]
 #[serde(default, expecting = "a mapping")]
 struct File {
-    plugins: Option<BTreeMap<String, Option<Section>>>,
-    plugin_dirs: Option<Vec<String>>,
+    plugins: BTreeMap<String, Section>,
+    plugin_dirs: Vec<String>,
     user_id: Option<String>,
-    recognition: Option<Checked>,
+    recognition: Checked,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, expecting = "a mapping")]
 struct Section {
     enabled: Option<bool>,
-    settings: Option<BTreeMap<String, Spanned<Value>>>,
-    config: Option<BTreeMap<String, Spanned<Value>>>,
     permissions: Option<Vec<Value>>,
     supervision: Option<SupervisionChange>,
+    /// These two are here for their shape; [`settings`] takes them as they were written.
+    #[serde(rename = "settings")]
+    _settings: Map<String, Value>,
+    #[serde(rename = "config")]
+    _config: Map<String, Value>,
 }
 
 /// A recognition whose numbers are percentages.
@@ -176,7 +170,7 @@ impl TryFrom<Recognition> for Checked {
     fn try_from(numbers: Recognition) -> Result<Self, Self::Error> {
         let percent = 0.0..=100.0;
         let good = percent.contains(&numbers.threshold) && percent.contains(&numbers.margin);
-        let expected = "`recognition` is beyond its range, expected `threshold` and `margin` from 0 to 100";
+        let expected = "is beyond its range, expected `threshold` and `margin` from 0 to 100";
         good.then_some(Self(numbers)).ok_or(expected)
     }
 }
@@ -194,8 +188,11 @@ impl TryFrom<Map<String, Value>> for SupervisionChange {
 
     fn try_from(members: Map<String, Value>) -> Result<Self, Self::Error> {
         let names = members.keys().cloned().collect();
-        let values = serde_json::from_value(Value::Object(members));
-        Ok(Self { names, values: values.map_err(|error| format!("`supervision` does not fit: {error}"))? })
+        let values = serde_path_to_error::deserialize(Value::Object(members));
+        let words = |error: serde_path_to_error::Error<_>| {
+            format!("does not fit: `{}`: {}", error.path(), error.inner())
+        };
+        Ok(Self { names, values: values.map_err(words)? })
     }
 }
 
@@ -225,25 +222,16 @@ impl SupervisionChange {
     }
 }
 
-fn named(sections: Option<BTreeMap<String, Option<Section>>>) -> BTreeMap<String, PluginConfig> {
-    let plugin = |(name, section): (String, Option<Section>)| (name, section.unwrap_or_default().into());
-    sections.unwrap_or_default().into_iter().map(plugin).collect()
-}
-
-impl From<Section> for PluginConfig {
-    fn from(section: Section) -> PluginConfig {
-        let setting = |(key, found): (String, Spanned<Value>)| {
-            (key, Setting { line: found.referenced.line().max(1), value: found.value })
-        };
-        // Where both are there, `settings` holds.
-        let settings = section.config.into_iter().chain(section.settings).flatten().map(setting).collect();
-        PluginConfig {
-            enabled: section.enabled,
-            settings,
-            permissions: section.permissions,
-            supervision: section.supervision,
+/// The settings of a plugin with their lines; where `config` names one too, `settings` holds.
+fn settings(document: &Document<'_>, written: &Value, plugin: &str) -> BTreeMap<String, Setting> {
+    let mut settings = BTreeMap::new();
+    for section in ["config", "settings"] {
+        for (key, value) in written["plugins"][plugin][section].as_object().into_iter().flatten() {
+            let line = document.line(&["plugins", plugin, section, key]).unwrap_or(1);
+            settings.insert(key.clone(), Setting { value: value.clone(), line });
         }
     }
+    settings
 }
 
 const FILE: [&str; 4] = ["plugins", "plugin_dirs", "user_id", "recognition"];
@@ -251,25 +239,24 @@ const SECTION: [&str; 5] = ["enabled", "settings", "config", "permissions", "sup
 const RECOGNITION: [&str; 2] = ["threshold", "margin"];
 
 /// One warning for each member that nobody reads.
-fn unknown_members(file: &Value, path: &Path) -> Vec<String> {
+fn unknown_members(document: &Document<'_>, written: &Value, path: &Path) -> Vec<String> {
     let mut warnings = Vec::new();
-    let mut check = |prefix: &str, value: &Value, known: &[&str]| {
-        for key in value.as_object().into_iter().flat_map(Map::keys) {
-            if known.contains(&key.as_str()) {
-                continue;
-            }
+    let mut check = |prefix: &[&str], value: &Value, known: &[&str]| {
+        for key in
+            value.as_object().into_iter().flat_map(Map::keys).filter(|key| !known.contains(&key.as_str()))
+        {
+            let names = [prefix, &[key.as_str()]].concat();
             let near = known.iter().find(|name| strsim::normalized_damerau_levenshtein(key, name) >= 0.7);
             let near = near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-            warnings.push(format!(
-                "{}: `{prefix}{key}` is not known and was ignored{near}",
-                path.display()
-            ));
+            let line = document.line(&names).unwrap_or(1);
+            let name = names.join(".");
+            warnings.push(format!("{}:{line}: `{name}` is not known and was ignored{near}", path.display()));
         }
     };
-    check("", file, &FILE);
-    check("recognition.", &file["recognition"], &RECOGNITION);
-    for (name, section) in file["plugins"].as_object().into_iter().flatten() {
-        check(&format!("plugins.{name}."), section, &SECTION);
+    check(&[], written, &FILE);
+    check(&["recognition"], &written["recognition"], &RECOGNITION);
+    for (plugin, section) in written["plugins"].as_object().into_iter().flatten() {
+        check(&["plugins", plugin], section, &SECTION);
     }
     warnings
 }
@@ -293,11 +280,6 @@ fn text_of(path: &Path) -> io::Result<String> {
         return Err(io::Error::other(words));
     }
     std::fs::read_to_string(path)
-}
-
-fn invalid(path: &Path, error: &serde_saphyr::Error) -> ConfigError {
-    let (line, column) = error.location().map_or((1, 1), |at| (at.line().max(1), at.column().max(1)));
-    ConfigError::Invalid { path: path.to_owned(), line, column, problem: error.to_string() }
 }
 
 #[cfg(test)]
