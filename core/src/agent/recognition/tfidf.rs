@@ -38,6 +38,9 @@ pub(super) struct Sample {
     pub(super) terms: Vec<Term>,
     /// How much it counts, up to 1: what a person would say counts more than a description.
     pub(super) worth: f32,
+    /// Whether it is about this handler, not about all of its plugin. Only then do its words count for how rare
+    /// words are, and for what the handler is about on the whole.
+    pub(super) own: bool,
 }
 
 /// A text as weighed features, each once.
@@ -58,13 +61,23 @@ pub(super) struct Similar {
 /// All samples, by the features that they have.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    samples: Vec<(usize, String, f32)>,
+    samples: Vec<Known>,
     handlers: usize,
     features: HashMap<String, Feature>,
     /// The rarity of a feature that no handler has.
     unknown: f32,
     /// The words that are long enough to be recognized with a typing error, by their first letter.
     words: HashMap<char, BTreeSet<String>>,
+}
+
+/// A sample that is indexed.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) handler: usize,
+    pub(super) said: String,
+    pub(super) worth: f32,
+    /// How many words it has that are no stop words.
+    pub(super) telling: usize,
 }
 
 #[derive(Debug, Default)]
@@ -84,7 +97,8 @@ impl Index {
             for one in raw {
                 let known = features.entry(one.key.clone()).or_default();
                 // Until rarities are known, `centroids` collects who has the feature.
-                if known.centroids.last().is_none_or(|(handler, _)| *handler != sample.handler) {
+                if sample.own && known.centroids.last().is_none_or(|(handler, _)| *handler != sample.handler)
+                {
                     known.centroids.push((sample.handler, 0.0));
                 }
             }
@@ -103,10 +117,18 @@ impl Index {
         let mut centroids: Vec<HashMap<String, f32>> = vec![HashMap::new(); handlers];
         for (number, (sample, raw)) in samples.into_iter().zip(raw).enumerate() {
             for (key, weight) in index.weigh(raw) {
-                *centroids[sample.handler].entry(key.clone()).or_default() += weight * sample.worth;
+                if sample.own {
+                    *centroids[sample.handler].entry(key.clone()).or_default() += weight * sample.worth;
+                }
                 index.features.entry(key).or_default().samples.push((number, weight));
             }
-            index.samples.push((sample.handler, sample.said, sample.worth));
+            let telling = sample.terms.iter().filter(|term| term.weight == 1.0).count();
+            index.samples.push(Known {
+                handler: sample.handler,
+                said: sample.said,
+                worth: sample.worth,
+                telling,
+            });
         }
         for (handler, centroid) in centroids.into_iter().enumerate() {
             let length =
@@ -149,11 +171,11 @@ impl Index {
             feature.centroids.iter().for_each(|&(handler, other)| centroids[handler] += weight * other);
         }
         let mut best: Vec<Option<Similar>> = vec![None; self.handlers];
-        for (sample, (&(handler, _, worth), &cosine)) in self.samples.iter().zip(&cosines).enumerate() {
-            let cosine = cosine * worth;
+        for (number, (sample, cosine)) in self.samples.iter().zip(cosines).enumerate() {
+            let (handler, cosine) = (sample.handler, cosine * sample.worth);
             if cosine > best[handler].as_ref().map_or(0.0, |best| best.cosine) {
                 let score = NEAREST * cosine + (1.0 - NEAREST) * centroids[handler];
-                best[handler] = Some(Similar { handler, score, nearest: sample, cosine });
+                best[handler] = Some(Similar { handler, score, nearest: number, cosine });
             }
         }
         let mut all: Vec<Similar> = best.into_iter().flatten().collect();
@@ -161,9 +183,8 @@ impl Index {
         all
     }
 
-    /// A sample as it was said.
-    pub(super) fn said(&self, sample: usize) -> &str {
-        &self.samples[sample].1
+    pub(super) fn sample(&self, number: usize) -> &Known {
+        &self.samples[number]
     }
 
     /// The words and pairs that make a text similar to a sample, each with its share, the heaviest first.

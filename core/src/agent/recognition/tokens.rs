@@ -24,12 +24,32 @@ pub(super) struct Token {
     pub(super) shape: Shape,
 }
 
+/// A text with the words of it that count, and a way to ask whether a path in it is there.
+#[derive(Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub(super) text: &'a str,
+    pub(super) words: &'a [Token],
+    pub(super) exists: &'a dyn Fn(&str) -> bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     Word,
     /// Starts with `/`, `./`, `~/`, holds a `/`, or is named like a file.
     Path,
     Quoted,
+}
+
+impl<'a> Said<'a> {
+    /// The same text with these words only.
+    pub(super) fn part(self, at: Range<usize>) -> Self {
+        Self { words: &self.words[at], ..self }
+    }
+
+    /// The words as typed; of one quoted token what is between its quotes.
+    pub(super) fn typed(self) -> &'a str {
+        typed(self.text, self.words)
+    }
 }
 
 /// Split a text into at most `MAX_TOKENS` tokens and one with the rest.
@@ -45,8 +65,10 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
             });
             break;
         }
-        let (token, end) = next(text, start);
+        let (mut token, end) = next(text, start);
+        let is = token.as_mut().and_then(split_is);
         all.extend(token);
+        all.extend(is);
         from = end;
     }
     all
@@ -95,6 +117,14 @@ fn next(text: &str, start: usize) -> (Option<Token>, usize) {
     (Some(Token { at: begin..begin + core.len(), word, shape }), end)
 }
 
+/// Make "what's" a "what" and an "is", which has no length of its own.
+fn split_is(token: &mut Token) -> Option<Token> {
+    let asked =
+        token.word.strip_suffix("'s").filter(|word| ["what", "where", "who", "how"].contains(word))?;
+    token.word = asked.to_owned();
+    Some(Token { at: token.at.end..token.at.end, word: "is".into(), shape: Shape::Word })
+}
+
 /// Where the quoted piece that begins at `start` ends, its closing quote included.
 fn quoted_end(text: &str, start: usize) -> Option<usize> {
     let open = text[start..].chars().next()?;
@@ -139,6 +169,10 @@ mod tests {
         assert_eq!(split("sort \"my own.files\" by 'a b'."), ["sort", "my own.files", "by", "a b"]);
         assert_eq!(split("go to .. or ../.. or ."), ["go", "to", "..", "or", "../..", "or", "."]);
         assert_eq!(split("don't say “such a thing”?"), ["don't", "say", "such a thing"]);
+        assert_eq!(
+            tokens("What’s new?").iter().map(|one| &*one.word).collect::<Vec<_>>(),
+            ["what", "is", "new"]
+        );
         assert_eq!(split("… ?! ., \u{0} \u{7f}"), [""; 0]);
         assert_eq!(split("öffne /tmp/Ünïcode/日本"), ["öffne", "/tmp/Ünïcode/日本"]);
     }
