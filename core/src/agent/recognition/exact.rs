@@ -37,8 +37,8 @@ impl<'a> Laid<'a> {
         let weight = template.literals().map(weight).sum::<f64>() + sure;
         let telling = template.literals().filter(|word| !is_stop(word)).count() as f64 + sure;
         let worst = fits.iter().min().map_or(1.0, |fit| quality(*fit, telling));
-        let greed = (free_words as f64 - 4.0 * weight).max(0.0);
-        let confidence = (0.95 + 0.05 * weight / (weight + 2.0)) * worst - (0.03 * greed).min(0.3);
+        let greed = (free_words as f64 - 8.0 * weight).max(0.0);
+        let confidence = (0.95 + 0.05 * weight / (weight + 2.0)) * worst - (0.01 * greed).min(0.3);
         let confidence = if weight < 1.0 { confidence.min(0.5) } else { confidence };
         Some(Self { template, slots, weight, confidence })
     }

@@ -28,6 +28,7 @@ const STEEPNESS: f64 = 12.0;
 const IN_DOUBT: f64 = 0.5;
 /// From here on slots are looked for.
 const FILLED: f64 = 0.25;
+
 /// The built-in recognizer over a fixed set of handlers.
 #[derive(Debug, Default)]
 pub struct Standard {
@@ -97,11 +98,8 @@ impl Standard {
                 all.insert(number, laid);
             }
         }
-        let most = all
-            .iter()
-            .filter(|(_, laid)| laid.confidence >= 0.9)
-            .map(|(_, laid)| laid.weight)
-            .fold(0.0, f64::max);
+        let sure = all.values().filter(|laid| laid.confidence >= 0.9);
+        let most = sure.map(|laid| laid.weight).fold(0.0, f64::max);
         for laid in all.values_mut() {
             laid.confidence -= (0.06 * (most - laid.weight)).clamp(0.0, 0.3);
         }
@@ -123,7 +121,9 @@ impl Standard {
             found.why.words = shown(shared, said.words);
             found.why.nearest = Some((sample.said.clone(), f64::from(similar.cosine)));
             let mut confidence = likelihood(similar.score);
-            if confidence <= found.confidence {
+            if found.confidence >= IN_DOUBT {
+                // What a template that fits put into the slots is surer than what would be guessed.
+                found.confidence = found.confidence.max(confidence);
                 continue;
             }
             let slots = if confidence >= FILLED { handler.fill(said) } else { BTreeMap::new() };
@@ -143,8 +143,7 @@ impl Handler {
         let mut templates: Vec<Template> =
             doc.examples.iter().filter_map(|example| Template::new(example, kind)).collect();
         // The template with the most slots first: it tells their order.
-        templates
-            .sort_by_key(|template| std::cmp::Reverse(template.parts.len() - template.literals().count()));
+        templates.sort_by_key(|template| std::cmp::Reverse(template.slots().count()));
         add_choices(&mut templates);
         let declared = doc.parameters["properties"].as_object();
         let named = templates.iter().flat_map(Template::slots).map(|(name, _)| name);

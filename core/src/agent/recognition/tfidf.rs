@@ -89,55 +89,39 @@ struct Feature {
 }
 
 impl Index {
-    /// Index the samples of `handlers` handlers, which are numbered from 0.
+    /// Index the samples of `handlers` handlers, which are numbered from 0; those of one handler in a row.
     pub(super) fn new(samples: Vec<Sample>, handlers: usize) -> Self {
-        let mut features: HashMap<String, Feature> = HashMap::new();
         let raw: Vec<Vec<Raw>> = samples.iter().map(|sample| raw_features(&sample.terms)).collect();
-        for (sample, raw) in samples.iter().zip(&raw) {
-            for one in raw {
-                let known = features.entry(one.key.clone()).or_default();
-                // Until rarities are known, `centroids` collects who has the feature.
-                if sample.own && known.centroids.last().is_none_or(|(handler, _)| *handler != sample.handler)
-                {
-                    known.centroids.push((sample.handler, 0.0));
-                }
-            }
-        }
-        for feature in features.values_mut() {
-            feature.rarity = rarity(handlers, feature.centroids.len());
-            feature.centroids.clear();
-        }
-        let mut words: HashMap<char, BTreeSet<String>> = HashMap::new();
-        for key in
-            samples.iter().flat_map(|sample| &sample.terms).map(|term| &term.key).filter(|key| is_long(key))
-        {
-            words.entry(key.chars().next().unwrap_or_default()).or_default().insert(key.clone());
-        }
-        let mut index = Self { samples: Vec::new(), handlers, features, unknown: rarity(handlers, 0), words };
+        let features = rarities(&samples, &raw, handlers);
+        let unknown = rarity(handlers, 0);
+        let mut index = Self { samples: Vec::new(), handlers, features, unknown, words: HashMap::new() };
         let mut centroids: Vec<HashMap<String, f32>> = vec![HashMap::new(); handlers];
-        for (number, (sample, raw)) in samples.into_iter().zip(raw).enumerate() {
+        for (sample, raw) in samples.into_iter().zip(raw) {
             for (key, weight) in index.weigh(raw) {
                 if sample.own {
                     *centroids[sample.handler].entry(key.clone()).or_default() += weight * sample.worth;
                 }
-                index.features.entry(key).or_default().samples.push((number, weight));
+                index.features.entry(key).or_default().samples.push((index.samples.len(), weight));
             }
-            let telling = sample.terms.iter().filter(|term| term.weight == 1.0).count();
-            index.samples.push(Known {
-                handler: sample.handler,
-                said: sample.said,
-                worth: sample.worth,
-                telling,
-            });
+            index.add(sample);
         }
         for (handler, centroid) in centroids.into_iter().enumerate() {
-            let length =
-                centroid.values().map(|weight| weight * weight).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+            let length = centroid.values().map(|weight| weight * weight).sum::<f32>().sqrt();
             for (key, weight) in centroid {
-                index.features.entry(key).or_default().centroids.push((handler, weight / length));
+                let weight = weight / length.max(f32::MIN_POSITIVE);
+                index.features.entry(key).or_default().centroids.push((handler, weight));
             }
         }
         index
+    }
+
+    fn add(&mut self, sample: Sample) {
+        let Sample { handler, said, worth, terms, .. } = sample;
+        let telling = terms.iter().filter(|term| term.weight == 1.0).count();
+        self.samples.push(Known { handler, said, worth, telling });
+        for Term { key, .. } in terms.into_iter().filter(|term| is_long(&term.key)) {
+            self.words.entry(key.chars().next().unwrap_or_default()).or_default().insert(key);
+        }
     }
 
     /// Put the word that was probably meant for each long one that nobody knows.
@@ -264,6 +248,22 @@ fn raw_features(terms: &[Term]) -> Vec<Raw> {
         }
     }
     all
+}
+
+/// The features of all samples with their rarity: what many handlers say for themselves tells little.
+fn rarities(samples: &[Sample], raw: &[Vec<Raw>], handlers: usize) -> HashMap<String, Feature> {
+    // How many handlers have a feature, and the last one that was counted.
+    let mut having: HashMap<&str, (usize, Option<usize>)> = HashMap::new();
+    for (sample, raw) in samples.iter().zip(raw) {
+        for one in raw {
+            let (count, last) = having.entry(&one.key).or_default();
+            if sample.own && *last != Some(sample.handler) {
+                (*count, *last) = (*count + 1, Some(sample.handler));
+            }
+        }
+    }
+    let feature = |count| Feature { rarity: rarity(handlers, count), ..Feature::default() };
+    having.into_iter().map(|(key, (count, _))| (key.to_owned(), feature(count))).collect()
 }
 
 /// How much it says that a feature is there which `having` of `all` have.
