@@ -255,9 +255,19 @@ fn the_order_of_plugins_changes_nothing() {
 #[test]
 fn a_megabyte_of_text_is_no_trouble() {
     let recognizer = Standard::new(&[bundled(), guides()].concat());
-    for piece in
-        ["organize ", "organize the files in /tmp/x by type ", "a", "\"a ", "/", "é{", "' ' ", "find in "]
-    {
+    for piece in [
+        "organize ",
+        "organize the files in /tmp/x by type ",
+        "a",
+        "\"a ",
+        "/",
+        "é{",
+        "' ' ",
+        "find in ",
+        "(",
+        ")",
+        "x)(",
+    ] {
         let text = piece.repeat(1_000_000 / piece.len());
         let started = Instant::now();
         recognizer.rank(&text, &nothing);

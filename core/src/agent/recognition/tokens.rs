@@ -100,9 +100,8 @@ fn next(text: &str, start: usize) -> (Option<Token>, usize) {
     if matches!(raw, "." | ".." | "/" | "~") {
         return (Some(Token { at: start..end, word: raw.into(), shape: Shape::Path }), end);
     }
-    let left =
-        raw.trim_start_matches(['(', '[', '{', '<', '"', '\'', '¿', '¡', '“', '‘', ',', ';', ':', '!', '?']);
-    let mut core = left.trim_end_matches(is_trailing);
+    let left = raw.trim_start_matches(|c| is_leading(c) && !is_closed(raw, c));
+    let mut core = left.trim_end_matches(|c| is_trailing(c) && !is_opened(left, c));
     // The dots of `../..` and `/tmp/.` are no full stops.
     let dots = left[core.len()..].len() - left[core.len()..].trim_start_matches('.').len();
     if core.ends_with('/') && (1..=2).contains(&dots) {
@@ -113,7 +112,7 @@ fn next(text: &str, start: usize) -> (Option<Token>, usize) {
     }
     let begin = end - left.len();
     let shape = if looks_like_path(core) { Shape::Path } else { Shape::Word };
-    let word = if core.len() > MAX_WORD { String::new() } else { normal(core) };
+    let word = if core.len() > MAX_WORD { String::new() } else { normal(core.trim_matches(is_bracket)) };
     (Some(Token { at: begin..begin + core.len(), word, shape }), end)
 }
 
@@ -150,8 +149,27 @@ fn is_space(c: char) -> bool {
     c.is_whitespace() || c.is_control()
 }
 
+fn is_leading(c: char) -> bool {
+    "([{<\"'“‘¿¡,;:!?".contains(c)
+}
+
 fn is_trailing(c: char) -> bool {
     ".,;:!?)]}>\"'”’…。！？".contains(c)
+}
+
+const BRACKETS: [(char, char); 4] = [('(', ')'), ('[', ']'), ('{', '}'), ('<', '>')];
+
+fn is_bracket(c: char) -> bool {
+    BRACKETS.iter().any(|&(open, close)| c == open || c == close)
+}
+
+/// Whether `c` opens a bracket that is closed in `word`: "(2024)" may end a file's name.
+fn is_closed(word: &str, c: char) -> bool {
+    word.len() <= MAX_WORD && BRACKETS.iter().any(|&(open, close)| c == open && word.contains(close))
+}
+
+fn is_opened(word: &str, c: char) -> bool {
+    word.len() <= MAX_WORD && BRACKETS.iter().any(|&(open, close)| c == close && word.contains(open))
 }
 
 #[cfg(test)]
@@ -167,6 +185,7 @@ mod tests {
     fn punctuation_falls_off_and_paths_and_quotes_stay() {
         assert_eq!(split("Sort ~/Downloads, please!"), ["Sort", "~/Downloads", "please"]);
         assert_eq!(split("sort \"my own.files\" by 'a b'."), ["sort", "my own.files", "by", "a b"]);
+        assert_eq!(split("sort /tmp/a (1) b(2) (or /c)."), ["sort", "/tmp/a", "(1)", "b(2)", "or", "/c"]);
         assert_eq!(split("go to .. or ../.. or ."), ["go", "to", "..", "or", "../..", "or", "."]);
         assert_eq!(split("don't say “such a thing”?"), ["don't", "say", "such a thing"]);
         assert_eq!(
