@@ -6,13 +6,14 @@ place where they are; a string with lone surrogates (a file name that is not UTF
 
 from __future__ import annotations
 
-from json.decoder import JSONDecoder
+from json.decoder import JSONDecoder, scanstring  # type: ignore[attr-defined]
 from json.encoder import JSONEncoder
 
 from .errors import EncodeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
 
@@ -31,6 +32,50 @@ def encode(value: Any, where: str = "") -> bytes:
 def decode(text: str) -> Any:
     """The value of a JSON text; NaN and infinities are refused (ValueError)."""
     return _decode(text)
+
+
+def decode_members(text: str) -> Any:
+    """As `decode`, but an object that has a member twice is refused; the objects within it are not looked at.
+
+    Only the outermost level is walked here, so the price does not grow with the payload.
+    """
+    at = _past_space(text, 0)
+    if text[at : at + 1] != "{":
+        return _decode(text)
+    members: dict[str, Any] = {}
+    try:
+        at = _past_space(text, at + 1)
+        if text[at] == "}" and _past_space(text, at + 1) == len(text):
+            return members
+        while text[at] == '"':
+            name, at = _scan_string(text, at + 1)
+            if name in members:
+                raise DuplicateMember(name)
+            if text[at] != ":":
+                at = _past_space(text, at)
+                if text[at] != ":":
+                    break
+            members[name], at = _scan(text, _past_space(text, at + 1))
+            if text[at] in _SPACE:
+                at = _past_space(text, at)
+            if text[at] == "}" and _past_space(text, at + 1) == len(text):
+                return members
+            if text[at] != ",":
+                break
+            at = _past_space(text, at + 1)
+    except (IndexError, StopIteration):
+        pass
+    raise ValueError(f"something else was expected at character {at}")
+
+
+class DuplicateMember(ValueError):
+    """An object has a member twice."""
+
+
+def _past_space(text: str, at: int) -> int:
+    while text[at : at + 1] in _SPACE and at < len(text):
+        at += 1
+    return at
 
 
 def plain(value: Any) -> Any:
@@ -59,7 +104,11 @@ def _refuse(constant: str) -> NoReturn:
 
 
 _fast = JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=plain).encode
-_decode = JSONDecoder(parse_constant=_refuse).decode
+_decoder = JSONDecoder(parse_constant=_refuse)
+_decode = _decoder.decode
+_scan = _decoder.scan_once  # type: ignore[attr-defined]
+_scan_string: Callable[[str, int], tuple[str, int]] = scanstring
+_SPACE = " \t\r\n"
 
 
 def _walk(value: Any, where: str, above: tuple[int, ...]) -> Any:

@@ -13,44 +13,23 @@ if TYPE_CHECKING:
     from typing import Any, TypeGuard
 
 MAX_ID = 2**53 - 1
-_MEMBERS = (b'"id"', b'"method"', b'"params"', b'"result"', b'"error"', b'"jsonrpc"')
 
 
 def parse(line: bytes) -> dict[str, Any]:
     """The message of a line; raises ParseError or InvalidRequest, which say what an answer should say."""
     try:
-        message = _json.decode(line.decode())
+        message = _json.decode_members(line.decode())
+    except _json.DuplicateMember as twice:
+        raise InvalidRequest(f"the envelope has the member `{twice}` twice") from None
     except (ValueError, RecursionError) as error:
         raise ParseError(f"a line that is no JSON: {error}") from None
     if type(message) is not dict:
         if type(message) is list:
             raise InvalidRequest("expected one message a line, found an array: batches are not part of the protocol")
         raise InvalidRequest(f"expected an object, found `{type(message).__name__}`")
-    for name in _MEMBERS:
-        if line.count(name) > 1:
-            _refuse_duplicates(line)
-            break
     if message.get("jsonrpc") != "2.0":
         raise InvalidRequest('expected `"jsonrpc": "2.0"`', id=id_of(message))
     return message
-
-
-def _refuse_duplicates(line: bytes) -> None:
-    """A name that occurs twice may be in the payload; only twice in the envelope itself is wrong."""
-    from json import loads
-
-    last: list[tuple[str, Any]] = []
-
-    def remember(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal last
-        last = pairs  # the outermost object comes last
-        return dict(pairs)
-
-    loads(line, object_pairs_hook=remember)
-    names = [name for name, _ in last]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InvalidRequest(f"the envelope has the member `{twice}` twice")
 
 
 def valid_id(value: Any) -> TypeGuard[str | int]:

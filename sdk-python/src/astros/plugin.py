@@ -14,11 +14,8 @@ from functools import cached_property
 
 from ._context import peer_or_none
 from ._handlers import EFFECTS, MARK, Spec, first_paragraph
-from ._log import Logger
 from ._peer import current
 from ._progress import Step, Stream
-from ._settings import Settings
-from ._storage import Storage
 from .errors import CallFailed, NotConnected, RemoteError
 from .types import Response
 
@@ -28,7 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any, TypeVar
 
+    from ._log import Logger
     from ._peer import OnProgress, Peer
+    from ._settings import Settings
+    from ._storage import Storage
 
     F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -118,16 +118,22 @@ class BasePlugin:
     @cached_property
     def storage(self) -> Storage:
         """The plugin's own keys and values."""
+        from ._storage import Storage
+
         return Storage(self._astros_host)
 
     @cached_property
     def logger(self) -> Logger:
         """Structured log: `self.logger.info("moved %s", name, files=3)`."""
+        from ._log import Logger
+
         return Logger(plugin_name(self), lambda: self._astros_peer)
 
     @cached_property
     def settings(self) -> Settings:
         """The settings, live: `self.settings.max_items`."""
+        from ._settings import Settings
+
         return Settings(lambda: self._astros_settings)
 
     @cached_property
