@@ -197,11 +197,14 @@ class Peer:
             self._refuse(_wire.id_of(message), problem)
 
     def hang_up(self, why: str) -> None:
-        """The other side is gone: every open call gets that as its outcome, what is served is cancelled."""
+        """The other side is gone: every open call gets that as its outcome."""
         self._gone = why
         calls, self._calls = self._calls, {}
         for call in calls.values():
             call.settle(None, NotConnected(why))
+
+    def cancel_all(self) -> None:
+        """Cancel what is being served."""
         for request in list(self._open.values()):
             if request.task is not None:
                 request.task.cancel()

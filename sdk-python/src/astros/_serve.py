@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from .plugin import BasePlugin
 
+GONE = "the host is gone"
 GRACE = 4.5  # the protocol allows 5 s
 
 USAGE = """\
@@ -114,9 +115,12 @@ async def _serve(plugin: BasePlugin, reading: int, writing: int) -> int:
     signal.signal(signal.SIGINT, lambda *_: None)
     signal.signal(signal.SIGTERM, lambda *_: end_soon("terminated"))
     _stdio.Reader(
-        reading, pipe, lambda batch: _post(loop, deliver, batch), lambda: end_soon("the host is gone"), server.gauges
+        reading, pipe, lambda batch: _post(loop, deliver, batch), lambda: end_soon(GONE), server.gauges
     ).start()
-    server.peer.hang_up(await ended)
+    why = await ended
+    if why == GONE:
+        server.peer.hang_up(why)
+    server.peer.cancel_all()
     try:
         await asyncio.sleep(0)  # what was cancelled cleans up first
         await server.stop()

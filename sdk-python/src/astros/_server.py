@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ._handlers import find_handlers
 from ._peer import Peer, Request, nearest, unknown_method
 from ._transport import MAX_FRAME
@@ -40,6 +42,7 @@ class Server:
         self.peer = Peer(transport, self.serve)
         self._handlers = find_handlers(plugin)
         self._threads: ThreadPoolExecutor | None = None
+        self._stopping: asyncio.Future[None] | None = None
         self._methods: dict[str, Callable[[Request], Any]] = {
             "handle_intent": self._handle_intent,
             "initialize": self._initialize,
@@ -68,6 +71,8 @@ class Server:
         if handler is None:
             hint = nearest(name, sorted(self._handlers))
             raise HandlerNotFound(f"the plugin `{plugin_name(self.plugin)}` has no handler `{name}`", hint=hint)
+        if not isinstance(intent.get("context") or {}, dict):
+            raise InvalidParams("`intent.context` is an object")
         return await handler.run(Intent.from_dict(intent, request.meta), self._pool)
 
     async def _settings_changed(self, request: Request) -> None:
@@ -135,7 +140,15 @@ class Server:
         await self.stop()
 
     async def stop(self) -> None:
-        """Run the plugin's own shutdown, once, and only where it was started."""
+        """Run the plugin's own shutdown, once, and only where it was started.
+
+        Whoever waits for it may be cancelled; the shutdown itself is not.
+        """
+        if self._stopping is None:
+            self._stopping = asyncio.ensure_future(self._stop())
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self) -> None:
         started, self.stage = self.stage == "ready", "stopping"
         try:
             if started:

@@ -270,18 +270,23 @@ def describe(plugin: BasePlugin, handlers: Sequence[dict[str, Any]]) -> dict[str
         "author": plugin.author,
         "license": plugin.license,
         "homepage": plugin.homepage,
-        "handles": list(plugin.handles),
+        "handles": _names(plugin.handles),
         "handlers": list(handlers),
         "settings_schema": plugin.settings_schema,
-        "dependencies": list(plugin.dependencies),
-        "requires_permissions": list(plugin.requires_permissions),
-        "requires_config": list(plugin.requires_config),
+        "dependencies": _names(plugin.dependencies),
+        "requires_permissions": _names(plugin.requires_permissions),
+        "requires_config": _names(plugin.requires_config),
         "requires_ai": bool(plugin.requires_ai),
         "supports_voice": bool(plugin.supports_voice),
         "supports_gui": bool(plugin.supports_gui),
     }
     always = ("name", "version", "description", "handlers")
     return {name: value for name, value in said.items() if value or name in always}
+
+
+def _names(value: Sequence[str]) -> list[str]:
+    """A list; who wrote one name without brackets meant a list of it."""
+    return [value] if isinstance(value, str) else list(value)
 
 
 def _documented(plugin: BasePlugin) -> bool:

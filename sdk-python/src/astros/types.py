@@ -60,10 +60,11 @@ class Intent:
     @staticmethod
     def from_dict(members: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> Intent:
         """An intent from its JSON object; a member that is null counts as absent."""
-        given = {name: value for name, value in members.items() if value is not None}
-        given.pop("meta", None)
-        text = given.pop("text", "")
-        return Intent(text, meta=meta, **given)
+        known = {name: members[name] for name in _INTENT if members.get(name) is not None}
+        intent = Intent(known.pop("text", ""), meta=meta, **known)
+        if len(members) > len(known):
+            intent.extra = {name: value for name, value in members.items() if name not in _INTENT}
+        return intent
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object; `meta` is the call's, not the intent's."""
@@ -155,6 +156,7 @@ class Response:
         return f"Response({members})"
 
 
+_INTENT = ("text", "intent_type", "confidence", "user_id", "session_id", "context", "timestamp")
 _MEMBERS = frozenset(("success", "message", "data", "requires_followup", "suggested_actions", "declined", "error"))
 
 
