@@ -1,6 +1,6 @@
 """The protocol's golden messages, each through the SDK's decoder and encoder.
 
-A file is an array of {"name", "from": "host" or "plugin", "message"}.
+A file is an array of {"name", "from": "host" or "plugin", "message"}; `invalid.json` has {"name", "line", "why"}.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from astros import _wire
-from astros.errors import RemoteError
+from astros.errors import InvalidRequest, ParseError, RemoteError
 from astros.types import Intent, Response
 
 FOLDER = Path(__file__).parents[2] / "protocol" / "golden"
@@ -23,7 +23,14 @@ def messages() -> list[Any]:
         pytest.param(golden["message"], id=f"{file.stem}: {golden['name']}")
         for file in sorted(FOLDER.glob("*.json"))
         for golden in json.loads(file.read_text("utf-8"))
+        if "message" in golden
     ]
+
+
+def invalid_lines() -> list[Any]:
+    file = FOLDER / "invalid.json"
+    lines = json.loads(file.read_text("utf-8")) if file.exists() else []
+    return [pytest.param(line["line"], id=line["name"]) for line in lines]
 
 
 def test_there_are_golden_messages() -> None:
@@ -33,14 +40,28 @@ def test_there_are_golden_messages() -> None:
     assert messages()
 
 
+def write(message: dict[str, Any]) -> bytes:
+    """The line that the SDK's own writers make of a message."""
+    if "result" in message:
+        return _wire.result(message["id"], message["result"])
+    if "error" in message:
+        return _wire.failure(message["id"], RemoteError.from_wire(message["error"]))
+    params = message.get("params", {})
+    if "id" in message:
+        return _wire.request(message["id"], message["method"], params)
+    return _wire.notification(message["method"], params)
+
+
 @pytest.mark.parametrize("message", messages())
 def test_a_golden_message_survives(message: dict[str, Any]) -> None:
     read = _wire.parse(json.dumps(message).encode())
-    written = _wire.message(read)
-    assert json.loads(written) == message
-    assert list(json.loads(written))[: len(message)] == [
-        member for member in ("jsonrpc", "id", "method", "params", "result", "error") if member in message
-    ]
+    assert read == message
+    order = [name for name in ("jsonrpc", "id", "method", "params", "result", "error") if name in message]
+    written = json.loads(write(read))
+    assert list(written)[: len(order)] == order
+    if "error" in order:
+        order.remove("error")  # it gains `kind` and `retryable`; the next test looks at it
+    assert {name: written[name] for name in order} == {name: message[name] for name in order}
 
 
 @pytest.mark.parametrize("message", messages())
@@ -57,3 +78,9 @@ def test_the_types_of_a_golden_message_survive(message: dict[str, Any]) -> None:
         error = RemoteError.from_wire(message["error"])
         assert (error.code, error.message) == (message["error"]["code"], message["error"]["message"])
         assert message["error"].get("data", {}).items() <= error.to_wire()["data"].items()
+
+
+@pytest.mark.parametrize("line", invalid_lines())
+def test_what_is_no_message_is_refused(line: str) -> None:
+    with pytest.raises((ParseError, InvalidRequest)):
+        _wire.parse(line.encode())

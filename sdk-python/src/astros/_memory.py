@@ -204,7 +204,8 @@ class MemoryHost:
         if method == "user/ask":
             if not self.answers:
                 raise RemoteError("nobody to ask: put answers into the test client's `answers`")
-            return self.answers.pop(0)
+            answer = self.answers.pop(0)
+            return {"answer": answer, "declined": answer is None}
         raise unknown_method(method, ["ai/complete", "call_plugin", "storage/get", "storage/set", "user/ask"])
 
     def heard(self, method: str, params: dict[str, Any]) -> None:
@@ -218,7 +219,8 @@ class MemoryHost:
         parent = open_here.find(asked.get("parent"))
         above: dict[str, Any] = {} if parent is None else parent.meta
         name, handler = str(params.get("plugin")), str(params.get("handler"))
-        chain = [*above.get("chain", []), caller.name]
+        serving = caller.name if parent is None else f"{caller.name}.{parent.params.get('handler')}"
+        chain = [*above.get("chain", []), serving]
         if len(chain) > DEPTH:
             raise CallCycle(f"calls are nested more than {DEPTH} deep", chain=chain)
         kept = ("correlation_id", "user_id", "session_id", "locale", "cwd")

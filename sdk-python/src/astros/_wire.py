@@ -27,14 +27,53 @@ def parse(line: bytes) -> dict[str, Any]:
         if type(message) is list:
             raise InvalidRequest("expected one message a line, found an array: batches are not part of the protocol")
         raise InvalidRequest(f"expected an object, found `{type(message).__name__}`")
-    if message.get("jsonrpc") != "2.0":
-        raise InvalidRequest('expected `"jsonrpc": "2.0"`', id=id_of(message))
+    problem = _problem(message)
+    if problem is not None:
+        raise InvalidRequest(problem, id=id_of(message))
     return message
+
+
+def _problem(message: dict[str, Any]) -> str | None:
+    """What keeps an object from being a message, if anything."""
+    if message.get("jsonrpc") != "2.0":
+        return 'expected `"jsonrpc": "2.0"`'
+    id = message.get("id")
+    if not (valid_id(id) or (id is None and "id" not in message) or (id is None and "error" in message)):
+        return f"an id is a string or an integer within ±(2^53-1), found {id!a:.80}"
+    answers = ("result" in message) + ("error" in message)
+    if "method" in message:
+        method = message["method"]
+        if type(method) is not str or not _is_unicode(method):
+            return f"a method is a string, found {method!a:.80}"
+        return "a message with a `method` has neither `result` nor `error`" if answers else None
+    if answers != 1:
+        return "a message has a `method`, a `result` or an `error`, and only one of them"
+    if "id" not in message:
+        return "an answer has the `id` of its request"
+    error = message.get("error")
+    if "error" in message and not (
+        type(error) is dict and type(error.get("code")) is int and type(error.get("message")) is str
+    ):
+        return "an error is an object with a `code` and a `message`"
+    return None
 
 
 def valid_id(value: Any) -> TypeGuard[str | int]:
     """Strings, and integers that every JSON reader keeps."""
-    return type(value) is str or (type(value) is int and -MAX_ID <= value <= MAX_ID)
+    if type(value) is str:
+        return _is_unicode(value)
+    return type(value) is int and -MAX_ID <= value <= MAX_ID
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it has no lone surrogates, which UTF-8 cannot hold."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def id_of(message: dict[str, Any]) -> str | int | None:
@@ -72,19 +111,6 @@ def result(id: str | int, value: Any) -> bytes:
 def failure(id: str | int | None, error: RemoteError) -> bytes:
     """A failed answer's line."""
     return b'{"jsonrpc":"2.0","id":%b,"error":%b}\n' % (_id(id), _json.encode(error.to_wire(), "error"))
-
-
-def message(value: dict[str, Any]) -> bytes:
-    """The line of a message that is there as an object, in the order that writers keep."""
-    if "method" in value:
-        params = value.get("params", {})
-        return request(value["id"], value["method"], params) if "id" in value else notification(value["method"], params)
-    if "error" in value:
-        return b'{"jsonrpc":"2.0","id":%b,"error":%b}\n' % (
-            _json.encode(value.get("id")),
-            _json.encode(value["error"]),
-        )
-    return result(value["id"], value.get("result"))
 
 
 def salvage(head: bytes) -> tuple[str | int | None, bool]:

@@ -135,7 +135,8 @@ class RemoteError(AstrOSError):
         kind = data.pop("kind", None)
         retryable = data.pop("retryable", False) is True
         cls = _BY_CODE.get(code, RemoteError)
-        remote = cls(str(error.get("message") or cls.default_kind), code=code, retryable=retryable)
+        words = error.get("message")
+        remote = cls(words if isinstance(words, str) else cls.default_kind, code=code, retryable=retryable)
         remote.kind = kind if isinstance(kind, str) else cls.default_kind
         remote.data = data
         return remote

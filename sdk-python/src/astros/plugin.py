@@ -84,7 +84,7 @@ class BasePlugin:
     handles: Sequence[str] = ()
     dependencies: Sequence[str] = ()
     requires_permissions: Sequence[str] = ()
-    requires_config: Sequence[str] = ()
+    requires_config: bool = False
     requires_ai: bool = False
     supports_voice: bool = False
     supports_gui: bool = False
@@ -213,13 +213,19 @@ class BasePlugin:
         return request.stream.push({name: value for name, value in step.items() if value is not None})
 
     async def ask_user(self, question: str, choices: Sequence[str] | None = None, **options: Any) -> Any:
-        """Ask the person; gives back the host's answer, raises RemoteError where nobody can be asked."""
+        """Ask the person; gives back their answer, None where they decline.
+
+        Raises RemoteError where nobody can be asked.
+        """
         request = current.get()
         asked: dict[str, Any] = {"question": question, **options}
         if choices is not None:
             asked["choices"] = list(choices)
         asked["meta"] = {} if request is None else {"parent": request.id}
-        return await self._astros_host().request("user/ask", asked)
+        answer = await self._astros_host().request("user/ask", asked)
+        if not isinstance(answer, dict):
+            return answer
+        return None if answer.get("declined") is True else answer.get("answer")
 
     async def load_user_preferences(self) -> dict[str, Any]:
         """Read every `user_pref_*` key into `self.preferences`, without the prefix, and give that back."""
@@ -275,7 +281,7 @@ def describe(plugin: BasePlugin, handlers: Sequence[dict[str, Any]]) -> dict[str
         "settings_schema": plugin.settings_schema,
         "dependencies": _names(plugin.dependencies),
         "requires_permissions": _names(plugin.requires_permissions),
-        "requires_config": _names(plugin.requires_config),
+        "requires_config": bool(plugin.requires_config),
         "requires_ai": bool(plugin.requires_ai),
         "supports_voice": bool(plugin.supports_voice),
         "supports_gui": bool(plugin.supports_gui),

@@ -66,7 +66,8 @@ class AIProvider:
 
     async def embed(self, input: str | Sequence[str], **options: Any) -> dict[str, Any]:
         """Vectors for texts."""
-        return await self._ask("embed", {"input": input}, options)
+        texts = [input] if isinstance(input, str) else list(input)
+        return await self._ask("embed", {"input": texts}, options)
 
     async def _ask(self, what: str, params: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
         try:
