@@ -252,6 +252,7 @@ class Peer:
                 frame = _wire.failure(request.id, self._as_wire(request, error))
         finally:
             self._open.pop(request.id, None)
+            request.task = None  # its context holds the request: without this, each call leaves a cycle
             if request.stream is not None:
                 request.stream.close()
             if frame is not None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Batch = list[tuple[dict[str, Any] | Oversized | RemoteError, bytes]]
 
-CHUNK = 1 << 18
+CHUNK = 1 << 16  # what a pipe holds; beyond 128 KiB each read would map and unmap memory
 BACKLOG = 4 * 1024 * 1024
 
 
