@@ -1,0 +1,25 @@
+//! The file manager: lists, finds, organizes, moves and copies files, and takes it back.
+//!
+//! Every change is planned first ([`plan`], made by [`organize`] and [`transfer`]), written to the
+//! [`journal`], then [`run`]; [`undo`] reads the journal and goes the same steps backwards.
+//! Nothing is ever overwritten: [`place`] puts a file under a name only where that name is free.
+
+pub mod error;
+pub mod paths;
+
+pub mod list;
+
+pub mod category;
+pub mod organize;
+pub mod plan;
+pub mod transfer;
+
+pub mod place;
+pub mod run;
+pub mod undo;
+
+pub mod journal;
+pub mod operation;
+
+pub mod report;
+pub mod words;

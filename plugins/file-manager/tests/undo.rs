@@ -1,0 +1,141 @@
+//! Undo touches only what is still as the operation left it, and mends what a kill cut in half.
+
+mod support;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use astros_file_manager::journal;
+use astros_file_manager::operation;
+use astros_file_manager::place::unfinished_prefix;
+use support::*;
+use tempfile::tempdir;
+
+#[tokio::test]
+async fn files_that_a_person_touched_since_stay_and_are_told() {
+    let folder = tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["changed.jpg", "deleted.jpg", "renewed.jpg", "same.jpg"] {
+        write(&at(name), name, 1);
+    }
+    let store = Memory::default();
+    organize(&store, folder.path(), "type").await;
+    write(&at("Images/changed.jpg"), "edited", 2);
+    fs::remove_file(at("Images/deleted.jpg")).unwrap();
+    write(&at("renewed.jpg"), "a new one", 3);
+
+    let undone = undo(&store).await.unwrap().undone;
+    assert_eq!(undone.restored, 1);
+    let mut reasons: Vec<_> = undone.skipped.iter().map(|skipped| skipped.reason.as_str()).collect();
+    reasons.sort_unstable();
+    assert_eq!(reasons, ["another file has its old name", "it was changed since", "it was moved or deleted since"]);
+    assert_eq!(fs::read(at("Images/changed.jpg")).unwrap(), b"edited");
+    assert_eq!(fs::read(at("Images/renewed.jpg")).unwrap(), b"renewed.jpg");
+    assert_eq!(fs::read(at("renewed.jpg")).unwrap(), b"a new one");
+    assert_eq!(fs::read(at("same.jpg")).unwrap(), b"same.jpg");
+}
+
+#[tokio::test]
+async fn each_undo_takes_back_the_operation_before() {
+    let folder = tempdir().unwrap();
+    let store = Memory::default();
+    write(&folder.path().join("a.jpg"), "a", 1);
+    let first = picture(folder.path());
+    organize(&store, folder.path(), "type").await;
+    write(&folder.path().join("b.pdf"), "b", 1);
+    let second = picture(folder.path());
+    organize(&store, folder.path(), "type").await;
+    undo(&store).await.unwrap();
+    assert_eq!(picture(folder.path()), second);
+    fs::remove_file(folder.path().join("b.pdf")).unwrap();
+    undo(&store).await.unwrap();
+    assert_eq!(picture(folder.path()), first);
+}
+
+#[tokio::test]
+async fn only_the_last_twenty_operations_are_kept() {
+    let store = Memory::default();
+    for n in 0..25 {
+        let folder = tempdir().unwrap();
+        write(&folder.path().join("a.jpg"), "a", n);
+        organize(&store, folder.path(), "type").await;
+    }
+    assert_eq!(store.0.lock().unwrap().keys().filter(|key| key.matches('/').count() == 1).count(), 20);
+}
+
+#[tokio::test]
+async fn a_move_cut_between_its_two_names_is_mended() {
+    let folder = tempdir().unwrap();
+    let store = Memory::default();
+    for name in ["linked.jpg", "copied.jpg", "waiting.jpg"] {
+        write(&folder.path().join(name), name, 1);
+    }
+    let before = picture(folder.path());
+    let id = journal::begin(&store, &plan(folder.path(), "type")).await.unwrap();
+    // What a kill leaves after the second name was made, after a copy was finished, and within a copy.
+    let images = folder.path().join("Images");
+    fs::create_dir(&images).unwrap();
+    fs::hard_link(folder.path().join("linked.jpg"), images.join("linked.jpg")).unwrap();
+    write(&images.join("copied.jpg"), "copied.jpg", 1);
+    fs::write(images.join(format!("{}x", unfinished_prefix(&id))), "wait").unwrap();
+
+    assert_eq!(undo(&store).await.unwrap().undone.skipped, []);
+    assert_eq!(picture(folder.path()), before);
+}
+
+#[tokio::test]
+async fn an_undo_that_was_stopped_goes_on() {
+    let folder = tempdir().unwrap();
+    thousand_files(folder.path());
+    let (before, store) = (picture(folder.path()), Memory::default());
+    organize(&store, folder.path(), "date").await;
+    let stop = |done, _| if done == 300 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    assert!(operation::undo(&store, stop).await.unwrap().undone.cancelled);
+    undo(&store).await.unwrap();
+    assert_eq!(picture(folder.path()), before);
+}
+
+const KILLED_IN: &str = "ASTROS_TEST_KILLED_IN";
+
+/// Not a test by itself: the process that the next one kills.
+#[tokio::test]
+async fn child_that_organizes_until_it_is_killed() {
+    let Some(root) = std::env::var_os(KILLED_IN).map(PathBuf::from) else { return };
+    let tell = |done, _| {
+        if done == 400 {
+            println!("\nhalf way");
+        }
+        ControlFlow::Continue(())
+    };
+    let store = InFolder(root.join("store"));
+    operation::perform(&store, plan(&root.join("files"), "type"), tell).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_process_killed_while_it_organizes_is_undone_by_the_next() {
+    let root = tempdir().unwrap();
+    let (files, store) = (root.path().join("files"), root.path().join("store"));
+    fs::create_dir(&files).unwrap();
+    fs::create_dir(&store).unwrap();
+    thousand_files(&files);
+    let before = picture(&files);
+
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_that_organizes_until_it_is_killed", "--nocapture"])
+        .env(KILLED_IN, root.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap() == "half way"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let back = undo(&InFolder(store)).await.unwrap();
+    assert!(back.undone.restored >= 400);
+    assert_eq!(back.undone.skipped, []);
+    assert_eq!(picture(&files), before);
+}
