@@ -46,7 +46,10 @@ pub struct Sorter {
 
 impl Sorter {
     /// `folders` maps a folder's name to the extensions that belong in it; case and a leading dot do not matter.
-    pub fn new(method: Method, folders: impl IntoIterator<Item = (String, Vec<String>)>) -> Result<Self, Error> {
+    pub fn new(
+        method: Method,
+        folders: impl IntoIterator<Item = (String, Vec<String>)>,
+    ) -> Result<Self, Error> {
         let folders = folders.into_iter().map(|(name, extensions)| {
             let extensions = extensions.iter().map(|e| e.trim_start_matches('.').to_lowercase()).collect();
             Ok((folder_name(&name)?, extensions))
@@ -74,7 +77,9 @@ impl Sorter {
                     || BUILT_IN.iter().any(|(folder, _)| *folder == name)
                     || self.folders.iter().any(|(folder, _)| folder == name)
             }
-            Method::Date => name.split_once('-').is_some_and(|(year, month)| digits(year, 4) && digits(month, 2)),
+            Method::Date => {
+                name.split_once('-').is_some_and(|(year, month)| digits(year, 4) && digits(month, 2))
+            }
             Method::Size => SIZES.iter().any(|(folder, _)| *folder == name),
         }
     }
@@ -84,7 +89,10 @@ impl Sorter {
         // `report.tar.gz` has the endings `tar.gz` and `gz`: the longest that somebody named wins.
         let endings = || name.match_indices('.').filter(|(at, _)| *at > 0).map(|(at, _)| &name[at + 1..]);
         let own = endings().find_map(|ending| {
-            self.folders.iter().find(|(_, extensions)| extensions.iter().any(|e| e == ending)).map(|(f, _)| f.as_str())
+            self.folders
+                .iter()
+                .find(|(_, extensions)| extensions.iter().any(|e| e == ending))
+                .map(|(f, _)| f.as_str())
         });
         let built_in = || {
             let last = endings().last()?;
@@ -111,13 +119,18 @@ fn digits(text: &str, count: usize) -> bool {
 /// A person's name for a folder, each word with a capital: `tax papers` is `Tax Papers`.
 fn folder_name(name: &str) -> Result<String, Error> {
     let trimmed = name.trim();
-    if trimmed.is_empty() || trimmed.len() > 255 || trimmed.starts_with('.') || trimmed.contains(['/', '\0']) {
+    if trimmed.is_empty() || trimmed.len() > 255 || trimmed.starts_with('.') || trimmed.contains(['/', '\0'])
+    {
         return Err(Error::BadCategory(name.to_owned()));
     }
     let mut start = true;
     let mut title = String::new();
     for c in trimmed.chars() {
-        if start { title.extend(c.to_uppercase()) } else { title.push(c) }
+        if start {
+            title.extend(c.to_uppercase())
+        } else {
+            title.push(c)
+        }
         start = c.is_whitespace();
     }
     Ok(title)
@@ -130,30 +143,51 @@ const LARGE: &str = "Large";
 const SIZES: &[(&str, u64)] = &[("Small", 1 << 20), ("Medium", 100 << 20), (LARGE, u64::MAX)];
 
 const BUILT_IN: &[(&str, &[&str])] = &[
-    ("Images", &[
-        "jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp", "svg", "ico", "heic", "heif", "avif", "jxl", "psd",
-        "xcf", "raw", "cr2", "nef", "arw", "dng", "eps", "ai",
-    ]),
-    ("Documents", &[
-        "pdf", "doc", "docx", "txt", "odt", "rtf", "md", "rst", "tex", "log", "csv", "tsv", "xls", "xlsx", "ods",
-        "ppt", "pptx", "odp", "epub", "mobi", "djvu", "ps", "pages", "numbers", "key", "ics", "vcf", "eml",
-    ]),
-    ("Videos", &[
-        "mp4", "avi", "mkv", "mov", "wmv", "flv", "webm", "m4v", "mpg", "mpeg", "ogv", "3gp", "vob", "mts", "m2ts",
-    ]),
-    ("Audio", &[
-        "mp3", "wav", "flac", "aac", "ogg", "oga", "m4a", "opus", "wma", "aif", "aiff", "mid", "midi", "m3u", "m3u8",
-    ]),
-    ("Archives", &[
-        "zip", "rar", "7z", "tar", "gz", "bz2", "xz", "zst", "lz", "lz4", "lzma", "tgz", "tbz2", "txz", "cab", "jar",
-        "deb", "rpm", "iso", "dmg",
-    ]),
-    ("Code", &[
-        "py", "rs", "js", "mjs", "ts", "jsx", "tsx", "c", "h", "cc", "cpp", "cxx", "hpp", "cs", "go", "java", "kt",
-        "swift", "rb", "php", "pl", "lua", "r", "jl", "hs", "scala", "sh", "bash", "zsh", "fish", "ps1", "bat", "sql",
-        "html", "htm", "css", "scss", "json", "jsonl", "xml", "yaml", "yml", "toml", "ini", "ipynb", "vue", "diff",
-        "patch",
-    ]),
+    (
+        "Images",
+        &[
+            "jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp", "svg", "ico", "heic", "heif", "avif",
+            "jxl", "psd", "xcf", "raw", "cr2", "nef", "arw", "dng", "eps", "ai",
+        ],
+    ),
+    (
+        "Documents",
+        &[
+            "pdf", "doc", "docx", "txt", "odt", "rtf", "md", "rst", "tex", "log", "csv", "tsv", "xls",
+            "xlsx", "ods", "ppt", "pptx", "odp", "epub", "mobi", "djvu", "ps", "pages", "numbers", "key",
+            "ics", "vcf", "eml",
+        ],
+    ),
+    (
+        "Videos",
+        &[
+            "mp4", "avi", "mkv", "mov", "wmv", "flv", "webm", "m4v", "mpg", "mpeg", "ogv", "3gp", "vob",
+            "mts", "m2ts",
+        ],
+    ),
+    (
+        "Audio",
+        &[
+            "mp3", "wav", "flac", "aac", "ogg", "oga", "m4a", "opus", "wma", "aif", "aiff", "mid", "midi",
+            "m3u", "m3u8",
+        ],
+    ),
+    (
+        "Archives",
+        &[
+            "zip", "rar", "7z", "tar", "gz", "bz2", "xz", "zst", "lz", "lz4", "lzma", "tgz", "tbz2", "txz",
+            "cab", "jar", "deb", "rpm", "iso", "dmg",
+        ],
+    ),
+    (
+        "Code",
+        &[
+            "py", "rs", "js", "mjs", "ts", "jsx", "tsx", "c", "h", "cc", "cpp", "cxx", "hpp", "cs", "go",
+            "java", "kt", "swift", "rb", "php", "pl", "lua", "r", "jl", "hs", "scala", "sh", "bash", "zsh",
+            "fish", "ps1", "bat", "sql", "html", "htm", "css", "scss", "json", "jsonl", "xml", "yaml", "yml",
+            "toml", "ini", "ipynb", "vue", "diff", "patch",
+        ],
+    ),
 ];
 
 #[cfg(test)]

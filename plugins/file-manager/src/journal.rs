@@ -144,7 +144,8 @@ async fn head(store: &impl Store, id: &str) -> Result<Option<Head>, Error> {
 /// Ids of the operations that are whole, the oldest first.
 async fn ids(store: &impl Store) -> Result<Vec<String>, Error> {
     let keys = store.keys(PREFIX).await?;
-    let mut ids: Vec<_> = keys.iter().map(|key| &key[PREFIX.len()..]).filter(|id| !id.contains('/')).collect();
+    let mut ids: Vec<_> =
+        keys.iter().map(|key| &key[PREFIX.len()..]).filter(|id| !id.contains('/')).collect();
     ids.sort_unstable();
     Ok(ids.into_iter().map(str::to_owned).collect())
 }

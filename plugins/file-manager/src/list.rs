@@ -62,16 +62,19 @@ impl Matcher {
     /// A pattern such as `*.pdf`; case matters only for letters of the pattern that are capitals.
     pub fn glob(pattern: &str) -> Result<Self, Error> {
         let capital = pattern.chars().any(char::is_uppercase);
-        let glob = GlobBuilder::new(pattern).case_insensitive(!capital).build().map_err(|error| Error::BadPattern {
-            pattern: pattern.to_owned(),
-            reason: error.kind().to_string(),
+        let glob = GlobBuilder::new(pattern).case_insensitive(!capital).build().map_err(|error| {
+            Error::BadPattern { pattern: pattern.to_owned(), reason: error.kind().to_string() }
         })?;
         Ok(Self::Glob(glob.compile_matcher()))
     }
 
     /// A pattern where it has `*`, `?` or `[`, else a part of a name whose case does not matter.
     pub fn query(query: &str) -> Result<Self, Error> {
-        if query.contains(['*', '?', '[']) { Self::glob(query) } else { Ok(Self::Part(query.trim().to_lowercase())) }
+        if query.contains(['*', '?', '[']) {
+            Self::glob(query)
+        } else {
+            Ok(Self::Part(query.trim().to_lowercase()))
+        }
     }
 
     fn matches(&self, name: &OsStr) -> bool {
@@ -84,13 +87,18 @@ impl Matcher {
 }
 
 /// What is in a folder, by name; links are named, not followed.
-pub fn list(path: &Path, filter: &Filter, mut go_on: impl FnMut() -> ControlFlow<()>) -> Result<Found, Error> {
+pub fn list(
+    path: &Path,
+    filter: &Filter,
+    mut go_on: impl FnMut() -> ControlFlow<()>,
+) -> Result<Found, Error> {
     paths::folder(path)?;
     let depth = if filter.recursive { usize::MAX } else { 1 };
     // A link to a folder is followed where it is the folder itself that was asked for.
     let walk = WalkDir::new(path).min_depth(1).max_depth(depth).sort_by_file_name().into_iter();
     let mut found = Found::default();
-    for entry in walk.filter_entry(|entry| entry.depth() == 0 || filter.hidden || !hidden(entry.file_name())) {
+    for entry in walk.filter_entry(|entry| entry.depth() == 0 || filter.hidden || !hidden(entry.file_name()))
+    {
         if go_on().is_break() {
             return Err(Error::Cancelled);
         }
@@ -124,7 +132,8 @@ impl Entry {
             name: WirePath(path.file_name().map_or_else(|| path.to_path_buf(), PathBuf::from)),
             path: path.into(),
             size: metadata.len(),
-            modified: Timestamp::new(metadata.mtime(), i32::try_from(metadata.mtime_nsec()).unwrap_or(0)).ok(),
+            modified: Timestamp::new(metadata.mtime(), i32::try_from(metadata.mtime_nsec()).unwrap_or(0))
+                .ok(),
             kind: Kind::of(metadata),
             extension: extension.filter(|_| metadata.is_file()),
         }

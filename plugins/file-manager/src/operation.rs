@@ -56,7 +56,8 @@ pub async fn undo(
         let turn = TURN.clone().lock_owned().await;
         let Some((id, head, steps)) = journal::last(store).await? else { return Err(Error::NothingToUndo) };
         let (operation, mut watch) = (id.clone(), watch.clone());
-        let (undone, _turn) = on_thread(turn, move || undo::undo(head.action, &steps, &operation, &mut watch)).await?;
+        let (undone, _turn) =
+            on_thread(turn, move || undo::undo(head.action, &steps, &operation, &mut watch)).await?;
         if !undone.cancelled {
             journal::forget(store, &id).await?;
         }

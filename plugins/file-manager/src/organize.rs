@@ -32,7 +32,9 @@ pub fn plan(path: &Path, sorter: &Sorter, recursive: bool, home: Option<&Path>) 
         let to = path.join(&folder).join(from.file_name().unwrap_or_default());
         match folders.get(&folder) {
             // Sorting it away would free the name, and a second run would find work again.
-            _ if folders.blocks(&from) => plan.skip(&from, "its name is that of a folder that files belong in"),
+            _ if folders.blocks(&from) => {
+                plan.skip(&from, "its name is that of a folder that files belong in")
+            }
             State::Blocked => plan.skip(&from, format!("`{folder}` is in the way: it is not a folder")),
             _ if taken.contains(&to) || fs::symlink_metadata(&to).is_ok() => plan.skip(&from, NAME_TAKEN),
             state => {

@@ -94,8 +94,8 @@ pub fn hidden(name: &std::ffi::OsStr) -> bool {
 
 /// These and all below them belong to the system.
 const SYSTEM_TREES: &[&str] = &[
-    "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr", "/Library",
-    "/System",
+    "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr",
+    "/Library", "/System",
 ];
 
 /// What people keep their own in, within those.

@@ -32,7 +32,8 @@ pub fn move_to(from: &Path, to: &Path, operation: &str, go_on: GoOn<'_>) -> io::
         Err(error) if error.raw_os_error() == Some(Errno::EXDEV as i32) => {
             let before = fs::symlink_metadata(from)?;
             if before.is_dir() {
-                let reason = "a folder cannot be moved to another disk at once; copy it, then delete the original";
+                let reason =
+                    "a folder cannot be moved to another disk at once; copy it, then delete the original";
                 return Err(io::Error::new(io::ErrorKind::CrossesDevices, reason));
             }
             copy_to(from, to, operation, go_on)?;
@@ -82,7 +83,8 @@ fn remove_unchanged(from: &Path, to: &Path, before: &Metadata) -> io::Result<()>
     let now = fs::symlink_metadata(from)?;
     let same = (now.ino(), now.len(), now.mtime(), now.mtime_nsec())
         == (before.ino(), before.len(), before.mtime(), before.mtime_nsec());
-    let removed = if same { fs::remove_file(from) } else { Err(io::Error::other("it changed while it was moved")) };
+    let removed =
+        if same { fs::remove_file(from) } else { Err(io::Error::other("it changed while it was moved")) };
     if removed.is_err() {
         fs::remove_file(to)?;
     }

@@ -37,18 +37,26 @@ pub fn organized(change: &Change<'_>, path: &Path, method: Method, left_alone: L
     let mut message = match (outcome.done, dry_run) {
         (0, _) if outcome.skipped.is_empty() => format!("There is nothing to organize in {}.", shown(path)),
         (0, _) => format!("Nothing was moved in {}.", shown(path)),
-        (done, true) => format!("Would organize {} into {}.", many(done, "file"), many(folders(outcome), "folder")),
-        (done, false) => format!("Organized {} into {}.", many(done, "file"), many(folders(outcome), "folder")),
+        (done, true) => {
+            format!("Would organize {} into {}.", many(done, "file"), many(folders(outcome), "folder"))
+        }
+        (done, false) => {
+            format!("Organized {} into {}.", many(done, "file"), many(folders(outcome), "folder"))
+        }
     };
     if !categories.is_empty() {
-        let counts: Vec<_> = categories.iter().map(|(name, n)| format!("{} {}", plain(name), number(*n))).collect();
+        let counts: Vec<_> =
+            categories.iter().map(|(name, n)| format!("{} {}", plain(name), number(*n))).collect();
         message += &format!("\n{}", counts.join(" · "));
     }
     message += &notes(&outcome.skipped, outcome.cancelled);
     let mut data = data(change);
     data.insert("path".into(), json!(WirePath::from(path)));
     data.insert("method".into(), method.name().into());
-    data.insert("categories".into(), Value::Object(categories.into_iter().map(|(k, n)| (k, n.into())).collect()));
+    data.insert(
+        "categories".into(),
+        Value::Object(categories.into_iter().map(|(k, n)| (k, n.into())).collect()),
+    );
     data.insert("left_alone".into(), json!(left_alone));
     Report { success: !outcome.cancelled, message, data: Value::Object(data) }
 }
@@ -125,7 +133,8 @@ pub fn found(found: &Found, what: &str, mut data: Map<String, Value>) -> Report 
 
 fn data(Change { outcome, operation, dry_run }: &Change<'_>) -> Map<String, Value> {
     let created: Vec<_> = outcome.folders_created.iter().map(|f| WirePath::from(f.as_path())).collect();
-    let names: Vec<_> = outcome.folders_created.iter().filter_map(|f| Some(WirePath(f.file_name()?.into()))).collect();
+    let names: Vec<_> =
+        outcome.folders_created.iter().filter_map(|f| Some(WirePath(f.file_name()?.into()))).collect();
     Map::from_iter([
         ("files_processed".into(), outcome.done.into()),
         ("folders_created".into(), json!(names)),
@@ -162,7 +171,8 @@ fn notes(skipped: &[Skipped], cancelled: bool) -> String {
         notes += &format!("\n{} was left alone: {reason}.", shown(&path.0));
     }
     if let Some(more) = others.len().checked_sub(3).filter(|more| *more > 0) {
-        notes += &format!("\n{} more {} left alone; `--json` lists them.", number(more as u64), was(more as u64));
+        notes +=
+            &format!("\n{} more {} left alone; `--json` lists them.", number(more as u64), was(more as u64));
     }
     if cancelled {
         notes += "\nIt was stopped before its end; \"undo that\" takes back what was done.";

@@ -57,7 +57,9 @@ pub fn run(plan: &Plan, operation: &str, watch: &mut impl Watch) -> Outcome {
                         outcome.cancelled = true;
                         break;
                     }
-                    Err(error) => outcome.skipped.push(Skipped { path: from.as_path().into(), reason: reason(&error) }),
+                    Err(error) => {
+                        outcome.skipped.push(Skipped { path: from.as_path().into(), reason: reason(&error) })
+                    }
                 }
             }
         }
@@ -99,7 +101,8 @@ fn place(action: Action, from: &Path, to: &Path, operation: &str, go_on: place::
 
 /// Forgets folders that got nothing; one that has something cannot be removed this way.
 fn remove_unused(folders: &mut Vec<PathBuf>) {
-    let unused: HashSet<PathBuf> = folders.iter().rev().filter(|f| fs::remove_dir(f).is_ok()).cloned().collect();
+    let unused: HashSet<PathBuf> =
+        folders.iter().rev().filter(|f| fs::remove_dir(f).is_ok()).cloned().collect();
     folders.retain(|folder| !unused.contains(folder));
 }
 

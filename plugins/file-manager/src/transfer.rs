@@ -23,7 +23,8 @@ pub struct Pair {
 pub fn pairs(sources: &[PathBuf], destination: &Path) -> Result<Vec<Pair>, Error> {
     paths::absolute(destination)?;
     let slash = destination.as_os_str().as_encoded_bytes().ends_with(b"/");
-    let named_like_folder = |from: &Path| from.is_file() && from.extension().is_some() && destination.extension().is_none();
+    let named_like_folder =
+        |from: &Path| from.is_file() && from.extension().is_some() && destination.extension().is_none();
     let into = match destination.metadata() {
         Ok(metadata) => metadata.is_dir(),
         Err(_) => slash || sources.len() > 1 || sources.iter().any(|from| named_like_folder(from)),

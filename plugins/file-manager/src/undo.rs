@@ -132,7 +132,8 @@ fn same_content(a: &Path, b: &Path) -> io::Result<bool> {
     match Identity::at(a)?.map(|found| found.kind) {
         Some(Kind::Symlink) => Ok(fs::read_link(a)? == fs::read_link(b)?),
         Some(Kind::File) => {
-            let (mut a, mut b) = (BufReader::new(File::open(a)?).bytes(), BufReader::new(File::open(b)?).bytes());
+            let (mut a, mut b) =
+                (BufReader::new(File::open(a)?).bytes(), BufReader::new(File::open(b)?).bytes());
             loop {
                 match (a.next().transpose()?, b.next().transpose()?) {
                     (None, None) => return Ok(true),

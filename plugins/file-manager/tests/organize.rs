@@ -169,7 +169,10 @@ fn what_cannot_be_organized_is_refused_with_its_reason() {
         organize::plan(path, &sorter("type"), recursive, Some(home)).map(|_| ()).unwrap_err().to_string()
     };
     let gone = folder.path().join("gone");
-    assert_eq!(refusal(&gone, false), format!("`{}` does not exist; check how it is spelled", gone.display()));
+    assert_eq!(
+        refusal(&gone, false),
+        format!("`{}` does not exist; check how it is spelled", gone.display())
+    );
     assert!(refusal(&file, false).contains("is not a folder"));
     assert!(refusal(Path::new("Downloads"), false).starts_with("`Downloads` is not an absolute path"));
     for path in ["/", "/usr/lib", "/etc", "/home/../etc"] {

@@ -24,7 +24,8 @@ fn name() -> impl Strategy<Value = String> {
         "[aA]{1,2}\\.(jpg|PDF|zip|x)",
         "(Images|Documents|Archives|Other|Small|Medium|2024-07|2024-08)",
         "(Images|Other|Small|2024-07|sub)/[aA]\\.(jpg|pdf|x)",
-        "\\PC{1,12}".prop_filter("a plain name", |name| !name.contains(['/', '\0']) && name != "." && name != ".."),
+        "\\PC{1,12}"
+            .prop_filter("a plain name", |name| !name.contains(['/', '\0']) && name != "." && name != ".."),
     ]
 }
 

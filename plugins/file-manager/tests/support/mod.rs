@@ -1,5 +1,5 @@
 //! Storage in memory or in a folder, and pictures of file trees to compare.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -42,7 +42,8 @@ pub fn picture(root: &Path) -> Picture {
 
 /// What is in the files, wherever they are: nothing may be lost.
 pub fn contents(root: &Path) -> Vec<Vec<u8>> {
-    let mut all: Vec<_> = picture(root).into_values().filter(|(.., m)| m.is_some()).map(|(_, c, _)| c).collect();
+    let mut all: Vec<_> =
+        picture(root).into_values().filter(|(.., m)| m.is_some()).map(|(_, c, _)| c).collect();
     all.sort();
     all
 }
@@ -84,7 +85,11 @@ pub fn thousand_files(root: &Path) {
         write(&root.join(name.trim_end_matches('.')), &"x".repeat((n % 7 * 100) as usize), n);
     }
     for n in 0..20_u64 {
-        write(&root.join(OsStr::from_bytes(&[b'\xff', b'\xfe', b'a' + n as u8, b'.', b'p', b'n', b'g'])), "raw", n);
+        write(
+            &root.join(OsStr::from_bytes(&[b'\xff', b'\xfe', b'a' + n as u8, b'.', b'p', b'n', b'g'])),
+            "raw",
+            n,
+        );
         write(&root.join(format!(".hidden {n}.jpg")), "secret", n);
     }
     write(&root.join(format!("{}.txt", "l".repeat(251))), "long", 1);
