@@ -1,1 +1,31 @@
-//! AstrOS.
+//! The AstrOS plugin protocol, version 1.0: types only, no I/O.
+//!
+//! A host and a plugin exchange JSON-RPC 2.0 messages, one a line, over the plugin's stdin and stdout.
+//! Each method is a type that binds its name, its params and its result ([`Request`], [`Notification`]).
+//! JSON Schemas, golden messages and the reference page are made from these types.
+
+pub mod call;
+pub mod error;
+pub mod intent;
+pub mod lifecycle;
+pub mod message;
+pub mod method;
+pub mod stream;
+pub mod version;
+
+pub use error::{Error, ErrorCode, ErrorData};
+pub use intent::{Intent, Meta, Response};
+pub use lifecycle::{HandlerDescription, PluginDescription};
+pub use message::{Id, Malformed, Message, Params};
+pub use method::{Notification, Request};
+pub use version::Version;
+
+/// Unknown members of a message, kept so that they survive where it is passed on.
+pub type Extra = serde_json::Map<String, serde_json::Value>;
+
+/// A frame (one line, its end excluded) is at most this many bytes unless configured.
+pub const MAX_FRAME_BYTES: usize = 16 << 20;
+/// A `$/progress` value is at most this many bytes.
+pub const MAX_PROGRESS_BYTES: usize = 64 << 10;
+/// So many `$/progress` messages of one request may be unacknowledged.
+pub const PROGRESS_WINDOW: usize = 32;

@@ -95,7 +95,7 @@ impl Sorter {
                 .map(|(f, _)| f.as_str())
         });
         let built_in = || {
-            let last = endings().last()?;
+            let last = endings().next_back()?;
             BUILT_IN.iter().find(|(_, extensions)| extensions.contains(&last)).map(|(folder, _)| *folder)
         };
         own.or_else(built_in).unwrap_or(OTHER)

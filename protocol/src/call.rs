@@ -1,0 +1,35 @@
+//! Doing what was asked: the host's `handle_intent`, and `call_plugin` from one plugin to another.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Intent, Meta, Response, intent::CallMeta, method::request};
+
+request! {
+    /// Host to plugin: let a handler do what a person or another plugin asks.
+    HandleIntent: "handle_intent", HandleIntentParams => Response;
+    /// Plugin to host: let another plugin's handler do something.
+    CallPlugin: "call_plugin", CallPluginParams => Response;
+}
+
+/// Params of `handle_intent`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HandleIntentParams {
+    pub handler: String,
+    pub intent: Intent,
+    #[serde(default)]
+    pub meta: Meta,
+}
+
+/// Params of `call_plugin`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CallPluginParams {
+    pub plugin: String,
+    pub handler: String,
+    /// Becomes the `intent.context` that the other plugin sees: an object.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub params: Value,
+    #[serde(default)]
+    pub meta: CallMeta,
+}

@@ -1,0 +1,46 @@
+//! A method is a type that binds its name, its params and its result.
+
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+
+/// A method that is answered.
+pub trait Request {
+    const METHOD: &'static str;
+    type Params: Serialize + DeserializeOwned + JsonSchema;
+    type Result: Serialize + DeserializeOwned + JsonSchema;
+}
+
+/// A method without an answer.
+pub trait Notification {
+    const METHOD: &'static str;
+    type Params: Serialize + DeserializeOwned + JsonSchema;
+}
+
+/// Binds marker types to their methods: `request! { /// doc Name: "method", Params => Result }`.
+macro_rules! request {
+    ($($(#[$doc:meta])* $name:ident: $method:literal, $params:ty => $result:ty;)*) => {$(
+        $(#[$doc])*
+        pub enum $name {}
+
+        impl $crate::Request for $name {
+            const METHOD: &'static str = $method;
+            type Params = $params;
+            type Result = $result;
+        }
+    )*};
+}
+
+/// As `request!`, for notifications: `notification! { /// doc Name: "method", Params }`.
+macro_rules! notification {
+    ($($(#[$doc:meta])* $name:ident: $method:literal, $params:ty;)*) => {$(
+        $(#[$doc])*
+        pub enum $name {}
+
+        impl $crate::Notification for $name {
+            const METHOD: &'static str = $method;
+            type Params = $params;
+        }
+    )*};
+}
+
+pub(crate) use {notification, request};
