@@ -19,6 +19,7 @@ pub mod run;
 pub mod undo;
 
 pub mod journal;
+pub mod meter;
 pub mod operation;
 
 pub mod report;

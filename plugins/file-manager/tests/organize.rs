@@ -1,4 +1,5 @@
 //! Organizing real folders.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Whatever is in a folder: nothing is lost, undo restores it, and a run stopped anywhere can be undone.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 mod support;
 

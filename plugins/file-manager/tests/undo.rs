@@ -1,4 +1,5 @@
 //! Undo touches only what is still as the operation left it, and mends what a kill cut in half.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 mod support;
 

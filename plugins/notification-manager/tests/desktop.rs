@@ -1,4 +1,5 @@
 //! Notifications over a real D-Bus daemon, to a small real desktop.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
