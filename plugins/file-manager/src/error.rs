@@ -34,9 +34,6 @@ pub enum Error {
     Journal(String),
     #[error("there is nothing to undo")]
     NothingToUndo,
-    /// A bug of ours, or no thread was to be had.
-    #[error("the work on files broke off ({0}); `undo that` takes back what was done")]
-    Thread(String),
     #[error("stopped, as asked")]
     Cancelled,
     #[error("cannot read {}: {source}", shown(path))]

@@ -15,12 +15,12 @@ use crate::paths::WirePath;
 use crate::plan::{Action, Identity, Plan, Step};
 
 /// Where the journal lives: the plugin's storage, or memory in tests.
-pub trait Store: Sync {
-    fn get(&self, key: &str) -> impl Future<Output = Result<Option<Value>, Error>> + Send;
-    fn set(&self, key: &str, value: Value) -> impl Future<Output = Result<(), Error>> + Send;
-    fn delete(&self, key: &str) -> impl Future<Output = Result<(), Error>> + Send;
+pub trait Store {
+    fn get(&self, key: &str) -> Result<Option<Value>, Error>;
+    fn set(&self, key: &str, value: Value) -> Result<(), Error>;
+    fn delete(&self, key: &str) -> Result<(), Error>;
     /// All keys that begin with `prefix`.
-    fn keys(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>, Error>> + Send;
+    fn keys(&self, prefix: &str) -> Result<Vec<String>, Error>;
 }
 
 /// An operation as the journal keeps it.
@@ -49,26 +49,26 @@ enum Line {
 }
 
 /// Writes the plan down; only then may its first step be done. Returns the operation's id.
-pub async fn begin(store: &impl Store, plan: &Plan) -> Result<String, Error> {
+pub fn begin(store: &impl Store, plan: &Plan) -> Result<String, Error> {
     let (pieces, bytes) = pieces(plan)?;
-    let last = make_room(store, bytes).await?;
+    let last = make_room(store, bytes)?;
     let id = next_id(last.as_deref());
     let head = Head { action: plan.action, base: plan.base.as_path().into(), pieces: pieces.len(), bytes };
     for (n, piece) in pieces.into_iter().enumerate() {
-        store.set(&format!("{PREFIX}{id}/{n}"), piece).await?;
+        store.set(&format!("{PREFIX}{id}/{n}"), piece)?;
     }
-    store.set(&format!("{PREFIX}{id}"), serde_json::to_value(head).map_err(broken)?).await?;
+    store.set(&format!("{PREFIX}{id}"), serde_json::to_value(head).map_err(broken)?)?;
     Ok(id)
 }
 
 /// The last operation that is whole, with its steps.
-pub async fn last(store: &impl Store) -> Result<Option<(String, Head, Vec<Step>)>, Error> {
-    let Some(id) = ids(store).await?.pop() else { return Ok(None) };
-    let Some(head) = head(store, &id).await? else { return Ok(None) };
+pub fn last(store: &impl Store) -> Result<Option<(String, Head, Vec<Step>)>, Error> {
+    let Some(id) = ids(store)?.pop() else { return Ok(None) };
+    let Some(head) = head(store, &id)? else { return Ok(None) };
     let base = &head.base.0;
     let mut steps = vec![];
     for n in 0..head.pieces {
-        let Some(piece) = store.get(&format!("{PREFIX}{id}/{n}")).await? else {
+        let Some(piece) = store.get(&format!("{PREFIX}{id}/{n}"))? else {
             return Err(Error::Journal(format!("piece {n} of operation `{id}` is missing")));
         };
         for line in serde_json::from_value::<Vec<Line>>(piece).map_err(broken)? {
@@ -82,11 +82,11 @@ pub async fn last(store: &impl Store) -> Result<Option<(String, Head, Vec<Step>)
 }
 
 /// Strikes an operation out: it was undone, or had changed nothing.
-pub async fn forget(store: &impl Store, id: &str) -> Result<(), Error> {
+pub fn forget(store: &impl Store, id: &str) -> Result<(), Error> {
     // The head first: without it the pieces are nobody's, and the next operation sweeps them.
-    store.delete(&format!("{PREFIX}{id}")).await?;
-    for key in store.keys(&format!("{PREFIX}{id}/")).await? {
-        store.delete(&key).await?;
+    store.delete(&format!("{PREFIX}{id}"))?;
+    for key in store.keys(&format!("{PREFIX}{id}/"))? {
+        store.delete(&key)?;
     }
     Ok(())
 }
@@ -114,36 +114,36 @@ fn pieces(plan: &Plan) -> Result<(Vec<Value>, usize), Error> {
 }
 
 /// Drops the oldest operations until one of `bytes` fits, and pieces that have no head. Returns the newest id.
-async fn make_room(store: &impl Store, bytes: usize) -> Result<Option<String>, Error> {
-    let ids = ids(store).await?;
+fn make_room(store: &impl Store, bytes: usize) -> Result<Option<String>, Error> {
+    let ids = ids(store)?;
     let Some(newest) = ids.last() else { return Ok(None) };
     let mut kept: HashSet<&str> = HashSet::new();
     let mut kept_bytes = bytes;
     for id in ids.iter().rev().take(KEPT - 1) {
-        kept_bytes += head(store, id).await?.map_or(0, |head| head.bytes);
+        kept_bytes += head(store, id)?.map_or(0, |head| head.bytes);
         if kept_bytes > KEPT_BYTES {
             break;
         }
         kept.insert(id);
     }
-    for key in store.keys(PREFIX).await? {
+    for key in store.keys(PREFIX)? {
         let id = key[PREFIX.len()..].split('/').next().unwrap_or_default();
         // What is newer than any head may be pieces that another process writes just now.
         if !kept.contains(id) && id <= newest.as_str() {
-            store.delete(&key).await?;
+            store.delete(&key)?;
         }
     }
     Ok(Some(newest.clone()))
 }
 
-async fn head(store: &impl Store, id: &str) -> Result<Option<Head>, Error> {
-    let value = store.get(&format!("{PREFIX}{id}")).await?;
+fn head(store: &impl Store, id: &str) -> Result<Option<Head>, Error> {
+    let value = store.get(&format!("{PREFIX}{id}"))?;
     value.map(|value| serde_json::from_value(value).map_err(broken)).transpose()
 }
 
 /// Ids of the operations that are whole, the oldest first.
-async fn ids(store: &impl Store) -> Result<Vec<String>, Error> {
-    let keys = store.keys(PREFIX).await?;
+fn ids(store: &impl Store) -> Result<Vec<String>, Error> {
+    let keys = store.keys(PREFIX)?;
     let mut ids: Vec<_> =
         keys.iter().map(|key| &key[PREFIX.len()..]).filter(|id| !id.contains('/')).collect();
     ids.sort_unstable();

@@ -19,7 +19,6 @@ pub mod run;
 pub mod undo;
 
 pub mod journal;
-pub mod meter;
 pub mod operation;
 
 pub mod report;

@@ -27,7 +27,7 @@ pub trait Watch: FnMut(u64, u64) -> ControlFlow<()> {}
 impl<F: FnMut(u64, u64) -> ControlFlow<()>> Watch for F {}
 
 /// Carries the plan out. Files that cannot be had, or whose new name was taken meanwhile, are skipped.
-pub fn run(plan: &Plan, operation: &str, watch: &mut impl Watch) -> Outcome {
+pub fn run(plan: &Plan, operation: &str, mut watch: impl Watch) -> Outcome {
     let mut outcome = Outcome { skipped: plan.skipped.clone(), ..Outcome::default() };
     let mut missing: HashMap<&Path, String> = HashMap::new();
     let (total, mut seen) = (plan.items(), 0);

@@ -24,7 +24,7 @@ pub struct Undone {
 }
 
 /// Takes the steps back, the last first.
-pub fn undo(action: Action, steps: &[Step], operation: &str, watch: &mut impl Watch) -> Undone {
+pub fn undo(action: Action, steps: &[Step], operation: &str, mut watch: impl Watch) -> Undone {
     let mut undone = Undone::default();
     remove_unfinished(steps, operation);
     let total = steps.len() as u64;

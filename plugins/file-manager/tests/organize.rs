@@ -16,48 +16,48 @@ use astros_file_manager::{operation, organize};
 use support::*;
 use tempfile::tempdir;
 
-#[tokio::test]
-async fn a_thousand_files_are_organized_once_and_undone_to_the_byte() {
+#[test]
+fn a_thousand_files_are_organized_once_and_undone_to_the_byte() {
     for method in ["by_type", "by_date", "by_size"] {
         let folder = tempdir().unwrap();
         thousand_files(folder.path());
         let (before, store) = (picture(folder.path()), Memory::default());
 
-        let outcome = organize(&store, folder.path(), method).await;
+        let outcome = organize(&store, folder.path(), method);
         assert_eq!((outcome.done, outcome.skipped.len()), (982, 0), "{method}");
         assert!(folder.path().join("soft link.jpg").is_symlink(), "links stay");
         assert!(folder.path().join(".hidden 3.jpg").exists(), "hidden files stay");
         assert!(folder.path().join("project/src/main.rs").exists(), "folders stay");
         let after = picture(folder.path());
 
-        let again = organize(&store, folder.path(), method).await;
+        let again = organize(&store, folder.path(), method);
         assert_eq!((again.done, again.skipped.len()), (0, 0));
         assert_eq!(picture(folder.path()), after, "a second run changes nothing");
 
-        let back = undo(&store).await.unwrap();
+        let back = undo(&store).unwrap();
         assert_eq!((back.undone.restored, back.undone.skipped.len()), (982, 0));
         assert_eq!(picture(folder.path()), before);
-        assert_eq!(undo(&store).await.unwrap_err().to_string(), "there is nothing to undo");
+        assert_eq!(undo(&store).unwrap_err().to_string(), "there is nothing to undo");
     }
 }
 
-#[tokio::test]
-async fn ten_thousand_files_take_about_a_second() {
+#[test]
+fn ten_thousand_files_take_about_a_second() {
     let folder = tempdir().unwrap();
     for n in 0..10_000 {
         fs::write(folder.path().join(format!("{n}.{}", ["jpg", "pdf", "zip", "x"][n % 4])), "").unwrap();
     }
     let (store, start) = (Memory::default(), Instant::now());
-    let outcome = organize(&store, folder.path(), "by_type").await;
+    let outcome = organize(&store, folder.path(), "by_type");
     let (organized, start) = (start.elapsed(), Instant::now());
     assert_eq!(outcome.done, 10_000);
-    assert_eq!(undo(&store).await.unwrap().undone.restored, 10_000);
+    assert_eq!(undo(&store).unwrap().undone.restored, 10_000);
     println!("10,000 files: organized in {organized:?}, undone in {:?}", start.elapsed());
     assert!(organized < Duration::from_secs(5), "{organized:?}");
 }
 
-#[tokio::test]
-async fn a_name_that_is_taken_is_left_alone_and_told() {
+#[test]
+fn a_name_that_is_taken_is_left_alone_and_told() {
     let folder = tempdir().unwrap();
     fs::create_dir(folder.path().join("Images")).unwrap();
     write(&folder.path().join("Images/a.jpg"), "old", 1);
@@ -65,7 +65,7 @@ async fn a_name_that_is_taken_is_left_alone_and_told() {
     write(&folder.path().join("b.jpg"), "b", 3);
     let plan = plan(folder.path(), "type");
     let left_alone = plan.left_alone;
-    let (outcome, id) = operation::perform(&Memory::default(), plan, on).await.unwrap();
+    let (outcome, id) = operation::perform(&Memory::default(), &plan, on).unwrap();
     assert_eq!(fs::read(folder.path().join("Images/a.jpg")).unwrap(), b"old");
     assert_eq!(fs::read(folder.path().join("a.jpg")).unwrap(), b"new");
 
@@ -79,29 +79,29 @@ async fn a_name_that_is_taken_is_left_alone_and_told() {
     assert_eq!(report.data["folders_created"], serde_json::json!([]));
 }
 
-#[tokio::test]
-async fn a_file_that_has_a_folders_name_blocks_only_that_folder() {
+#[test]
+fn a_file_that_has_a_folders_name_blocks_only_that_folder() {
     let folder = tempdir().unwrap();
     for name in ["Images", "Other", "a.jpg", "b.pdf"] {
         write(&folder.path().join(name), name, 1);
     }
     let store = Memory::default();
-    let outcome = organize(&store, folder.path(), "type").await;
+    let outcome = organize(&store, folder.path(), "type");
     assert_eq!((outcome.done, outcome.skipped.len()), (1, 3));
     let after = picture(folder.path());
-    assert_eq!(organize(&store, folder.path(), "type").await.done, 0);
+    assert_eq!(organize(&store, folder.path(), "type").done, 0);
     assert_eq!(picture(folder.path()), after);
 }
 
-#[tokio::test]
-async fn names_taken_between_plan_and_move_are_not_overwritten() {
+#[test]
+fn names_taken_between_plan_and_move_are_not_overwritten() {
     let folder = tempdir().unwrap();
     write(&folder.path().join("a.jpg"), "mine", 1);
     let plan = plan(folder.path(), "type");
     fs::create_dir(folder.path().join("Images")).unwrap();
     write(&folder.path().join("Images/a.jpg"), "theirs", 2);
     let before = picture(folder.path());
-    let (outcome, id) = operation::perform(&Memory::default(), plan, on).await.unwrap();
+    let (outcome, id) = operation::perform(&Memory::default(), &plan, on).unwrap();
     assert_eq!(outcome.skipped[0].reason, NAME_TAKEN);
     assert_eq!(id, None, "nothing was changed, so there is nothing to undo");
     assert_eq!(picture(folder.path()), before);
@@ -120,8 +120,8 @@ fn a_rehearsal_names_the_folders_and_touches_nothing() {
     assert_eq!(picture(folder.path()), before);
 }
 
-#[tokio::test]
-async fn recursion_takes_files_from_folders_but_not_from_its_own_or_hidden_ones() {
+#[test]
+fn recursion_takes_files_from_folders_but_not_from_its_own_or_hidden_ones() {
     let folder = tempdir().unwrap();
     for sub in ["a/b", "c", "Images", ".git"] {
         fs::create_dir_all(folder.path().join(sub)).unwrap();
@@ -129,25 +129,25 @@ async fn recursion_takes_files_from_folders_but_not_from_its_own_or_hidden_ones(
     }
     let (before, store) = (picture(folder.path()), Memory::default());
     let plan = || organize::plan(folder.path(), &sorter("type"), true, None).unwrap();
-    let (outcome, _) = operation::perform(&store, plan(), on).await.unwrap();
+    let (outcome, _) = operation::perform(&store, &plan(), on).unwrap();
     assert_eq!((outcome.done, outcome.skipped.len()), (1, 1), "two of one name: the second stays");
     assert!(folder.path().join("Images/x.pdf").exists());
     assert!(folder.path().join(".git/x.pdf").exists());
     assert_eq!(plan().items(), 0);
-    undo(&store).await.unwrap();
+    undo(&store).unwrap();
     assert_eq!(picture(folder.path()), before);
 }
 
-#[tokio::test]
-async fn a_stopped_run_can_be_undone() {
+#[test]
+fn a_stopped_run_can_be_undone() {
     let folder = tempdir().unwrap();
     thousand_files(folder.path());
     let (before, store) = (picture(folder.path()), Memory::default());
     let stop = |done, _| if done == 500 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    let (outcome, _) = operation::perform(&store, plan(folder.path(), "type"), stop).await.unwrap();
+    let (outcome, _) = operation::perform(&store, &plan(folder.path(), "type"), stop).unwrap();
     assert!(outcome.cancelled);
     assert_eq!(outcome.done, 500);
-    assert_eq!(undo(&store).await.unwrap().undone.restored, 500);
+    assert_eq!(undo(&store).unwrap().undone.restored, 500);
     assert_eq!(picture(folder.path()), before);
 }
 

@@ -63,24 +63,21 @@ proptest! {
         recursive: bool,
         stop_at in 0_u64..30,
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
-            let folder = tempdir().unwrap();
-            make(folder.path(), &things);
-            let (before, all, store) = (picture(folder.path()), contents(folder.path()), Memory::default());
-            let plan = || astros_file_manager::organize::plan(folder.path(), &sorter(method), recursive, None).unwrap();
+        let folder = tempdir().unwrap();
+        make(folder.path(), &things);
+        let (before, all, store) = (picture(folder.path()), contents(folder.path()), Memory::default());
+        let plan = || astros_file_manager::organize::plan(folder.path(), &sorter(method), recursive, None).unwrap();
 
-            let stop = move |done, _| if done == stop_at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-            operation::perform(&store, plan(), stop).await.unwrap();
-            assert_eq!(contents(folder.path()), all, "nothing is lost half way");
-            let _ = undo(&store).await;
-            assert_eq!(picture(folder.path()), before, "undone from half way");
+        let stop = move |done, _| if done == stop_at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        operation::perform(&store, &plan(), stop).unwrap();
+        assert_eq!(contents(folder.path()), all, "nothing is lost half way");
+        let _ = undo(&store);
+        assert_eq!(picture(folder.path()), before, "undone from half way");
 
-            operation::perform(&store, plan(), on).await.unwrap();
-            assert_eq!(contents(folder.path()), all, "nothing is lost");
-            assert_eq!(plan().items(), 0, "a second run has nothing to do");
-            let _ = undo(&store).await;
-            assert_eq!(picture(folder.path()), before, "undone");
-        });
+        operation::perform(&store, &plan(), on).unwrap();
+        assert_eq!(contents(folder.path()), all, "nothing is lost");
+        assert_eq!(plan().items(), 0, "a second run has nothing to do");
+        let _ = undo(&store);
+        assert_eq!(picture(folder.path()), before, "undone");
     }
 }

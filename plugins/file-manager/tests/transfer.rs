@@ -37,8 +37,8 @@ fn a_destination_is_read_as_a_person_means_it() {
     assert_eq!(to(&["a.pdf", "there"], "new.d"), "new.d/a.pdf");
 }
 
-#[tokio::test]
-async fn a_move_between_disks_keeps_bytes_mode_times_and_links() {
+#[test]
+fn a_move_between_disks_keeps_bytes_mode_times_and_links() {
     let (here, there) = (tempdir().unwrap(), tempfile::tempdir_in("/dev/shm").unwrap());
     let device = |path: &Path| path.metadata().unwrap().dev();
     assert_ne!(
@@ -53,42 +53,42 @@ async fn a_move_between_disks_keeps_bytes_mode_times_and_links() {
 
     let sources = [here.path().join("script.sh"), here.path().join("link")];
     let plan = planned(Action::Move, &sources, &there.path().join("a/b")).unwrap();
-    let (outcome, _) = operation::perform(&store, plan, on).await.unwrap();
+    let (outcome, _) = operation::perform(&store, &plan, on).unwrap();
     assert_eq!((outcome.done, outcome.skipped.len()), (2, 0));
     assert_eq!(picture(&there.path().join("a/b")), before);
     assert_eq!(picture(here.path()).len(), 0);
 
-    undo(&store).await.unwrap();
+    undo(&store).unwrap();
     assert_eq!(picture(here.path()), before);
     assert_eq!(picture(there.path()).len(), 0, "folders that it made are gone");
 }
 
-#[tokio::test]
-async fn a_folder_stays_whole_where_it_cannot_be_moved_to_another_disk() {
+#[test]
+fn a_folder_stays_whole_where_it_cannot_be_moved_to_another_disk() {
     let (here, there) = (tempdir().unwrap(), tempfile::tempdir_in("/dev/shm").unwrap());
     thousand_files(here.path());
     let before = picture(here.path());
     let plan = planned(Action::Move, &[here.path().join("project")], there.path()).unwrap();
-    let (outcome, id) = operation::perform(&Memory::default(), plan, on).await.unwrap();
+    let (outcome, id) = operation::perform(&Memory::default(), &plan, on).unwrap();
     assert!(outcome.skipped[0].reason.contains("copy it"), "{}", outcome.skipped[0].reason);
     assert_eq!(id, None);
     assert_eq!(picture(here.path()), before);
 }
 
-#[tokio::test]
-async fn a_copied_folder_is_the_same_and_undo_removes_only_unchanged_copies() {
+#[test]
+fn a_copied_folder_is_the_same_and_undo_removes_only_unchanged_copies() {
     let root = tempdir().unwrap();
     let (from, to) = (root.path().join("from"), root.path().join("to"));
     fs::create_dir(&from).unwrap();
     thousand_files(&from);
     let (before, store) = (picture(&from), Memory::default());
     let plan = planned(Action::Copy, std::slice::from_ref(&from), &to).unwrap();
-    assert_eq!(operation::perform(&store, plan, on).await.unwrap().0.skipped, []);
+    assert_eq!(operation::perform(&store, &plan, on).unwrap().0.skipped, []);
     assert_eq!(picture(&to), before);
 
     write(&to.join("file 6.xyz"), "edited", 9);
     fs::remove_file(from.join("file 12.tar.gz")).unwrap();
-    let undone = undo(&store).await.unwrap().undone;
+    let undone = undo(&store).unwrap().undone;
     let mut reasons: Vec<_> = undone.skipped.iter().map(|skipped| skipped.reason.as_str()).collect();
     reasons.sort_unstable();
     assert_eq!(reasons, ["it was changed since", "its original is gone or was changed since"]);
@@ -96,15 +96,15 @@ async fn a_copied_folder_is_the_same_and_undo_removes_only_unchanged_copies() {
     assert_eq!(left, [Path::new("file 12.tar.gz"), Path::new("file 6.xyz")]);
 }
 
-#[tokio::test]
-async fn a_move_within_a_disk_takes_folders_and_comes_back() {
+#[test]
+fn a_move_within_a_disk_takes_folders_and_comes_back() {
     let root = tempdir().unwrap();
     thousand_files(root.path());
     let (before, store) = (picture(root.path()), Memory::default());
     let plan = planned(Action::Move, &[root.path().join("project")], &root.path().join("old/2024/")).unwrap();
-    assert_eq!(operation::perform(&store, plan, on).await.unwrap().0.done, 1);
+    assert_eq!(operation::perform(&store, &plan, on).unwrap().0.done, 1);
     assert!(root.path().join("old/2024/project/src/main.rs").exists());
-    undo(&store).await.unwrap();
+    undo(&store).unwrap();
     assert_eq!(picture(root.path()), before);
 }
 

@@ -15,20 +15,20 @@ use astros_file_manager::place::unfinished_prefix;
 use support::*;
 use tempfile::tempdir;
 
-#[tokio::test]
-async fn files_that_a_person_touched_since_stay_and_are_told() {
+#[test]
+fn files_that_a_person_touched_since_stay_and_are_told() {
     let folder = tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     for name in ["changed.jpg", "deleted.jpg", "renewed.jpg", "same.jpg"] {
         write(&at(name), name, 1);
     }
     let store = Memory::default();
-    organize(&store, folder.path(), "type").await;
+    organize(&store, folder.path(), "type");
     write(&at("Images/changed.jpg"), "edited", 2);
     fs::remove_file(at("Images/deleted.jpg")).unwrap();
     write(&at("renewed.jpg"), "a new one", 3);
 
-    let undone = undo(&store).await.unwrap().undone;
+    let undone = undo(&store).unwrap().undone;
     assert_eq!(undone.restored, 1);
     let mut reasons: Vec<_> = undone.skipped.iter().map(|skipped| skipped.reason.as_str()).collect();
     reasons.sort_unstable();
@@ -42,43 +42,43 @@ async fn files_that_a_person_touched_since_stay_and_are_told() {
     assert_eq!(fs::read(at("same.jpg")).unwrap(), b"same.jpg");
 }
 
-#[tokio::test]
-async fn each_undo_takes_back_the_operation_before() {
+#[test]
+fn each_undo_takes_back_the_operation_before() {
     let folder = tempdir().unwrap();
     let store = Memory::default();
     write(&folder.path().join("a.jpg"), "a", 1);
     let first = picture(folder.path());
-    organize(&store, folder.path(), "type").await;
+    organize(&store, folder.path(), "type");
     write(&folder.path().join("b.pdf"), "b", 1);
     let second = picture(folder.path());
-    organize(&store, folder.path(), "type").await;
-    undo(&store).await.unwrap();
+    organize(&store, folder.path(), "type");
+    undo(&store).unwrap();
     assert_eq!(picture(folder.path()), second);
     fs::remove_file(folder.path().join("b.pdf")).unwrap();
-    undo(&store).await.unwrap();
+    undo(&store).unwrap();
     assert_eq!(picture(folder.path()), first);
 }
 
-#[tokio::test]
-async fn only_the_last_twenty_operations_are_kept() {
+#[test]
+fn only_the_last_twenty_operations_are_kept() {
     let store = Memory::default();
     for n in 0..25 {
         let folder = tempdir().unwrap();
         write(&folder.path().join("a.jpg"), "a", n);
-        organize(&store, folder.path(), "type").await;
+        organize(&store, folder.path(), "type");
     }
     assert_eq!(store.0.lock().unwrap().keys().filter(|key| key.matches('/').count() == 1).count(), 20);
 }
 
-#[tokio::test]
-async fn a_move_cut_between_its_two_names_is_mended() {
+#[test]
+fn a_move_cut_between_its_two_names_is_mended() {
     let folder = tempdir().unwrap();
     let store = Memory::default();
     for name in ["linked.jpg", "copied.jpg", "waiting.jpg"] {
         write(&folder.path().join(name), name, 1);
     }
     let before = picture(folder.path());
-    let id = journal::begin(&store, &plan(folder.path(), "type")).await.unwrap();
+    let id = journal::begin(&store, &plan(folder.path(), "type")).unwrap();
     // What a kill leaves after the second name was made, after a copy was finished, and within a copy.
     let images = folder.path().join("Images");
     fs::create_dir(&images).unwrap();
@@ -86,27 +86,27 @@ async fn a_move_cut_between_its_two_names_is_mended() {
     write(&images.join("copied.jpg"), "copied.jpg", 1);
     fs::write(images.join(format!("{}x", unfinished_prefix(&id))), "wait").unwrap();
 
-    assert_eq!(undo(&store).await.unwrap().undone.skipped, []);
+    assert_eq!(undo(&store).unwrap().undone.skipped, []);
     assert_eq!(picture(folder.path()), before);
 }
 
-#[tokio::test]
-async fn an_undo_that_was_stopped_goes_on() {
+#[test]
+fn an_undo_that_was_stopped_goes_on() {
     let folder = tempdir().unwrap();
     thousand_files(folder.path());
     let (before, store) = (picture(folder.path()), Memory::default());
-    organize(&store, folder.path(), "date").await;
+    organize(&store, folder.path(), "date");
     let stop = |done, _| if done == 300 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    assert!(operation::undo(&store, stop).await.unwrap().undone.cancelled);
-    undo(&store).await.unwrap();
+    assert!(operation::undo(&store, stop).unwrap().undone.cancelled);
+    undo(&store).unwrap();
     assert_eq!(picture(folder.path()), before);
 }
 
 const KILLED_IN: &str = "ASTROS_TEST_KILLED_IN";
 
 /// Not a test by itself: the process that the next one kills.
-#[tokio::test]
-async fn child_that_organizes_until_it_is_killed() {
+#[test]
+fn child_that_organizes_until_it_is_killed() {
     let Some(root) = std::env::var_os(KILLED_IN).map(PathBuf::from) else { return };
     let tell = |done, _| {
         if done == 400 {
@@ -118,11 +118,11 @@ async fn child_that_organizes_until_it_is_killed() {
         ControlFlow::Continue(())
     };
     let store = InFolder(root.join("store"));
-    operation::perform(&store, plan(&root.join("files"), "type"), tell).await.unwrap();
+    operation::perform(&store, &plan(&root.join("files"), "type"), tell).unwrap();
 }
 
-#[tokio::test]
-async fn a_process_killed_while_it_organizes_is_undone_by_the_next() {
+#[test]
+fn a_process_killed_while_it_organizes_is_undone_by_the_next() {
     let root = tempdir().unwrap();
     let (files, store) = (root.path().join("files"), root.path().join("store"));
     fs::create_dir(&files).unwrap();
@@ -141,7 +141,7 @@ async fn a_process_killed_while_it_organizes_is_undone_by_the_next() {
     child.kill().unwrap();
     child.wait().unwrap();
 
-    let back = undo(&InFolder(store)).await.unwrap();
+    let back = undo(&InFolder(store)).unwrap();
     assert_eq!(back.undone.restored, 400);
     assert_eq!(back.undone.skipped, []);
     assert_eq!(picture(&files), before);

@@ -60,12 +60,12 @@ pub fn plan(path: &Path, method: &str) -> Plan {
     organize::plan(path, &sorter(method), false, None).unwrap()
 }
 
-pub async fn organize(store: &impl Store, path: &Path, method: &str) -> Outcome {
-    operation::perform(store, plan(path, method), on).await.unwrap().0
+pub fn organize(store: &impl Store, path: &Path, method: &str) -> Outcome {
+    operation::perform(store, &plan(path, method), on).unwrap().0
 }
 
-pub async fn undo(store: &impl Store) -> Result<TakenBack, Error> {
-    operation::undo(store, on).await
+pub fn undo(store: &impl Store) -> Result<TakenBack, Error> {
+    operation::undo(store, on)
 }
 
 /// A thousand files such as people have: spaces, Unicode, names equal but for case, bytes that are not UTF-8, empty
@@ -112,22 +112,22 @@ pub fn write(path: &Path, content: &str, age: u64) {
 pub struct Memory(pub Mutex<BTreeMap<String, Value>>);
 
 impl Store for Memory {
-    async fn get(&self, key: &str) -> Result<Option<Value>, Error> {
+    fn get(&self, key: &str) -> Result<Option<Value>, Error> {
         Ok(self.0.lock().unwrap().get(key).cloned())
     }
 
-    async fn set(&self, key: &str, value: Value) -> Result<(), Error> {
+    fn set(&self, key: &str, value: Value) -> Result<(), Error> {
         assert!(value.to_string().len() < 256 << 10, "a value stays below 256 KiB");
         self.0.lock().unwrap().insert(key.to_owned(), value);
         Ok(())
     }
 
-    async fn delete(&self, key: &str) -> Result<(), Error> {
+    fn delete(&self, key: &str) -> Result<(), Error> {
         self.0.lock().unwrap().remove(key);
         Ok(())
     }
 
-    async fn keys(&self, prefix: &str) -> Result<Vec<String>, Error> {
+    fn keys(&self, prefix: &str) -> Result<Vec<String>, Error> {
         Ok(self.0.lock().unwrap().keys().filter(|key| key.starts_with(prefix)).cloned().collect())
     }
 }
@@ -142,21 +142,21 @@ impl InFolder {
 }
 
 impl Store for InFolder {
-    async fn get(&self, key: &str) -> Result<Option<Value>, Error> {
+    fn get(&self, key: &str) -> Result<Option<Value>, Error> {
         Ok(fs::read(self.file(key)).ok().map(|bytes| serde_json::from_slice(&bytes).unwrap()))
     }
 
-    async fn set(&self, key: &str, value: Value) -> Result<(), Error> {
+    fn set(&self, key: &str, value: Value) -> Result<(), Error> {
         fs::write(self.file(key), value.to_string()).unwrap();
         Ok(())
     }
 
-    async fn delete(&self, key: &str) -> Result<(), Error> {
+    fn delete(&self, key: &str) -> Result<(), Error> {
         let _ = fs::remove_file(self.file(key));
         Ok(())
     }
 
-    async fn keys(&self, prefix: &str) -> Result<Vec<String>, Error> {
+    fn keys(&self, prefix: &str) -> Result<Vec<String>, Error> {
         let names = fs::read_dir(&self.0).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
         Ok(names.map(|name| name.replace('+', "/")).filter(|key| key.starts_with(prefix)).collect())
     }
