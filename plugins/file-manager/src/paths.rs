@@ -20,6 +20,7 @@ pub struct WirePath(pub PathBuf);
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum Wire {
+    #[schemars(extend("format" = "path"))]
     Text(String),
     Bytes { base64: String },
 }

@@ -26,7 +26,8 @@ pub fn unfinished_prefix(operation: &str) -> String {
 /// A look at whether to go on, as often as it may be wanted.
 pub type GoOn<'a> = &'a mut dyn FnMut() -> ControlFlow<()>;
 
-/// Moves a file, link or folder; a file or link also to another file system.
+/// Moves a file, link or folder; a file or link also to another file system, where the first one goes only when
+/// the second is on the disk.
 pub fn move_to(from: &Path, to: &Path, operation: &str, go_on: GoOn<'_>) -> io::Result<()> {
     match rename(from, to) {
         Err(error) if error.raw_os_error() == Some(Errno::EXDEV as i32) => {
@@ -37,13 +38,17 @@ pub fn move_to(from: &Path, to: &Path, operation: &str, go_on: GoOn<'_>) -> io::
                 return Err(io::Error::new(io::ErrorKind::CrossesDevices, reason));
             }
             copy_to(from, to, operation, go_on)?;
+            if before.is_file() {
+                File::open(to)?.sync_all()?;
+            }
+            File::open(parent(to))?.sync_all()?;
             remove_unchanged(from, to, &before)
         }
         done => done,
     }
 }
 
-/// Copies a file or link with its bytes, mode and times; it has its name only when it is whole and on the disk.
+/// Copies a file or link with its bytes, mode and times; it has its name only when it is whole.
 pub fn copy_to(from: &Path, to: &Path, operation: &str, go_on: GoOn<'_>) -> io::Result<()> {
     let metadata = fs::symlink_metadata(from)?;
     match Kind::of(&metadata) {
@@ -62,8 +67,7 @@ fn copy_link(from: &Path, to: &Path, metadata: &Metadata) -> io::Result<()> {
 
 fn copy_file(from: &Path, to: &Path, operation: &str, go_on: GoOn<'_>) -> io::Result<()> {
     let mut source = File::open(from)?;
-    let folder = to.parent().unwrap_or(Path::new("/"));
-    let mut copy = Builder::new().prefix(&unfinished_prefix(operation)).tempfile_in(folder)?;
+    let mut copy = Builder::new().prefix(&unfinished_prefix(operation)).tempfile_in(parent(to))?;
     while io::copy(&mut source.by_ref().take(STRETCH), copy.as_file_mut())? > 0 {
         if go_on().is_break() {
             return Err(io::ErrorKind::Interrupted.into());
@@ -73,9 +77,12 @@ fn copy_file(from: &Path, to: &Path, operation: &str, go_on: GoOn<'_>) -> io::Re
     let times = FileTimes::new().set_accessed(metadata.accessed()?).set_modified(metadata.modified()?);
     copy.as_file().set_permissions(metadata.permissions())?;
     copy.as_file().set_times(times)?;
-    copy.as_file().sync_all()?;
     copy.persist_noclobber(to).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
+    Ok(())
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
 }
 
 /// Ends a move across file systems. Where somebody wrote to the file meanwhile, the copy goes instead.

@@ -29,7 +29,7 @@ impl<F: FnMut(u64, u64) -> ControlFlow<()>> Watch for F {}
 /// Carries the plan out. Files that cannot be had, or whose new name was taken meanwhile, are skipped.
 pub fn run(plan: &Plan, operation: &str, mut watch: impl Watch) -> Outcome {
     let mut outcome = Outcome { skipped: plan.skipped.clone(), ..Outcome::default() };
-    let mut missing: HashMap<&Path, String> = HashMap::new();
+    let mut missing = HashMap::new();
     let (total, mut seen) = (plan.items(), 0);
     for step in &plan.steps {
         match step {
@@ -37,20 +37,16 @@ pub fn run(plan: &Plan, operation: &str, mut watch: impl Watch) -> Outcome {
                 Ok(true) => outcome.folders_created.push(path.clone()),
                 Ok(false) => {}
                 Err(error) => {
-                    missing.insert(path, format!("its folder cannot be made: {}", reason(&error)));
+                    missing.insert(path.as_path(), format!("its folder cannot be made: {}", reason(&error)));
                 }
             },
             Step::Item { from, to, .. } => {
-                if watch(seen, total).is_break() {
-                    outcome.cancelled = true;
-                    break;
-                }
                 let parent = to.parent().unwrap_or(to);
-                let placed = match missing.get(parent) {
-                    Some(why) => Err(io::Error::other(why.clone())),
-                    None => place(plan.action, from, to, operation, &mut || watch(seen, total)),
+                let placed = match (watch(seen, total), missing.get(parent)) {
+                    (ControlFlow::Break(()), _) => Err(io::ErrorKind::Interrupted.into()),
+                    (_, Some(why)) => Err(io::Error::other(why.clone())),
+                    _ => place(plan.action, from, to, operation, &mut || watch(seen, total)),
                 };
-                seen += 1;
                 match placed {
                     Ok(()) => outcome.count(parent),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {
@@ -61,6 +57,7 @@ pub fn run(plan: &Plan, operation: &str, mut watch: impl Watch) -> Outcome {
                         outcome.skipped.push(Skipped { path: from.as_path().into(), reason: reason(&error) })
                     }
                 }
+                seen += 1;
             }
         }
     }

@@ -9,7 +9,7 @@ use std::io::{self, BufReader, Read};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::place::{move_to, unfinished_prefix};
+use crate::place::{GoOn, move_to, unfinished_prefix};
 use crate::plan::{Action, Identity, Kind, Skipped, Step};
 use crate::run::{Watch, reason};
 
@@ -33,26 +33,23 @@ pub fn undo(action: Action, steps: &[Step], operation: &str, mut watch: impl Wat
             undone.cancelled = true;
             return undone;
         }
-        let taken_back = match step {
-            Step::Folder(path) => {
-                if fs::remove_dir(path).is_ok() {
-                    undone.folders_removed.push(path.clone());
-                }
-                continue;
+        let (path, back) = match step {
+            Step::Folder(path) => (path, Ok(remove_folder(path))),
+            Step::Item { from, to, was } if action == Action::Copy => (to, remove_copy(from, to, was)),
+            Step::Item { from, to, was } => {
+                (to, bring_back(from, to, was, operation, &mut || watch(seen, total)))
             }
-            Step::Item { from, to, was } if action == Action::Copy => remove_copy(from, to, was),
-            Step::Item { from, to, was } => bring_back(from, to, was, operation, &mut || watch(seen, total)),
         };
-        let Step::Item { to, .. } = step else { continue };
-        match taken_back {
+        match back {
             Ok(Back::Done) => undone.restored += 1,
+            Ok(Back::FolderRemoved) => undone.folders_removed.push(path.clone()),
             Ok(Back::NothingToDo) => {}
-            Ok(Back::Refused(reason)) => undone.skip(to, reason.to_owned()),
+            Ok(Back::Refused(reason)) => undone.skip(path, reason.to_owned()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 undone.cancelled = true;
                 return undone;
             }
-            Err(error) => undone.skip(to, reason(&error)),
+            Err(error) => undone.skip(path, reason(&error)),
         }
     }
     // The last figure; there is nothing left to stop.
@@ -62,19 +59,19 @@ pub fn undo(action: Action, steps: &[Step], operation: &str, mut watch: impl Wat
 
 enum Back {
     Done,
+    FolderRemoved,
     /// The step had not been done, or was taken back before.
     NothingToDo,
     /// A person did something since that is worth more than the undo.
     Refused(&'static str),
 }
 
-fn bring_back(
-    from: &Path,
-    to: &Path,
-    was: &Identity,
-    operation: &str,
-    go_on: crate::place::GoOn<'_>,
-) -> io::Result<Back> {
+/// One that has something in it stays.
+fn remove_folder(path: &Path) -> Back {
+    if fs::remove_dir(path).is_ok() { Back::FolderRemoved } else { Back::NothingToDo }
+}
+
+fn bring_back(from: &Path, to: &Path, was: &Identity, operation: &str, go_on: GoOn<'_>) -> io::Result<Back> {
     match (Identity::at(from)?, Identity::at(to)?) {
         (None, Some(now)) if now == *was => {
             fs::create_dir_all(from.parent().unwrap_or(from))?;
