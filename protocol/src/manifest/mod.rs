@@ -1,0 +1,80 @@
+//! What a plugin's folder says about it: `plugin.yaml`, or LocalAgent's `plugin-manifest.yaml`.
+//!
+//! Both shapes become one [`Manifest`]. [`Manifest::parse`] is pure; [`Manifest::read`] looks into a folder.
+//! Every error names the file, the line and the column, what was found against what was expected.
+//! Members that nobody knows are kept; where one looks like a misspelling, [`Manifest::warnings`] says so.
+
+mod error;
+mod permission;
+mod run;
+mod sections;
+mod supervision;
+mod version;
+
+mod duration;
+mod folder;
+mod parse;
+mod shape;
+mod typos;
+mod yaml;
+
+pub use error::ManifestError;
+pub use permission::{DBus, FilePaths, PERMISSIONS, Permission};
+pub use run::{Program, PythonTarget, Run};
+pub use sections::{
+    Capabilities, Configuration, Dependencies, Documentation, EntryPoint, Kind, Metadata, PluginDependency,
+    PluginName, Testing,
+};
+pub use shape::{PluginManifestYaml, PluginYaml};
+pub use supervision::{Restart, Start, Supervision};
+pub use version::{PluginVersion, VersionReq};
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+/// The names a manifest's file may have, in the order in which they are looked for.
+pub const FILE_NAMES: [&str; 2] = ["plugin.yaml", "plugin-manifest.yaml"];
+
+/// The largest manifest that is read, in bytes.
+pub const MAX_BYTES: usize = 1 << 20;
+
+/// All that a plugin's folder says about it, with every default filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// The file it was read from, as it was given.
+    pub path: PathBuf,
+    /// Name, version and who made it.
+    pub metadata: Metadata,
+    /// What it says it can do; its code's own description adds the handlers.
+    pub capabilities: Capabilities,
+    /// Defaults and schema of its settings.
+    pub configuration: Configuration,
+    /// What it needs: interpreter, host, packages, other plugins.
+    pub dependencies: Dependencies,
+    /// What kinds of plugin are in it: never empty, each once.
+    pub kinds: Vec<Kind>,
+    /// The classes it offers by kind (LocalAgent's shape).
+    pub entry_points: Vec<EntryPoint>,
+    /// How it is started.
+    pub run: Run,
+    /// How it is kept running.
+    pub supervision: Supervision,
+    /// What it asks for, each permission once.
+    pub permissions: Vec<Permission>,
+    /// What it is good for, as sentences for people.
+    pub features: Vec<String>,
+    /// Words that a search finds it by.
+    pub tags: Vec<String>,
+    /// How its author tests it.
+    pub testing: Testing,
+    /// Where its documentation is.
+    pub documentation: Documentation,
+    /// Members of the top level that this version does not know, as they were.
+    pub extra: Map<String, Value>,
+    /// What a person should look at, one sentence each, with the position where there is one.
+    pub warnings: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests;
