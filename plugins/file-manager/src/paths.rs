@@ -22,7 +22,9 @@ pub struct WirePath(pub PathBuf);
 enum Wire {
     #[schemars(extend("format" = "path"))]
     Text(String),
-    Bytes { base64: String },
+    Bytes {
+        base64: String,
+    },
 }
 
 impl From<WirePath> for Wire {

@@ -1,27 +1,9 @@
-//! The plugin `notification-manager`.
+//! Serves the plugin `notification-manager` to the host that started it.
 
-use astros_notification_manager::notification::Notification;
-use astros_notification_manager::notifier::{Delivery, Notifier};
-use astros_sdk::prelude::*;
+use std::process::ExitCode;
 
-/// Without a desktop the message is the answer's, so that the person sees it all the same.
-async fn send_notification(ctx: Context, notification: Notification) -> Result<Response> {
-    let data = match ctx.state::<Notifier>()?.send(&notification).await {
-        Delivery::Shown(id) => json!({ "delivered": true, "id": id }),
-        Delivery::NotShown(reason) => json!({ "delivered": false, "reason": reason }),
-    };
-    Ok(Response::message(notification.text()).with_data(data))
-}
+use astros_notification_manager::notifier::Notifier;
 
 fn main() -> ExitCode {
-    Plugin::new("notification-manager", env!("CARGO_PKG_VERSION"))
-        .description(env!("CARGO_PKG_DESCRIPTION"))
-        .handles(["notifications"])
-        .state(Notifier::new(None))
-        .handler(
-            handler("send_notification", send_notification)
-                .description("Show a notification on the desktop")
-                .examples(["notify me that {message}", "show a notification saying {message}"]),
-        )
-        .run()
+    astros_notification_manager::plugin(Notifier::new(None)).run()
 }

@@ -8,6 +8,10 @@ use std::process::{Child, Command, Stdio};
 
 use astros_notification_manager::notification::{Kind, Notification};
 use astros_notification_manager::notifier::{Delivery, Notifier};
+use astros_notification_manager::plugin;
+use astros_protocol::manifest::Manifest;
+use astros_sdk::prelude::*;
+use astros_sdk::testing::TestHost;
 use tempfile::tempdir;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use zbus::Connection;
@@ -184,4 +188,35 @@ async fn a_desktop_and_a_bus_that_went_away_are_found_again() {
     let (_third, mut seen) = desktop(folder.path(), &[]).await;
     assert_eq!(notifier.send(&notification("five")).await, Delivery::Shown(7));
     assert_eq!(seen.recv().await.unwrap().body, "five");
+}
+
+#[tokio::test]
+async fn the_plugin_answers_with_the_text_whether_it_is_shown_or_not() {
+    let folder = tempdir().unwrap();
+    let host = TestHost::start(plugin(Notifier::new(Some(address(folder.path()))))).await;
+    let params = json!({"title": "Files", "message": "3 are new", "type": "warning"});
+    let response = host.call("send_notification", params.clone()).await.unwrap();
+    assert!(response.success);
+    assert_eq!((response.message.as_str(), &response.data["delivered"]), ("Files: 3 are new", &json!(false)));
+    assert!(response.data["reason"].is_string());
+
+    let _bus = Bus::start(folder.path());
+    let (_desktop, mut seen) = desktop(folder.path(), &[]).await;
+    let response = host.call("send_notification", params).await.unwrap();
+    assert_eq!(response.data, json!({"delivered": true, "id": 7}));
+    assert_eq!(seen.recv().await.unwrap().icon, "dialog-warning");
+
+    let error = host.call("send_notification", json!({"message": "x", "type": "alarm"})).await.unwrap_err();
+    assert!(error.to_string().contains("unknown variant `alarm`"), "{error}");
+}
+
+#[tokio::test]
+async fn the_manifest_and_the_code_agree() {
+    let manifest = Manifest::read(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap().unwrap();
+    assert_eq!(manifest.warnings, [""; 0]);
+    let host = TestHost::start(plugin(Notifier::new(None))).await;
+    let described = host.description();
+    assert_eq!(described.name, manifest.metadata.name.as_str());
+    assert_eq!(described.handles, manifest.capabilities.handles);
+    assert_eq!(described.version, env!("CARGO_PKG_VERSION"));
 }

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use astros_file_manager::category::{Method, Sorter};
-use astros_file_manager::error::Error;
-use astros_file_manager::operation;
-use astros_file_manager::organize;
-use astros_file_manager::paths::WirePath;
-use astros_file_manager::plan::{Action, Plan};
-use astros_file_manager::report::{self, Change, Report};
-use astros_file_manager::run::{Outcome, rehearse};
-use astros_file_manager::transfer::{self, Pair};
+use crate::category::{Method, Sorter};
+use crate::error::Error;
+use crate::operation;
+use crate::organize;
+use crate::paths::WirePath;
+use crate::plan::{Action, Plan};
+use crate::report::{self, Change, Report};
+use crate::run::{Outcome, rehearse};
+use crate::transfer::{self, Pair};
 use astros_sdk::prelude::*;
 
 use super::store::HostStorage;
@@ -107,7 +107,10 @@ fn pairs(
     moves: Vec<Move>,
 ) -> Result<(Vec<Pair>, Option<PathBuf>), Error> {
     if !moves.is_empty() {
-        return Ok((moves.into_iter().map(|Move { from, to }| Pair { from: from.0, to: to.0 }).collect(), None));
+        return Ok((
+            moves.into_iter().map(|Move { from, to }| Pair { from: from.0, to: to.0 }).collect(),
+            None,
+        ));
     }
     let sources = match source.ok_or(Error::Lacks("what to put there", "`source`"))? {
         OneOrMany::One(one) => vec![one],
@@ -120,7 +123,12 @@ fn pairs(
     Ok((pairs, single))
 }
 
-fn perform(ctx: &Context, plan: &Plan, dry_run: bool, doing: &str) -> Result<(Outcome, Option<String>), Error> {
+fn perform(
+    ctx: &Context,
+    plan: &Plan,
+    dry_run: bool,
+    doing: &str,
+) -> Result<(Outcome, Option<String>), Error> {
     if dry_run {
         return Ok((rehearse(plan), None));
     }

@@ -1,10 +1,10 @@
 //! Handlers that only look.
 
-use astros_file_manager::error::Error;
-use astros_file_manager::list::{self, Filter, Matcher};
-use astros_file_manager::paths::WirePath;
-use astros_file_manager::report::{self, Report};
-use astros_file_manager::words::{many, plain, shown};
+use crate::error::Error;
+use crate::list::{self, Filter, Matcher};
+use crate::paths::WirePath;
+use crate::report::{self, Report};
+use crate::words::{many, plain, shown};
 use astros_sdk::prelude::*;
 use serde_json::{Map, Value};
 
@@ -73,7 +73,8 @@ pub(crate) fn search_files(ctx: Context, params: SearchFiles) -> Result<Response
         let query = query.ok_or(Error::Lacks("what to look for", "`query`"))?;
         let folder = path(params.path.or_else(|| home().map(WirePath)), "where to look", "`path`")?;
         let limit = params.limit.unwrap_or(SEARCHED).min(MOST);
-        let filter = Filter { matcher: Matcher::query(&query)?, recursive: true, hidden: params.hidden, limit };
+        let filter =
+            Filter { matcher: Matcher::query(&query)?, recursive: true, hidden: params.hidden, limit };
         let mut watch = watch(&ctx, "searching");
         let found = list::list(&folder, &filter, || watch(0, 1))?;
         let data = Map::from_iter([
@@ -85,7 +86,7 @@ pub(crate) fn search_files(ctx: Context, params: SearchFiles) -> Result<Response
     answer(search())
 }
 
-pub(crate) fn file_info(ctx: Context, params: FileInfo) -> Result<Response> {
+pub(crate) fn file_info(_: Context, params: FileInfo) -> Result<Response> {
     let look = || {
         let path = path(params.path, "which file", "`path`")?;
         let info = list::info(&path)?;

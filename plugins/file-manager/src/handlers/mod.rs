@@ -9,9 +9,9 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use astros_file_manager::error::Error;
-use astros_file_manager::paths::WirePath;
-use astros_file_manager::report::Report;
+use crate::error::Error;
+use crate::paths::WirePath;
+use crate::report::Report;
 use astros_sdk::prelude::*;
 
 /// How often progress is told.

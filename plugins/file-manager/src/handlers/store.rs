@@ -1,7 +1,7 @@
 //! The journal's home: the plugin's storage, kept by the host.
 
-use astros_file_manager::error::Error;
-use astros_file_manager::journal::Store;
+use crate::error::Error;
+use crate::journal::Store;
 use astros_sdk::Context;
 use serde_json::Value;
 
