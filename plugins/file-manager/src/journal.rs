@@ -54,11 +54,19 @@ pub fn begin(store: &impl Store, plan: &Plan) -> Result<String, Error> {
     let last = make_room(store, bytes)?;
     let id = next_id(last.as_deref());
     let head = Head { action: plan.action, base: plan.base.as_path().into(), pieces: pieces.len(), bytes };
+    let written = write(store, &id, &head, pieces);
+    if written.is_err() {
+        // Half a journal is of no use; the storage may be full of it. What could not be written says more.
+        let _ = forget(store, &id);
+    }
+    written.map(|()| id)
+}
+
+fn write(store: &impl Store, id: &str, head: &Head, pieces: Vec<Value>) -> Result<(), Error> {
     for (n, piece) in pieces.into_iter().enumerate() {
         store.set(&format!("{PREFIX}{id}/{n}"), piece)?;
     }
-    store.set(&format!("{PREFIX}{id}"), serde_json::to_value(head).map_err(broken)?)?;
-    Ok(id)
+    store.set(&format!("{PREFIX}{id}"), serde_json::to_value(head).map_err(broken)?)
 }
 
 /// The last operation that is whole, with its steps.

@@ -137,6 +137,11 @@ async fn requests_that_lack_something_say_what() {
         ("organize_files", json!({"path": "/tmp", "method": "by_content"}), "method `by_content` is unknown"),
         ("organize_files", json!({"path": "/usr"}), "`/usr` belongs to the system"),
         ("move_files", json!({"source": "/a"}), "nothing says where to; give `destination`"),
+        (
+            "copy_files",
+            json!({"sources": [], "destination": "/a"}),
+            "nothing says what to put there; give `source`",
+        ),
         ("file_info", json!({"path": "/no\nsuch"}), "`/no\\nsuch` does not exist"),
     ] {
         let response = host.call(handler, params).await.unwrap();

@@ -9,9 +9,11 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use astros_file_manager::journal;
+use astros_file_manager::error::Error;
+use astros_file_manager::journal::{self, Store};
 use astros_file_manager::operation;
 use astros_file_manager::place::unfinished_prefix;
+use serde_json::Value;
 use support::*;
 use tempfile::tempdir;
 
@@ -68,6 +70,41 @@ fn only_the_last_twenty_operations_are_kept() {
         organize(&store, folder.path(), "type");
     }
     assert_eq!(store.0.lock().unwrap().keys().filter(|key| key.matches('/').count() == 1).count(), 20);
+}
+
+/// Takes one value and no more, as a storage that is full.
+struct Full(Memory);
+
+impl Store for Full {
+    fn get(&self, key: &str) -> Result<Option<Value>, Error> {
+        self.0.get(key)
+    }
+
+    fn set(&self, key: &str, value: Value) -> Result<(), Error> {
+        match self.0.keys("")?.len() {
+            0 => self.0.set(key, value),
+            _ => Err(Error::Journal("full".into())),
+        }
+    }
+
+    fn delete(&self, key: &str) -> Result<(), Error> {
+        self.0.delete(key)
+    }
+
+    fn keys(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        self.0.keys(prefix)
+    }
+}
+
+#[test]
+fn nothing_is_begun_that_cannot_be_written_down() {
+    let folder = tempdir().unwrap();
+    write(&folder.path().join("a.jpg"), "a", 1);
+    let (before, store) = (picture(folder.path()), Full(Memory::default()));
+    let error = operation::perform(&store, &plan(folder.path(), "type"), on).unwrap_err();
+    assert!(error.to_string().contains("nothing was changed: full"), "{error}");
+    assert_eq!(picture(folder.path()), before);
+    assert_eq!(store.keys("").unwrap(), [""; 0], "half a journal is swept");
 }
 
 #[test]

@@ -112,11 +112,14 @@ fn pairs(
             None,
         ));
     }
-    let sources = match source.ok_or(Error::Lacks("what to put there", "`source`"))? {
-        OneOrMany::One(one) => vec![one],
-        OneOrMany::Many(many) => many,
+    let sources: Vec<_> = match source {
+        None => vec![],
+        Some(OneOrMany::One(WirePath(one))) => vec![one],
+        Some(OneOrMany::Many(many)) => many.into_iter().map(|WirePath(path)| path).collect(),
     };
-    let sources: Vec<_> = sources.into_iter().map(|WirePath(path)| path).collect();
+    if sources.is_empty() {
+        return Err(Error::Lacks("what to put there", "`source`"));
+    }
     let destination = path(destination, "where to", "`destination`")?;
     let pairs = transfer::pairs(&sources, &destination)?;
     let single = (pairs.len() == 1).then(|| pairs[0].to.clone());
