@@ -50,6 +50,7 @@ pub struct ProviderParams<T> {
     pub provider: String,
     /// What the plugin that asks said; `{}` for a health check.
     pub request: T,
+    /// What travels beside it.
     #[serde(default)]
     pub meta: Meta,
 }

@@ -4,7 +4,9 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{Notification, Request, ai, bus, call, command, lifecycle, person, settings, storage, stream, ui, workflow};
+use crate::{
+    Notification, Request, ai, bus, call, command, lifecycle, person, settings, storage, stream, ui, workflow,
+};
 
 /// A method: its name, who sends it, and what it carries.
 #[derive(Clone, Copy, Debug)]

@@ -26,6 +26,7 @@ pub struct CommandRunParams {
     /// What it is drawn on.
     #[serde(default)]
     pub terminal: Terminal,
+    /// What travels beside it.
     #[serde(default)]
     pub meta: Meta,
 }

@@ -23,6 +23,7 @@ pub struct UiRenderParams {
     /// What it is drawn on.
     #[serde(default)]
     pub terminal: Terminal,
+    /// What travels beside it.
     #[serde(default)]
     pub meta: Meta,
 }

@@ -17,6 +17,7 @@ pub struct WorkflowRunParams {
     /// The part and its work.
     #[serde(flatten)]
     pub step: WorkflowStep,
+    /// What travels beside it.
     #[serde(default)]
     pub meta: Meta,
 }

@@ -1,20 +1,40 @@
 //! The golden messages go through envelope and types and come back equal; every SDK holds itself to the same files.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 #[path = "../examples/generate/golden.rs"]
 mod golden;
 
 use std::path::Path;
 
-use astros_protocol::{Message, catalog, message::write};
+use astros_protocol::{
+    Message,
+    catalog::{self, Method},
+    message::write,
+    schema,
+};
 use golden::Golden;
 use serde_json::{Value, json};
 
 const PROTOCOL: &str = env!("CARGO_MANIFEST_DIR");
 
+/// The method that a message belongs to: its own, or that of the request before it which it answers.
+fn method_of(messages: &[Golden], index: usize) -> Option<Method> {
+    let message = &messages[index];
+    let asked = |other: &&Golden| other.from != message.from && other.message["id"] == message.message["id"];
+    let request = match message.message.get("method") {
+        Some(_) => Some(message),
+        None => {
+            messages[..index].iter().rev().filter(|other| other.message.get("method").is_some()).find(asked)
+        }
+    };
+    catalog::method(request?.message["method"].as_str()?)
+}
+
 /// Reads a message and writes it again, `params` or `result` by their types.
 fn round_trip(messages: &[Golden], index: usize) -> Value {
     let line = serde_json::to_vec(&messages[index].message).unwrap();
-    let method = golden::method_of(messages, index);
+    let method = method_of(messages, index);
     let name = &messages[index].name;
     let understand = |shape: Option<catalog::Shape>, raw: &str| -> Value {
         let value: Value = serde_json::from_str(raw).unwrap();
@@ -48,7 +68,9 @@ fn comparable(value: &Value) -> Value {
     match value {
         Value::Number(number) => json!(number.as_f64()),
         Value::Array(items) => items.iter().map(comparable).collect(),
-        Value::Object(members) => members.iter().map(|(key, value)| (key.clone(), comparable(value))).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(key, value)| (key.clone(), comparable(value))).collect()
+        }
         other => other.clone(),
     }
 }
@@ -56,7 +78,10 @@ fn comparable(value: &Value) -> Value {
 fn envelope(message: &Value) -> Value {
     let known = ["jsonrpc", "id", "method", "params", "result", "error"];
     let members = message.as_object().unwrap().iter();
-    members.filter(|(key, _)| known.contains(&key.as_str())).map(|(key, value)| (key.clone(), value.clone())).collect()
+    members
+        .filter(|(key, _)| known.contains(&key.as_str()))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 #[test]
@@ -65,6 +90,29 @@ fn golden_messages_survive_a_round_trip() {
         for (index, golden) in messages.iter().enumerate() {
             let (written, expected) = (round_trip(&messages, index), envelope(&golden.message));
             assert_eq!(comparable(&written), comparable(&expected), "{file}: {}", golden.name);
+        }
+    }
+}
+
+#[test]
+fn golden_messages_fit_the_schemas() {
+    let check = |name: &str, value: &Value, golden: &Golden| {
+        let validator = jsonschema::validator_for(&schema::schema(name).unwrap()).unwrap();
+        let errors: Vec<_> = validator.iter_errors(value).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{}: {errors:?}", golden.name);
+    };
+    for (_, messages) in golden::files(Path::new(PROTOCOL)) {
+        for (index, golden) in messages.iter().enumerate() {
+            if let Some(error) = golden.message.get("error") {
+                check("error", error, golden);
+            }
+            let Some(method) = method_of(&messages, index) else { continue };
+            if let Some(params) = golden.message.get("params") {
+                check(method.name, params, golden);
+            }
+            if let Some(result) = golden.message.get("result") {
+                check(&format!("{}.result", method.name), result, golden);
+            }
         }
     }
 }
@@ -88,7 +136,11 @@ fn golden_messages_have_names_and_senders_of_their_own() {
     for (file, messages) in golden::files(Path::new(PROTOCOL)) {
         for (index, golden) in messages.iter().enumerate() {
             assert!(["host", "plugin"].contains(&&*golden.from), "{file}: {}", golden.name);
-            assert!(messages[..index].iter().all(|other| other.name != golden.name), "{file}: {}", golden.name);
+            assert!(
+                messages[..index].iter().all(|other| other.name != golden.name),
+                "{file}: {}",
+                golden.name
+            );
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use astros_protocol::catalog::{self, Method};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -21,22 +20,12 @@ pub(crate) fn files(protocol: &Path) -> Vec<(String, Vec<Golden>)> {
     let entries = std::fs::read_dir(&folder).expect("the folder of golden messages is there");
     let mut names: Vec<_> = entries.map(|entry| entry.expect("it can be listed").file_name()).collect();
     names.sort();
-    let valid = names.into_iter().filter_map(|name| name.into_string().ok()).filter(|name| name != "invalid.json");
+    let valid =
+        names.into_iter().filter_map(|name| name.into_string().ok()).filter(|name| name != "invalid.json");
     valid.map(|name| (name.clone(), read(&folder.join(name)))).collect()
 }
 
 fn read(path: &Path) -> Vec<Golden> {
     let text = std::fs::read_to_string(path).expect("a golden file can be read");
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// The method that a message belongs to: its own, or that of the request before it which it answers.
-pub(crate) fn method_of(messages: &[Golden], index: usize) -> Option<Method> {
-    let message = &messages[index];
-    let asked = |other: &&Golden| other.from != message.from && other.message["id"] == message.message["id"];
-    let request = match message.message.get("method") {
-        Some(_) => Some(message),
-        None => messages[..index].iter().rev().filter(|other| other.message.get("method").is_some()).find(asked),
-    };
-    catalog::method(request?.message["method"].as_str()?)
 }

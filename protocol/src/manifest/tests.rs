@@ -299,6 +299,9 @@ fn asks_a_person_in_plain_words() {
         "talk to org.freedesktop.Notifications on your desktop",
     ];
     assert_eq!(sentences, expected);
+    let again =
+        parse(&format!("metadata: {{name: a}}\npermissions: {}", json!(manifest.permissions))).unwrap();
+    assert_eq!(again.permissions, manifest.permissions);
 }
 
 #[test]
@@ -313,6 +316,16 @@ fn suggests_what_a_misspelled_member_could_mean() {
     ];
     assert_eq!(manifest.warnings, expected);
     assert_eq!(manifest.extra.keys().collect::<Vec<_>>(), ["supervison", "vendor"]);
+}
+
+#[test]
+fn manifests_fit_their_schemas() {
+    for (name, text) in [("plugin.yaml", ASTROS), ("plugin-manifest.yaml", LOCALAGENT)] {
+        let validator = jsonschema::validator_for(&crate::schema::schema(name).unwrap()).unwrap();
+        let value = yaml::Node::parse(text).unwrap().value();
+        let errors: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
 }
 
 #[test]
@@ -334,6 +347,29 @@ fn refuses_a_file_that_is_too_large_or_expands_too_far() {
     assert!(error.ends_with(expected), "{error}");
     let error = parse(&"[".repeat(5_000)).unwrap_err().to_string();
     assert_eq!(error, "plugin.yaml:1:256: recursion limit exceeded");
+}
+
+#[test]
+fn takes_changes_of_supervision_from_the_configuration() {
+    let changes = |value: Value| Supervision::default().with(value.as_object().unwrap());
+    let changed = changes(json!({ "idle_stop": "1h", "instances": 2 })).unwrap();
+    let expected = Supervision { idle_stop: Duration::from_secs(3600), ..Supervision::default() };
+    assert_eq!(changed.instances.get(), 2);
+    assert_eq!(Supervision { instances: std::num::NonZeroU32::MIN, ..changed }, expected);
+    let error = changes(json!({ "restart": "always" })).unwrap_err();
+    assert!(error.starts_with("`restart`: unknown variant `always`"), "{error}");
+}
+
+#[test]
+fn answers_any_text_without_a_panic() {
+    for text in [ASTROS, LOCALAGENT] {
+        for (index, _) in text.char_indices().step_by(17) {
+            let _ = parse(&text[..index]);
+            for insert in ["\n", ": ", "[", "}", "*a", "&a ", "\"", "\u{0}", "é", "- ", "!!int ", "<<: "] {
+                let _ = parse(&format!("{}{insert}{}", &text[..index], &text[index..]));
+            }
+        }
+    }
 }
 
 #[test]
