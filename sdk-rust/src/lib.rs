@@ -1,1 +1,72 @@
-//! AstrOS.
+//! Write AstrOS plugins in Rust.
+//!
+//! A plugin is a [`Plugin`] with handlers; a handler is an async function of a [`Context`] and its parameters.
+//! The whole of one, with `serde` and `schemars` beside this crate among its dependencies:
+//!
+//! ```no_run
+//! use astros_sdk::prelude::*;
+//!
+//! #[derive(Deserialize, JsonSchema)]
+//! struct City {
+//!     city: String,
+//! }
+//!
+//! async fn weather_in(ctx: Context, City { city }: City) -> Result<Response> {
+//!     let report = ctx.call_plugin("web", "get_json", json!({ "url": format!("https://…/{city}") })).await?;
+//!     Ok(Response::message(report.data["summary"].as_str().unwrap_or("no report")))
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     Plugin::new("weather", env!("CARGO_PKG_VERSION"))
+//!         .handler(handler("weather_in", weather_in).examples(["weather in {city}"]))
+//!         .run()
+//! }
+//! ```
+//!
+//! Handlers share one thread with the connection, which makes calls fast: as in every tokio program, a handler that
+//! blocks its thread (synchronous I/O, long computation, `std::thread::sleep`) is made with [`blocking_handler`],
+//! and the others, `ping` included, go on meanwhile. An [`handler`] that holds the thread for a second is named on
+//! stderr.
+
+mod attend;
+mod call;
+mod context;
+mod dispatch;
+mod error;
+mod handler;
+mod params;
+mod plugin;
+mod run;
+mod session;
+mod stdio;
+mod storage;
+pub mod testing;
+
+pub use call::CallPlugin;
+pub use context::Context;
+pub use error::{Error, Result};
+pub use handler::{Handler, blocking_handler, handler, raw_handler};
+pub use plugin::Plugin;
+pub use storage::Storage;
+
+pub use astros_protocol::{
+    self as protocol, ErrorCode, Extra, Intent, Meta, PluginDescription, Response,
+    lifecycle::{Directories, Effects},
+    person::Level,
+    stream::ProgressValue,
+};
+pub use {schemars, serde, serde_json};
+
+/// What a plugin's file usually needs: `use astros_sdk::prelude::*`.
+pub mod prelude {
+    pub use std::{process::ExitCode, time::Duration};
+
+    pub use schemars::JsonSchema;
+    pub use serde::{Deserialize, Serialize};
+    pub use serde_json::json;
+
+    pub use crate::{
+        Context, Effects, Error, Extra, Intent, Level, Plugin, Response, Result, blocking_handler, handler,
+        raw_handler,
+    };
+}

@@ -49,6 +49,8 @@ pub struct Record {
 pub enum Source {
     /// A line of the plugin's standard error.
     Stderr,
+    /// A line on standard output that is no message.
+    Stdout,
     /// The notification `log`.
     Log,
     /// AstrOS itself, about the plugin.

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    ops::Deref,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -86,6 +87,11 @@ impl Serving {
         self.window.close();
     }
 
+    /// The answer is the last word: progress that waits for its window will not come.
+    pub(crate) fn answered(&self) {
+        self.window.close();
+    }
+
     /// Opens the window; never beyond its size, whatever the other side counts.
     pub(crate) fn acknowledged(&self, count: u64) {
         let room = PROGRESS_WINDOW - self.window.available_permits();
@@ -93,32 +99,18 @@ impl Serving {
     }
 }
 
-/// Answers one request, once. Dropped without an answer, it answers with `handler_failed`: so a handler that panics
-/// leaves nobody waiting.
-pub struct Responder {
+/// A request that is being served, without the right to answer it: a handler may keep it as long as it likes.
+#[derive(Clone)]
+pub struct Ticket {
     shared: Arc<Shared>,
     serving: Arc<Serving>,
-    id: Option<Id>,
+    id: Id,
 }
 
-impl Responder {
+impl Ticket {
     /// The id that the other side gave its request.
     pub fn id(&self) -> &Id {
-        self.id.as_ref().expect("a responder has its id until it answers, which consumes it")
-    }
-
-    pub fn result(self, result: &impl Serialize) {
-        self.answer(Ok(result));
-    }
-
-    pub fn error(self, error: &Error) {
-        self.answer::<()>(Err(error));
-    }
-
-    fn answer<T: Serialize>(mut self, outcome: Result<&T, &Error>) {
-        if let Some(id) = self.id.take() {
-            self.shared.answer(&id, outcome);
-        }
+        &self.id
     }
 
     pub fn is_cancelled(&self) -> bool {
@@ -134,21 +126,26 @@ impl Responder {
     }
 
     /// Tells how far the request is; waits while the other side has too much of it unacknowledged.
-    /// Fails where the request was cancelled or the value is larger than 64 KiB.
+    /// Fails where the request was cancelled or answered, or the value is larger than 64 KiB.
     pub async fn progress(&self, value: &impl Serialize) -> Result<(), Failure> {
-        let taken_back = || Error::new(ErrorCode::CANCELLED, "the request was taken back");
-        let permit = self.serving.window.acquire().await.map_err(|_| taken_back())?;
-        permit.forget();
-        let params = ProgressRef { id: self.id(), value };
+        let over = || Error::new(ErrorCode::CANCELLED, "the request was taken back, or answered");
+        let params = ProgressRef { id: &self.id, value };
         let mut frame = Vec::new();
         write::notification(&mut frame, Progress::METHOD, &params)
             .map_err(|error| Error::new(ErrorCode::INVALID_PARAMS, error.to_string()))?;
         if frame.len() > MAX_PROGRESS_BYTES + 256 {
-            self.serving.window.add_permits(1);
             let message = format!("a progress of {} bytes, the limit is {MAX_PROGRESS_BYTES}", frame.len());
             return Err(Error::new(ErrorCode::FRAME_TOO_LARGE, message).into());
         }
-        self.shared.send(None, frame)
+        self.serving.window.acquire().await.map_err(|_| over())?.forget();
+        let mut state = self.shared.lock();
+        if !state.serving.contains_key(&self.id) {
+            return Err(over().into());
+        }
+        state.push(None, frame)?;
+        drop(state);
+        self.shared.wake_writer();
+        Ok(())
     }
 
     /// The handle to the connection that the request came by.
@@ -157,11 +154,47 @@ impl Responder {
     }
 }
 
+/// Answers one request, once. Dropped without an answer, it answers with `handler_failed`: so a handler that panics
+/// leaves nobody waiting.
+pub struct Responder {
+    ticket: Ticket,
+    answered: bool,
+}
+
+impl Responder {
+    /// What may be kept of the request, also after its answer.
+    pub fn ticket(&self) -> &Ticket {
+        &self.ticket
+    }
+
+    pub fn result(self, result: &impl Serialize) {
+        self.answer(Ok(result));
+    }
+
+    pub fn error(self, error: &Error) {
+        self.answer::<()>(Err(error));
+    }
+
+    fn answer<T: Serialize>(mut self, outcome: Result<&T, &Error>) {
+        self.answered = true;
+        self.ticket.shared.answer(&self.ticket.id, outcome);
+    }
+}
+
+/// A responder is its request's ticket too.
+impl Deref for Responder {
+    type Target = Ticket;
+
+    fn deref(&self) -> &Ticket {
+        &self.ticket
+    }
+}
+
 impl Drop for Responder {
     fn drop(&mut self) {
-        if let Some(id) = self.id.take() {
+        if !self.answered {
             let error = Error::new(ErrorCode::HANDLER_FAILED, "the handler ended without an answer");
-            self.shared.answer::<()>(&id, Err(&error));
+            self.ticket.shared.answer::<()>(&self.ticket.id, Err(&error));
         }
     }
 }
@@ -180,7 +213,7 @@ impl Shared {
         let mut state = self.lock();
         let Entry::Vacant(entry) = state.serving.entry(id.clone()) else { return None };
         let serving = entry.insert(Arc::new(Serving::new())).clone();
-        Some(Responder { shared: self.clone(), serving, id: Some(id) })
+        Some(Responder { ticket: Ticket { shared: self.clone(), serving, id }, answered: false })
     }
 
     /// Writes the one answer. An answer that the other side would not read is replaced by an error that it will.

@@ -15,5 +15,5 @@ mod queue;
 mod salvage;
 
 pub use connection::{Connection, Options, connect};
-pub use incoming::{Incoming, Oddity, Responder, Service};
+pub use incoming::{Incoming, Oddity, Responder, Service, Ticket};
 pub use outgoing::{Call, Failure, Peer, ProgressStream};

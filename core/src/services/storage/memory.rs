@@ -3,23 +3,30 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use astros_protocol::PluginDescription;
+use astros_protocol::{Extra, PluginDescription};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Millis;
 use super::worker::Result;
 
 /// Who a session's next text goes to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Followup {
     pub plugin: String,
     /// The handler that asked for it.
     pub handler: String,
+    /// What it had been given when it asked.
+    pub context: Extra,
 }
 
 pub(super) fn followup(db: &Connection, now: Millis, session: &str) -> Result<Option<Followup>> {
-    let sql = "SELECT plugin, handler FROM followups WHERE session = ?1 AND until > ?2";
-    let row = |row: &rusqlite::Row<'_>| Ok(Followup { plugin: row.get(0)?, handler: row.get(1)? });
+    let sql = "SELECT plugin, handler, context FROM followups WHERE session = ?1 AND until > ?2";
+    let row = |row: &rusqlite::Row<'_>| {
+        let context: String = row.get(2)?;
+        // Written by this program; what another one broke is as nothing.
+        let context = serde_json::from_str(&context).unwrap_or_default();
+        Ok(Followup { plugin: row.get(0)?, handler: row.get(1)?, context })
+    };
     Ok(db.prepare_cached(sql)?.query_row(params![session, now], row).optional()?)
 }
 
@@ -33,9 +40,10 @@ pub(super) fn set_followup(
     // Lapsed ones of other sessions go too, so that the table stays small.
     let sql = "DELETE FROM followups WHERE session = ?1 OR until <= ?2";
     db.prepare_cached(sql)?.execute(params![session, now])?;
-    if let Some(Followup { plugin, handler }) = followup {
-        let sql = "INSERT INTO followups (session, plugin, handler, until) VALUES (?1, ?2, ?3, ?4)";
-        db.prepare_cached(sql)?.execute(params![session, plugin, handler, until])?;
+    if let Some(Followup { plugin, handler, context }) = followup {
+        let context = serde_json::Value::Object(context.clone()).to_string();
+        let sql = "INSERT INTO followups (session, plugin, handler, context, until) VALUES (?1, ?2, ?3, ?4, ?5)";
+        db.prepare_cached(sql)?.execute(params![session, plugin, handler, context, until])?;
     }
     Ok(())
 }

@@ -248,7 +248,7 @@ async fn keeps_every_answered_write_when_the_process_is_killed() {
 async fn remembers_sessions_enablement_and_descriptions() {
     let one = Clocked::new();
     let store = &one.store;
-    let followup = Followup { plugin: "p".into(), handler: "h".into() };
+    let followup = Followup { plugin: "p".into(), handler: "h".into(), context: Extra::new() };
     let lapse = Duration::from_millis(50);
     store.set_followup("s", Some(followup.clone()), lapse).await.unwrap();
     one.pass(49);

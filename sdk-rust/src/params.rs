@@ -1,0 +1,117 @@
+//! What is asked, read in one pass: the payload of `handle_intent` stays raw JSON until its handler's type is known.
+
+use std::{any::TypeId, borrow::Cow};
+
+use astros_protocol::{Error, ErrorCode, Extra, Intent, Params, Request, call::HandleIntent};
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_json::{Value, value::RawValue};
+
+/// The params of any request of the host.
+pub(crate) enum Asked<'a> {
+    Intent(Invocation<'a>),
+    Other(&'a RawValue),
+}
+
+impl<'de> Params<'de> for Asked<'de> {
+    fn deserialize_params<D: Deserializer<'de>>(method: &str, deserializer: D) -> Result<Self, D::Error> {
+        if method == HandleIntent::METHOD {
+            return Invocation::deserialize(deserializer).map(Asked::Intent);
+        }
+        Deserialize::deserialize(deserializer).map(Asked::Other)
+    }
+}
+
+/// `HandleIntentParams`, borrowed.
+#[derive(Deserialize)]
+pub(crate) struct Invocation<'a> {
+    #[serde(borrow)]
+    pub(crate) handler: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) intent: BorrowedIntent<'a>,
+    #[serde(borrow, default)]
+    pub(crate) meta: Option<&'a RawValue>,
+}
+
+/// `Intent`, whose context is not looked at.
+#[derive(Deserialize)]
+pub(crate) struct BorrowedIntent<'a> {
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    intent_type: String,
+    #[serde(default)]
+    confidence: f64,
+    user_id: Option<String>,
+    session_id: Option<String>,
+    timestamp: Option<String>,
+    #[serde(borrow, default)]
+    pub(crate) context: Option<&'a RawValue>,
+    #[serde(flatten)]
+    extra: Extra,
+}
+
+impl BorrowedIntent<'_> {
+    /// All but the context.
+    pub(crate) fn into_head(self) -> Intent {
+        let BorrowedIntent { text, intent_type, confidence, user_id, session_id, timestamp, extra, .. } =
+            self;
+        let context = Extra::new();
+        Intent { text, intent_type, confidence, user_id, session_id, timestamp, extra, context }
+    }
+}
+
+/// Reads a handler's parameters. `()` takes whatever comes; everything else is read from `intent.context`.
+/// Fails with `invalid_params` that names handler and member.
+pub(crate) fn read<T: DeserializeOwned + 'static>(handler: &str, context: &str) -> Result<T, Error> {
+    let json = if TypeId::of::<T>() == TypeId::of::<()>() { "null" } else { context };
+    // Where the member stands that does not fit is found out only when one does not.
+    serde_json::from_str(json).map_err(|error| {
+        let mut reader = serde_json::Deserializer::from_str(json);
+        let (path, why) = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+            Err(error) => (error.path().to_string(), error.into_inner()),
+            Ok(_) => (".".to_owned(), error),
+        };
+        let place = if path == "." { String::new() } else { format!("`{path}`: ") };
+        Error::new(ErrorCode::INVALID_PARAMS, format!("the params of `{handler}` do not fit: {place}{why}"))
+            .with("field", path)
+    })
+}
+
+/// The JSON Schema of a type; `None` where it says nothing.
+pub(crate) fn schema<T: JsonSchema + 'static>() -> Option<Value> {
+    if TypeId::of::<T>() == TypeId::of::<()>() {
+        return None;
+    }
+    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
+    Some(schema.to_value())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Move {
+        #[serde(rename = "files")]
+        _files: Vec<String>,
+    }
+
+    #[test]
+    fn names_the_member_that_does_not_fit() {
+        let error = read::<Move>("move_files", r#"{"files":["a",5]}"#).unwrap_err();
+        assert_eq!(error.code, ErrorCode::INVALID_PARAMS);
+        assert!(error.message.starts_with("the params of `move_files` do not fit: `files[1]`: invalid type"));
+        let error = read::<Move>("move_files", "{}").unwrap_err();
+        assert!(error.message.contains("missing field `files`"), "{error}");
+    }
+
+    #[test]
+    fn reads_an_intent_without_looking_at_its_context() {
+        let line = r#"{"meta":{"deadline_ms":5},"intent":{"text":"a\"b","context":{"x":[1, 2]},"mood":"good"},"handler":"h"}"#;
+        let asked: Invocation<'_> = serde_json::from_str(line).unwrap();
+        assert_eq!(asked.intent.context.unwrap().get(), r#"{"x":[1, 2]}"#);
+        let intent = asked.intent.into_head();
+        assert_eq!((intent.text.as_str(), &intent.extra["mood"]), ("a\"b", &"good".into()));
+    }
+}

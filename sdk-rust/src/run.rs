@@ -1,0 +1,100 @@
+//! The process: one thread that serves the host until it is gone or asks to end.
+
+use std::{
+    env,
+    io::{self, IsTerminal},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use astros_peer::{Options, Peer, connect};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
+
+use crate::{
+    Plugin,
+    dispatch::{Dispatcher, Server},
+    stdio::Descriptors,
+};
+
+/// How long a plugin may clean up once its host is gone.
+const LAST_WORK: Duration = Duration::from_secs(5);
+/// The status of a plugin that was started by hand, or could not serve.
+const NOT_SERVED: u8 = 2;
+
+pub(crate) fn run(plugin: Plugin) -> ExitCode {
+    let rpc_fds = env::var("ASTROS_RPC_FDS").ok();
+    let by_hand = rpc_fds.is_none() && io::stdin().is_terminal();
+    if by_hand || env::var_os("ASTROS_PROTOCOL").is_none() {
+        explain(&plugin);
+        return ExitCode::from(NOT_SERVED);
+    }
+    let name = plugin.description.name.clone();
+    let served = rpc_fds.map_or_else(Descriptors::take, |list| Descriptors::named(&list));
+    match served.and_then(|descriptors| serve_process(plugin, descriptors)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: `{name}` cannot serve: {error}");
+            ExitCode::from(NOT_SERVED)
+        }
+    }
+}
+
+fn explain(plugin: &Plugin) {
+    let description = &plugin.description;
+    eprintln!("`{}` {} is a plugin of AstrOS", description.name, description.version);
+    if !description.description.is_empty() {
+        eprintln!("  {}", description.description);
+    }
+    eprintln!("  it speaks the plugin protocol on stdin and stdout; `astros` starts it:");
+    let handler = description.handlers.first().map_or("HANDLER", |handler| &handler.name);
+    eprintln!("  astros --plugin-dir DIR plugins call {} {handler} --params '{{}}'", description.name);
+    eprintln!("  (DIR holds the folder with its `plugin.yaml`)");
+}
+
+fn serve_process(plugin: Plugin, descriptors: Descriptors) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let served = runtime.block_on(async {
+        let (input, output) = descriptors.open()?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        // Ctrl-C in the terminal of the host reaches its whole group; the host decides what it means.
+        let _interrupt = signal(SignalKind::interrupt())?;
+        serve(plugin, input, output, async move {
+            terminate.recv().await;
+        })
+        .await;
+        Ok(())
+    });
+    // A blocking handler that does not end is no reason to stay.
+    runtime.shutdown_background();
+    served
+}
+
+/// Serves until the input ends or `stop` resolves, then runs the plugin's own clean-up, within bounds.
+pub(crate) async fn serve<R, W>(plugin: Plugin, input: R, output: W, stop: impl Future<Output = ()>)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let dispatcher = Dispatcher::new(plugin);
+    let options = Options { answer_malformed: true, ..Options::default() };
+    let (peer, connection) = connect(input, output, Server(dispatcher.clone()), options);
+    let clean_up = |dispatcher: Arc<Dispatcher>, peer: Peer| async move {
+        // What does not end in time is cut off with the process.
+        let _ = timeout(LAST_WORK, dispatcher.stop(peer)).await;
+    };
+    let asked_to_stop = async {
+        stop.await;
+        clean_up(dispatcher.clone(), peer.clone()).await;
+    };
+    // Where the process is asked to end, the connection serves the clean-up too.
+    tokio::select! {
+        () = connection.run() => {}
+        () = asked_to_stop => {}
+    }
+    clean_up(dispatcher, peer).await;
+}

@@ -1,0 +1,212 @@
+//! The host's side of a test.
+
+use std::{pin::Pin, sync::Arc};
+
+use astros_peer::{Call, Options, Peer, connect};
+use astros_protocol::{
+    Extra, Intent, Meta, Request, Response,
+    call::{HandleIntent, HandleIntentParams},
+    lifecycle::{
+        Directories, Identity, Initialize, InitializeParams, InitializeResult, Limits, Product, Sandbox,
+        Shutdown, ShutdownParams,
+    },
+    person::LogParams,
+    settings::{SettingsChanged, SettingsChangedParams},
+    stream::{Cancel, CancelParams, ProgressValue},
+    version::SUPPORTED,
+};
+use serde_json::{Value, json};
+use tokio::{io::duplex, task::JoinHandle};
+
+use super::service::{ServiceEnd, Services};
+use crate::{Error, Plugin, PluginDescription, Result, run};
+
+/// A host in memory with one plugin. Storage, logs, progress and the answers of other plugins are kept here, for
+/// the test to see and to set.
+pub struct TestHost {
+    peer: Peer,
+    services: Arc<Services>,
+    description: PluginDescription,
+    settings: std::sync::Mutex<Extra>,
+    plugin: JoinHandle<()>,
+}
+
+impl TestHost {
+    /// Starts a plugin without settings; panics where it does not start, as a test should.
+    pub async fn start(plugin: Plugin) -> TestHost {
+        TestHost::try_start(plugin, json!({})).await.expect("the plugin starts")
+    }
+
+    /// Starts a plugin with these settings; fails as its `initialize` does.
+    pub async fn try_start(plugin: Plugin, settings: Value) -> Result<TestHost> {
+        let (ours, theirs) = duplex(1 << 20);
+        let (input, output) = tokio::io::split(theirs);
+        let plugin = tokio::spawn(run::serve(plugin, input, output, std::future::pending()));
+        let services = Arc::new(Services::default());
+        let (input, output) = tokio::io::split(ours);
+        let (peer, connection) = connect(input, output, ServiceEnd(services.clone()), Options::default());
+        tokio::spawn(connection.run());
+        let settings = members(settings);
+        let started = peer.request::<Initialize>(&given(settings.clone())).await?;
+        let InitializeResult { plugin: description, .. } = started;
+        Ok(TestHost { peer, services, description, settings: settings.into(), plugin })
+    }
+
+    /// How the plugin describes itself.
+    pub fn description(&self) -> &PluginDescription {
+        &self.description
+    }
+
+    /// Calls a handler as `call_plugin` would, with an object as its parameters.
+    pub async fn call(&self, handler: &str, params: Value) -> Result<Response> {
+        self.begin(handler, params).await
+    }
+
+    /// Lets a handler serve an intent, as `astros ask` would.
+    pub async fn handle(&self, handler: &str, intent: Intent) -> Result<Response> {
+        self.begin_intent(handler, intent).await
+    }
+
+    /// Begins a call that the test cancels, or waits for later.
+    pub fn begin(&self, handler: &str, params: Value) -> TestCall {
+        let intent = Intent {
+            intent_type: handler.to_owned(),
+            confidence: 1.0,
+            context: members(params),
+            ..Intent::default()
+        };
+        self.begin_intent(handler, intent)
+    }
+
+    fn begin_intent(&self, handler: &str, intent: Intent) -> TestCall {
+        let meta = Meta {
+            correlation_id: Some("test".to_owned()),
+            deadline_ms: Some(30_000),
+            attempt: Some(1),
+            progress: true,
+            ..Meta::default()
+        };
+        let asked = HandleIntentParams { handler: handler.to_owned(), intent, meta };
+        let (call, mut news) = self.peer.call_with_progress(HandleIntent::METHOD, &asked);
+        let services = self.services.clone();
+        tokio::spawn(async move {
+            while let Some(value) = news.next().await {
+                services.heard_progress(&value);
+            }
+        });
+        TestCall { call, peer: self.peer.clone() }
+    }
+
+    /// Answers the plugin's calls of another plugin's handler. Calls of what nobody answers fail with
+    /// `plugin_not_found`.
+    pub fn on_call<F>(&self, plugin: &str, handler: &str, answer: F)
+    where
+        F: Fn(Value) -> Result<Response> + Send + Sync + 'static,
+    {
+        self.services.answer(plugin, handler, Box::new(answer));
+    }
+
+    /// What the person answers from now on; `None`, as it is at first: they decline.
+    pub fn on_ask(&self, answer: Option<Value>) {
+        self.services.set_user_answer(answer);
+    }
+
+    /// What the plugin told of its progress, in order.
+    pub fn progress(&self) -> Vec<ProgressValue> {
+        self.services.progress()
+    }
+
+    /// What the plugin logged, in order.
+    pub fn logs(&self) -> Vec<LogParams> {
+        self.services.logs()
+    }
+
+    /// What the plugin has stored under a key.
+    pub fn stored(&self, key: &str) -> Option<Value> {
+        self.services.stored(key)
+    }
+
+    /// Stores a value for the plugin to find.
+    pub fn store(&self, key: &str, value: Value) {
+        self.services.put(key, value);
+    }
+
+    /// Gives the plugin new settings; fails where it refuses them.
+    pub async fn change_settings(&self, settings: Value) -> Result<()> {
+        let new = members(settings);
+        let old = self.settings.lock().expect("nothing panics with this lock held").clone();
+        self.peer.request::<SettingsChanged>(&SettingsChangedParams { old, new: new.clone() }).await?;
+        *self.settings.lock().expect("nothing panics with this lock held") = new;
+        Ok(())
+    }
+
+    /// The connection itself, for what is not here.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// Asks the plugin to shut down, and waits for its end.
+    pub async fn shutdown(self) -> Result<()> {
+        let asked = ShutdownParams { reason: "the test ends".to_owned(), grace_ms: 5_000 };
+        self.peer.request::<Shutdown>(&asked).await?;
+        self.hang_up().await;
+        Ok(())
+    }
+
+    /// Is gone at once, as a host that was killed; waits for the plugin's end.
+    pub async fn hang_up(self) {
+        self.peer.close();
+        self.plugin.await.expect("the plugin's runner does not panic");
+    }
+}
+
+/// A call that is on its way: await it for its outcome.
+pub struct TestCall {
+    call: Call,
+    peer: Peer,
+}
+
+impl TestCall {
+    /// Takes the request back; its outcome is still to come.
+    pub fn cancel(&self) -> Result<()> {
+        Ok(self.peer.notify::<Cancel>(&CancelParams { id: self.call.id() })?)
+    }
+}
+
+impl IntoFuture for TestCall {
+    type Output = Result<Response>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let raw = self.call.await?;
+            serde_json::from_str(raw.get())
+                .map_err(|error| Error::msg(format!("the answer is no Response: {error}")))
+        })
+    }
+}
+
+fn given(settings: Extra) -> InitializeParams {
+    let folder = |name: &str| std::env::temp_dir().join("astros-test").join(name).display().to_string();
+    InitializeParams {
+        protocol_versions: SUPPORTED.to_vec(),
+        features: Vec::new(),
+        host: Product { name: "test-host".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        plugin: Identity { name: "under-test".to_owned(), instance: 0 },
+        settings,
+        permissions: Vec::new(),
+        sandbox: Sandbox::None,
+        directories: Directories { data: folder("data"), cache: folder("cache"), config: folder("config") },
+        limits: Limits { default_deadline_ms: Some(30_000), ..Limits::default() },
+        dev_mode: true,
+        extra: Extra::new(),
+    }
+}
+
+fn members(value: Value) -> Extra {
+    match value {
+        Value::Object(members) => members,
+        Value::Null => Extra::new(),
+        other => panic!("expected an object, found {other}"),
+    }
+}

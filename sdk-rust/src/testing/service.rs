@@ -1,0 +1,152 @@
+//! What the test host answers: storage, other plugins, the person.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use astros_peer::{Incoming, Responder, Service};
+use astros_protocol::{
+    Error as WireError, ErrorCode, Notification, Request, Response,
+    call::{CallPlugin, CallPluginParams},
+    person::{Log, LogParams, UserAnswer, UserAsk},
+    storage::{StorageDelete, StorageGet, StorageList, StorageSet},
+    stream::ProgressValue,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, value::RawValue};
+
+use super::store::Store;
+use crate::Result;
+
+/// What the test and the connection share.
+#[derive(Default)]
+pub(crate) struct Services {
+    // A std mutex: held for a look or a move, never across an await.
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    store: Store,
+    logs: Vec<LogParams>,
+    progress: Vec<ProgressValue>,
+    answers: HashMap<(String, String), Arc<Answer>>,
+    user: Option<Value>,
+}
+
+type Answer = Box<dyn Fn(Value) -> Result<Response> + Send + Sync>;
+
+impl Services {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn answer(&self, plugin: &str, handler: &str, answer: Answer) {
+        self.lock().answers.insert((plugin.to_owned(), handler.to_owned()), Arc::new(answer));
+    }
+
+    pub(crate) fn set_user_answer(&self, answer: Option<Value>) {
+        self.lock().user = answer;
+    }
+
+    pub(crate) fn heard_progress(&self, value: &RawValue) {
+        let value = serde_json::from_str(value.get()).expect("the SDK sends what it declares");
+        self.lock().progress.push(value);
+    }
+
+    pub(crate) fn progress(&self) -> Vec<ProgressValue> {
+        self.lock().progress.clone()
+    }
+
+    pub(crate) fn logs(&self) -> Vec<LogParams> {
+        self.lock().logs.clone()
+    }
+
+    pub(crate) fn stored(&self, key: &str) -> Option<Value> {
+        self.lock().store.stored(key)
+    }
+
+    pub(crate) fn put(&self, key: &str, value: Value) {
+        self.lock().store.put(key, value);
+    }
+
+    fn call_plugin(&self, asked: CallPluginParams) -> Result<Response, WireError> {
+        let CallPluginParams { plugin, handler, params, .. } = asked;
+        let answer = self.lock().answers.get(&(plugin.clone(), handler.clone())).cloned();
+        let Some(answer) = answer else {
+            let message = format!("the test host knows no `{plugin}.{handler}`");
+            let error = WireError::new(ErrorCode::PLUGIN_NOT_FOUND, message);
+            return Err(error.with_hint("`TestHost::on_call` answers for it"));
+        };
+        // Without the lock: the answer may look at the host.
+        answer(params).map_err(|error| error.into_wire())
+    }
+
+    fn ask_user(&self) -> UserAnswer {
+        let answer = self.lock().user.clone();
+        UserAnswer { declined: answer.is_none(), answer: answer.unwrap_or_default(), ..UserAnswer::default() }
+    }
+}
+
+/// The host's end of the connection.
+pub(crate) struct ServiceEnd(pub(crate) Arc<Services>);
+
+impl Service for ServiceEnd {
+    type Params<'a> = &'a RawValue;
+
+    fn request(&self, request: Incoming<'_, &RawValue>) {
+        let Incoming { method, params, responder } = request;
+        let params = params.map_or("{}", RawValue::get);
+        let services = &*self.0;
+        match &*method {
+            CallPlugin::METHOD => serve::<CallPlugin>(responder, params, |asked| services.call_plugin(asked)),
+            StorageGet::METHOD => {
+                serve::<StorageGet>(responder, params, |asked| Ok(services.lock().store.get(asked)))
+            }
+            StorageSet::METHOD => {
+                serve::<StorageSet>(responder, params, |asked| services.lock().store.set(asked))
+            }
+            StorageDelete::METHOD => {
+                serve::<StorageDelete>(responder, params, |asked| services.lock().store.delete(asked));
+            }
+            StorageList::METHOD => {
+                serve::<StorageList>(responder, params, |asked| Ok(services.lock().store.list(&asked)));
+            }
+            UserAsk::METHOD => serve::<UserAsk>(responder, params, |_| Ok(services.ask_user())),
+            other => {
+                let message = format!("the test host does not know `{other}`");
+                responder.error(&WireError::new(ErrorCode::METHOD_NOT_FOUND, message));
+            }
+        }
+    }
+
+    fn notification(&self, method: &str, params: Option<&RawValue>) {
+        if method == Log::METHOD
+            && let Some(record) = params.and_then(|params| serde_json::from_str(params.get()).ok())
+        {
+            self.0.lock().logs.push(record);
+        }
+    }
+}
+
+/// Answers one request with the method's own types.
+fn serve<M: Request>(
+    responder: Responder,
+    params: &str,
+    answer: impl FnOnce(M::Params) -> Result<M::Result, WireError>,
+) where
+    M::Params: DeserializeOwned,
+    M::Result: Serialize,
+{
+    let asked = serde_json::from_str(params).map_err(|error| {
+        WireError::new(
+            ErrorCode::INVALID_PARAMS,
+            format!("the params of `{}` do not fit: {error}", M::METHOD),
+        )
+    });
+    match asked.and_then(answer) {
+        Ok(result) => responder.result(&result),
+        Err(error) => responder.error(&error),
+    }
+}
