@@ -109,11 +109,15 @@ impl Agent {
         let agent = Agent {
             router,
             store,
-            recognizer: RwLock::new(Arc::new(Standard::new(Vec::new()))),
+            recognizer: RwLock::new(Arc::new(Standard::new(&[]))),
             thresholds,
         };
         agent.learn();
         agent
+    }
+
+    pub fn thresholds(&self) -> Thresholds {
+        self.thresholds
     }
 
     /// Learns anew what the plugins offer.
@@ -122,7 +126,7 @@ impl Agent {
             let description = plugin.description();
             description.map_or(Vec::new(), |description| handler_docs(&plugin.name, &description))
         });
-        let recognizer = Arc::new(Standard::new(docs.collect()));
+        let recognizer = Arc::new(Standard::new(&docs.collect::<Vec<_>>()));
         *self.recognizer.write().unwrap_or_else(PoisonError::into_inner) = recognizer;
     }
 

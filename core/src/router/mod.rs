@@ -285,7 +285,7 @@ fn meta<'a>(
         traceparent: Traceparent(&root.correlation_id),
         deadline_ms: u64::try_from(node.deadline.saturating_duration_since(Instant::now()).as_millis())
             .unwrap_or(u64::MAX),
-        caller: call.above.caller.as_ref(),
+        caller: call.above.caller.as_deref(),
         chain: chain.split_last().map_or(chain, |(_, above)| above),
         user_id: root.user_id.as_deref(),
         session_id: root.session_id.as_deref(),
