@@ -1,0 +1,6 @@
+//! The supervisor with real processes.
+
+mod crash;
+mod harness;
+mod life;
+mod start;
