@@ -1,5 +1,7 @@
 //! Many lives and deaths leave nothing behind. A program of its own: it counts this process's descriptors.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail there")]
+
 use std::{fs, sync::Arc, time::Duration};
 
 use astros_core::supervisor::{Event, Host, Launch, Spec, Supervisor};

@@ -15,6 +15,9 @@ use super::{
     words,
 };
 
+/// A plugin that was ready for so long is not about to crash again: the next wait is the first one.
+const STEADY: Duration = Duration::from_secs(60);
+
 /// What happens to a plugin.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
@@ -92,6 +95,13 @@ impl Machine {
     /// Takes an event, with a random number from 0 to 1; true where the state is another one now.
     pub(crate) fn on(&mut self, event: Event, now: Instant, random: f64) -> bool {
         let before = std::mem::replace(&mut self.state, State::Discovered);
+        if before == State::Ready && now.saturating_duration_since(self.since) >= STEADY {
+            self.backoff.steady();
+        }
+        if matches!(&event, Event::Reset) || matches!(&event, Event::Stop(goal) if *goal != Goal::Idle) {
+            // A person decided: what was before counts no more.
+            self.backoff.clear();
+        }
         self.state = self.next(before.clone(), event, now, random);
         let changed = self.state != before;
         if self.state.name() != before.name() {
@@ -129,11 +139,7 @@ impl Machine {
 
             (Ready | Draining { .. }, Event::Stop(goal)) => Draining { goal },
             (Loading | Initializing | CleaningUp { .. }, Event::Stop(goal)) => CleaningUp { goal },
-            (_, Event::Stop(goal)) => {
-                // A person decided: what was before counts no more.
-                self.backoff.clear();
-                self.reach(goal)
-            }
+            (_, Event::Stop(goal)) => self.reach(goal),
 
             (Draining { goal } | CleaningUp { goal }, Event::Ended(_)) => self.reach(goal),
             (Ready, Event::Ended(Ended::Finished)) => Idle { crash: None },
@@ -141,14 +147,9 @@ impl Machine {
                 let retry_at = later(now, self.backoff.wait(&self.limits, random));
                 State::Error { error, retry_at }
             }
-            (
-                state @ (Loading | Initializing | Ready),
-                Event::Ended(Ended::Crashed { reason, in_use, failed }),
-            ) => {
-                let ready =
-                    if state == Ready { now.saturating_duration_since(self.since) } else { Duration::ZERO };
+            (Loading | Initializing | Ready, Event::Ended(Ended::Crashed { reason, in_use, failed })) => {
                 let again = in_use && restarts(self.limits.restart, failed);
-                self.crashed(reason, again, ready, now, random)
+                self.crashed(reason, again, now, random)
             }
 
             (Restarting { until, .. }, Event::Due) if now >= until => {
@@ -160,15 +161,10 @@ impl Machine {
                 self.reach(self.enabled())
             }
 
-            (state, Event::Reset) => {
-                self.backoff.clear();
-                match state {
-                    Restarting { .. } => Loading,
-                    Quarantined { .. } | State::Error { .. } => self.reach(self.enabled()),
-                    Idle { .. } => Idle { crash: None },
-                    other => other,
-                }
-            }
+            (Restarting { .. }, Event::Reset) => Loading,
+            (Quarantined { .. } | State::Error { .. }, Event::Reset) => self.reach(self.enabled()),
+            (Idle { .. }, Event::Reset) => Idle { crash: None },
+
             (state, _) => state,
         }
     }
@@ -191,8 +187,8 @@ impl Machine {
         }
     }
 
-    fn crashed(&mut self, reason: String, again: bool, ready: Duration, now: Instant, random: f64) -> State {
-        match self.backoff.crashed(&self.limits, now, ready, random) {
+    fn crashed(&mut self, reason: String, again: bool, now: Instant, random: f64) -> State {
+        match self.backoff.crashed(&self.limits, now, random) {
             Verdict::Restart { number, wait } if again => {
                 State::Restarting { until: later(now, wait), number, reason }
             }

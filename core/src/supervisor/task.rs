@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use astros_protocol::{Error, ErrorCode, lifecycle::InitializeResult, manifest::Start};
+use astros_protocol::{lifecycle::InitializeResult, manifest::Start};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{sleep_until, timeout},
@@ -18,7 +18,7 @@ use tokio::{
 use super::{
     Admission, Crash, Event, Host, Session, Spec,
     command::command,
-    handshake::{Unready, initialize, with_last_words},
+    handshake::{Unready, ended_early, initialize},
     machine::{self, Ended, Machine},
     program::spawn_failed,
     running::{End, Running},
@@ -145,7 +145,7 @@ impl<H: Host> Task<H> {
             Some(Ok(answer)) => self.serve(&spec, running, answer).await,
             Some(Err(Unready::Ended)) => {
                 let end = running.end().await;
-                let ended = self.died_at_start(&spec, &end);
+                let ended = ended_early(&spec, &end, self.is_awaited());
                 self.ended(end, ended, None);
             }
             Some(Err(Unready::Refused(error))) => {
@@ -201,8 +201,10 @@ impl<H: Host> Task<H> {
             self.on(machine::Event::Drained);
             return self.clean_up(spec, running, true, Some(ended)).await;
         }
+        // Who comes now is to wait for the next process.
+        self.view.send_modify(|view| view.session = None);
         let end = running.end().await;
-        let in_use = session.in_flight() > 0 || eager;
+        let in_use = session.in_flight() > 0 || self.is_awaited() || eager;
         let how = if end.success && !in_use {
             Ended::Finished
         } else {
@@ -251,22 +253,6 @@ impl<H: Host> Task<H> {
         }
     }
 
-    /// What the end before the answer to `initialize` means: one that was killed may fare better the next time,
-    /// one that went by itself would go again.
-    fn died_at_start(&self, spec: &Spec, end: &End) -> Ended {
-        if end.by_signal {
-            let in_use = self.waiting.load(Ordering::Relaxed) > 0;
-            let reason = format!("{} before it was ready", end.crash.story());
-            return Ended::Crashed { reason, in_use, failed: true };
-        }
-        let last = end.crash.last_words.last().map(|line| format!(": {}", line.trim())).unwrap_or_default();
-        let message = format!("plugin `{}` {} before it was ready{last}", spec.name, end.crash.exit);
-        let error = Error::new(ErrorCode::PLUGIN_CRASHED, message)
-            .with_plugin(&spec.name)
-            .with_hint(format!("`astros plugins logs {}` shows more", spec.name));
-        Ended::FailedStart(Box::new(with_last_words(error, end.crash.last_words.clone())))
-    }
-
     fn session(
         &self,
         spec: &Spec,
@@ -301,6 +287,10 @@ impl<H: Host> Task<H> {
             ended: seen,
         };
         (ended, Arc::new(session))
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// Waits for something while commands are taken; `None` as soon as they lead to another state.
@@ -344,7 +334,6 @@ impl<H: Host> Task<H> {
                 view.since = machine.since();
                 view.restarts = machine.restarts();
                 if *machine.state() != State::Ready {
-                    // Who comes now is to wait for the next process.
                     view.session = None;
                 }
             });
