@@ -84,7 +84,8 @@ impl Daemon {
         };
         shown["description"] =
             or_described(metadata.map(|one| &one.description), &described.description).into();
-        shown["author"] = or_described(metadata.and_then(|one| one.author.as_ref()), &described.author).into();
+        shown["author"] =
+            or_described(metadata.and_then(|one| one.author.as_ref()), &described.author).into();
         shown["run"] = run(entry).into();
         shown["handles"] = json!(described.handles);
         shown["handlers"] = json!(described.handlers);
@@ -123,7 +124,9 @@ fn run(entry: &Entry) -> String {
         Some(Program::Command(words)) => words.join(" "),
         Some(Program::Python(target)) => match target {
             astros_protocol::manifest::PythonTarget::File(file) => format!("python {file}"),
-            astros_protocol::manifest::PythonTarget::Class { module, class } => format!("python {module}:{class}"),
+            astros_protocol::manifest::PythonTarget::Class { module, class } => {
+                format!("python {module}:{class}")
+            }
         },
         None => String::new(),
     }

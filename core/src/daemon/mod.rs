@@ -82,7 +82,10 @@ impl Daemon {
             tracing::warn!("{warning}");
         }
         let python_sdk = python_sdk::unpack(&paths.data).map_err(|error| {
-            misconfigured(format!("the Python SDK cannot be unpacked into `{}`: {error}", paths.data.display()))
+            misconfigured(format!(
+                "the Python SDK cannot be unpacked into `{}`: {error}",
+                paths.data.display()
+            ))
         })?;
         let maker = specs::Maker { options: &options, paths: &paths, config: &config, python_sdk };
         let specs = maker.specs(&registry);
@@ -133,7 +136,9 @@ impl Daemon {
     async fn describe(&self, name: &str, supervisor: &Supervisor) -> Result<(), Error> {
         let session = supervisor.ready().await?;
         self.router.plugin(name)?.set_description(session.description.clone());
-        let (Some(entry), Some(spec)) = (self.registry.get(name), self.specs.get(name)) else { return Ok(()) };
+        let (Some(entry), Some(spec)) = (self.registry.get(name), self.specs.get(name)) else {
+            return Ok(());
+        };
         self.store.set_description(&entry.folder, &fingerprint(entry, spec), &session.description).await
     }
 
@@ -169,10 +174,13 @@ impl Daemon {
     pub async fn logs(&self, name: &str, count: usize) -> Result<Vec<Record>, Error> {
         self.usable(name)?;
         self.log.flush().await;
-        log::read_last(&self.paths.logs, name, count, &astros_protocol::person::Level::Trace).map_err(|error| {
-            let message = format!("the log of `{name}` in `{}` cannot be read: {error}", self.paths.logs.display());
-            Error::new(ErrorCode::INTERNAL_ERROR, message)
-        })
+        log::read_last(&self.paths.logs, name, count, &astros_protocol::person::Level::Trace).map_err(
+            |error| {
+                let message =
+                    format!("the log of `{name}` in `{}` cannot be read: {error}", self.paths.logs.display());
+                Error::new(ErrorCode::INTERNAL_ERROR, message)
+            },
+        )
     }
 
     /// Stops every plugin, all at once, and writes what is still to be written.

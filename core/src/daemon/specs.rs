@@ -100,9 +100,7 @@ fn launch(entry: &Entry) -> Launch {
 
 fn admission(entry: &Entry) -> Admission {
     match &entry.status {
-        Status::Blocked { reason, hint } => {
-            Admission::Blocked { reason: reason.clone(), hint: hint.clone() }
-        }
+        Status::Blocked { reason, hint } => Admission::Blocked { reason: reason.clone(), hint: hint.clone() },
         Status::Disabled { reason } => Admission::Disabled { reason: reason.clone() },
         Status::Ok if !entry.kinds.contains(&Kind::Intent) => {
             let kinds: Vec<_> = entry.kinds.iter().map(|kind| format!("`{}`", kind_name(*kind))).collect();
