@@ -106,23 +106,23 @@ pub struct Agent {
 
 impl Agent {
     pub fn new(router: Arc<Router>, store: Store, thresholds: Thresholds) -> Agent {
-        let agent = Agent {
-            router,
-            store,
-            recognizer: RwLock::new(Arc::new(Standard::new(Vec::new()))),
-            thresholds,
-        };
+        let agent =
+            Agent { router, store, recognizer: RwLock::new(Arc::new(Standard::new(&[]))), thresholds };
         agent.learn();
         agent
     }
 
+    pub fn thresholds(&self) -> Thresholds {
+        self.thresholds
+    }
+
     /// Learns anew what the plugins offer.
     pub fn learn(&self) {
-        let docs = self.router.plugins().iter().flat_map(|plugin| {
+        let docs = self.router.plugins().into_iter().flat_map(|plugin| {
             let description = plugin.description();
             description.map_or(Vec::new(), |description| handler_docs(&plugin.name, &description))
         });
-        let recognizer = Arc::new(Standard::new(docs.collect()));
+        let recognizer = Arc::new(Standard::new(&docs.collect::<Vec<_>>()));
         *self.recognizer.write().unwrap_or_else(PoisonError::into_inner) = recognizer;
     }
 
@@ -130,7 +130,9 @@ impl Agent {
     pub async fn understand(&self, text: &str, person: &Person) -> Result<Understanding, Error> {
         if text.trim().is_empty() {
             let error = Error::new(ErrorCode::INVALID_PARAMS, "the text is empty");
-            return Err(error.with_hint("say what you want, such as `astros ask \"list the files in ~/Downloads\"`"));
+            return Err(
+                error.with_hint("say what you want, such as `astros ask \"list the files in ~/Downloads\"`")
+            );
         }
         let recognizer = self.recognizer.read().unwrap_or_else(PoisonError::into_inner).clone();
         let exists = |typed: &str| recognition::resolve(typed, &person.cwd, &person.home).exists();
@@ -326,7 +328,11 @@ fn handler_docs(plugin: &str, description: &astros_protocol::PluginDescription) 
     let document = |handler: &astros_protocol::HandlerDescription| HandlerDoc {
         plugin: plugin.to_owned(),
         handler: handler.name.clone(),
-        priority: i32::try_from(handler.priority).unwrap_or(if handler.priority > 0 { i32::MAX } else { i32::MIN }),
+        priority: i32::try_from(handler.priority).unwrap_or(if handler.priority > 0 {
+            i32::MAX
+        } else {
+            i32::MIN
+        }),
         examples: handler.examples.clone(),
         description: handler.description.clone(),
         handles: description.handles.clone(),

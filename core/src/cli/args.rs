@@ -19,26 +19,26 @@ Exit codes:
 /// Say what you want; a plugin does it.
 #[derive(Debug, Parser)]
 #[command(name = "astros", version, max_term_width = 100, after_help = EXIT_CODES)]
-pub struct Cli {
+pub(super) struct Cli {
     #[command(flatten)]
-    pub global: Global,
+    pub(super) global: Global,
     #[command(subcommand)]
-    pub command: Command,
+    pub(super) command: Command,
 }
 
 /// What every command takes.
 #[derive(Debug, Args)]
-pub struct Global {
+pub(super) struct Global {
     /// A folder of plugins, or a plugin's own folder; they are enabled, and shadow bundled ones. Repeatable
     #[arg(long, global = true, value_name = "DIR")]
-    pub plugin_dir: Vec<PathBuf>,
+    pub(super) plugin_dir: Vec<PathBuf>,
     /// Print JSON: one line on stdout, failures too
     #[arg(long, global = true)]
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Say what you want in plain words
     #[command(after_help = "Examples:
   astros ask \"organize the files in ~/Downloads by type\"
@@ -64,25 +64,25 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
-pub struct Ask {
+pub(super) struct Ask {
     /// What you want; `-` reads standard input
-    pub text: String,
+    pub(super) text: String,
     /// Show how it was decided
     #[arg(long)]
-    pub explain: bool,
+    pub(super) explain: bool,
     /// Recognise and match, run nothing
     #[arg(long)]
-    pub dry_run: bool,
+    pub(super) dry_run: bool,
     /// The conversation that this belongs to; a plugin that asked back gets the next text of its session
     #[arg(long, value_name = "ID")]
-    pub session: Option<String>,
+    pub(super) session: Option<String>,
     /// The time that all of it may take, such as `10s` or `2m`
     #[arg(long, value_parser = duration, value_name = "TIME")]
-    pub timeout: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Plugins {
+pub(super) enum Plugins {
     /// List the plugins and how they are
     List,
     /// Show what a plugin is, offers and wants

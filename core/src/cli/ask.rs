@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Runs `astros ask`.
-pub async fn run(ask: args::Ask, daemon: &Daemon, output: &Output) -> Result<ExitCode, Error> {
+pub(super) async fn run(ask: args::Ask, daemon: &Daemon, output: &Output) -> Result<ExitCode, Error> {
     let text = input::text(&ask.text)?;
     let person = person(daemon, ask.session, ask.timeout)?;
     let unable = daemon.learn().await;
@@ -51,7 +51,7 @@ pub async fn run(ask: args::Ask, daemon: &Daemon, output: &Output) -> Result<Exi
 }
 
 /// Calls a handler for `astros plugins call`.
-pub async fn call(
+pub(super) async fn call(
     plugin: &str,
     handler: &str,
     params: &str,

@@ -4,8 +4,11 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 
+use crate::agent::{
+    Person, Thresholds, Understanding, candidate_json,
+    recognition::{Decision, Match},
+};
 use crate::services::printable::printable;
-use crate::agent::{Person, Thresholds, Understanding, candidate_json, recognition::{Decision, Match}};
 
 impl Understanding {
     fn candidates(&self) -> &[Match] {
@@ -22,7 +25,7 @@ impl Understanding {
     }
 
     /// Of a dry run: as the real one, where nobody understands.
-    pub fn exit_code(&self) -> ExitCode {
+    pub(super) fn exit_code(&self) -> ExitCode {
         let refused = super::output::exit_code(astros_protocol::ErrorCode::NOT_UNDERSTOOD);
         ExitCode::from(if self.chosen().is_some() { 0 } else { refused })
     }
@@ -32,7 +35,7 @@ fn slots(found: &Match, person: &Person) -> Map<String, Value> {
     found.slots.iter().map(|(name, slot)| (name.clone(), slot.value(&person.cwd, &person.home))).collect()
 }
 
-pub fn explain_json(understanding: &Understanding, person: &Person, thresholds: Thresholds) -> Value {
+pub(super) fn explain_json(understanding: &Understanding, person: &Person, thresholds: Thresholds) -> Value {
     let explain = |found: &Match| {
         let mut members = candidate_json(found);
         members["priority"] = found.priority.into();
@@ -52,7 +55,7 @@ pub fn explain_json(understanding: &Understanding, person: &Person, thresholds: 
     })
 }
 
-pub fn explain_text(
+pub(super) fn explain_text(
     understanding: &Understanding,
     person: &Person,
     thresholds: Thresholds,
@@ -89,7 +92,8 @@ fn named(found: &Match) -> String {
 fn explain_best(best: &Match, person: &Person) -> Vec<String> {
     let mut lines = vec![format!("intent   {}   {:.2}   {}", best.handler, best.confidence, best.plugin)];
     lines.push(format!("  template   {}", best.why.template.as_deref().unwrap_or("–")));
-    let words: Vec<_> = best.why.words.iter().take(6).map(|(word, weight)| format!("{word} {weight:.2}")).collect();
+    let words: Vec<_> =
+        best.why.words.iter().take(6).map(|(word, weight)| format!("{word} {weight:.2}")).collect();
     if !words.is_empty() {
         lines.push(format!("  words      {}", words.join(" · ")));
     }

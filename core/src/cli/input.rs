@@ -9,15 +9,16 @@ use serde_json::Value;
 const MAX_INPUT: u64 = 16 << 20;
 
 /// A text; `-` is standard input.
-pub fn text(argument: &str) -> Result<String, Error> {
+pub(super) fn text(argument: &str) -> Result<String, Error> {
     if argument == "-" { standard_input() } else { Ok(argument.to_owned()) }
 }
 
 /// A JSON object; `-` is standard input.
-pub fn params(argument: &str) -> Result<Extra, Error> {
+pub(super) fn params(argument: &str) -> Result<Extra, Error> {
     let text = text(argument)?;
     let fail = |found: String| {
-        let error = Error::new(ErrorCode::INVALID_PARAMS, format!("`--params` is {found}, expected a JSON object"));
+        let error =
+            Error::new(ErrorCode::INVALID_PARAMS, format!("`--params` is {found}, expected a JSON object"));
         error.with_hint("such as `--params '{\"path\": \"/tmp\"}'`")
     };
     match serde_json::from_str(&text) {

@@ -35,7 +35,9 @@ pub fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(run(cli, &output)),
-        Err(error) => Err(Error::new(ErrorCode::INTERNAL_ERROR, format!("the runtime does not start: {error}"))),
+        Err(error) => {
+            Err(Error::new(ErrorCode::INTERNAL_ERROR, format!("the runtime does not start: {error}")))
+        }
     };
     outcome.unwrap_or_else(|error| output.error(&error))
 }
@@ -43,7 +45,9 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Schema { name, list } => schema::run(name.as_deref(), list, output),
-        Command::Ask(ask) => with_daemon(&cli.global, async |daemon| ask::run(ask, daemon, output).await).await,
+        Command::Ask(ask) => {
+            with_daemon(&cli.global, async |daemon| ask::run(ask, daemon, output).await).await
+        }
         Command::Plugins(command) => {
             with_daemon(&cli.global, async |daemon| plugins::run(command, daemon, output).await).await
         }
@@ -89,5 +93,7 @@ fn usage(error: &clap::Error, output: &Output) -> ExitCode {
     }
     let text = error.to_string();
     let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    output.error(&Error::new(ErrorCode::INVALID_PARAMS, message).with_hint("`astros --help` shows what there is"))
+    output.error(
+        &Error::new(ErrorCode::INVALID_PARAMS, message).with_hint("`astros --help` shows what there is"),
+    )
 }

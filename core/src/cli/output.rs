@@ -13,15 +13,15 @@ use crate::services::printable::printable;
 
 /// How a command prints.
 #[derive(Clone, Debug)]
-pub struct Output {
-    pub json: bool,
+pub(super) struct Output {
+    pub(super) json: bool,
     color: bool,
     color_errors: bool,
 }
 
 impl Output {
     /// Colour only on a terminal, and never where `NO_COLOR` says so.
-    pub fn new(json: bool, no_color: bool) -> Output {
+    pub(super) fn new(json: bool, no_color: bool) -> Output {
         Output {
             json,
             color: !no_color && io::stdout().is_terminal(),
@@ -30,27 +30,27 @@ impl Output {
     }
 
     /// A style on stdout.
-    pub fn style(&self) -> Style {
+    pub(super) fn style(&self) -> Style {
         Style::new().force_styling(self.color)
     }
 
     /// Prints lines on stdout. A reader that went away ends the output, not the program.
-    pub fn print(&self, text: &str) {
+    pub(super) fn print(&self, text: &str) {
         let mut stdout = io::stdout().lock();
         let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n"));
     }
 
-    pub fn print_json(&self, value: &Value) {
+    pub(super) fn print_json(&self, value: &Value) {
         self.print(&value.to_string());
     }
 
     /// A word on stderr beside what is asked for.
-    pub fn note(&self, text: &str) {
+    pub(super) fn note(&self, text: &str) {
         let _ = writeln!(io::stderr(), "{text}");
     }
 
     /// Prints an error where it belongs, and gives the exit code.
-    pub fn error(&self, error: &Error) -> ExitCode {
+    pub(super) fn error(&self, error: &Error) -> ExitCode {
         if self.json {
             self.print_json(&json!({ "error": error_json(error) }));
         } else {
@@ -61,7 +61,8 @@ impl Output {
 
     fn error_text(&self, error: &Error) -> String {
         let style = Style::new().force_styling(self.color_errors);
-        let mut text = format!("{} {}", style.clone().red().bold().apply_to("error:"), printable(&error.message));
+        let mut text =
+            format!("{} {}", style.clone().red().bold().apply_to("error:"), printable(&error.message));
         let Some(data) = &error.data else { return text };
         if let Some(detail) = &data.detail {
             detail.lines().for_each(|line| text.push_str(&format!("\n  {}", printable(line))));
@@ -79,7 +80,7 @@ impl Output {
 }
 
 /// The error as scripts get it.
-pub fn error_json(error: &Error) -> Value {
+pub(super) fn error_json(error: &Error) -> Value {
     let data = error.data.as_deref().cloned().unwrap_or_default();
     let mut members = json!({
         "code": error.code,
@@ -99,7 +100,7 @@ pub fn error_json(error: &Error) -> Value {
 }
 
 /// The exit code of an error; `astros --help` lists them.
-pub fn exit_code(code: ErrorCode) -> u8 {
+pub(super) fn exit_code(code: ErrorCode) -> u8 {
     match code {
         ErrorCode::INVALID_PARAMS
         | ErrorCode::INVALID_REQUEST
@@ -132,7 +133,8 @@ mod tests {
 
     #[test]
     fn gives_scripts_every_member_of_an_error() {
-        let error = Error::new(ErrorCode::PLUGIN_CRASHED, "m").with_plugin("p").with("last_words", vec!["bye"]);
+        let error =
+            Error::new(ErrorCode::PLUGIN_CRASHED, "m").with_plugin("p").with("last_words", vec!["bye"]);
         let expected = json!({
             "code": -32003, "kind": "plugin_crashed", "message": "m", "plugin": "p",
             "retryable": false, "hint": null, "last_words": ["bye"],

@@ -6,7 +6,7 @@ use std::{
 };
 
 use astros_protocol::{Error, ErrorCode, manifest::Permission};
-use comfy_table::{ContentArrangement, Table, presets};
+use console::{Alignment, measure_text_width, pad_str};
 use serde_json::{Value, json};
 
 use super::{args, ask, output::Output};
@@ -15,7 +15,7 @@ use crate::{
     services::printable::printable,
 };
 
-pub async fn run(command: args::Plugins, daemon: &Daemon, output: &Output) -> Result<ExitCode, Error> {
+pub(super) async fn run(command: args::Plugins, daemon: &Daemon, output: &Output) -> Result<ExitCode, Error> {
     match command {
         args::Plugins::List => list(daemon, output),
         args::Plugins::Show { name } => show(&name, daemon, output).await?,
@@ -50,23 +50,18 @@ fn list(daemon: &Daemon, output: &Output) {
 }
 
 fn table(plugins: &[Listed], output: &Output) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if let Some((_, columns)) = console::Term::stdout().size_checked() {
-        table.set_width(columns);
-    }
-    table.set_header(["PLUGIN", "VERSION", "STATE", "SANDBOX", "RESTARTS", "IN FLIGHT", "LANGUAGE", "KINDS"]);
+    let header = ["PLUGIN", "VERSION", "STATE", "SANDBOX", "RESTARTS", "IN FLIGHT", "LANGUAGE", "KINDS"];
+    let mut rows = vec![header.map(str::to_owned)];
     for plugin in plugins {
-        let state = printable(plugin.shown_state()).into_owned();
         let style = match &*plugin.state {
             "ready" | "executing" => output.style().green(),
             "blocked" | "error" | "quarantined" | "restarting" => output.style().red(),
             _ => output.style().dim(),
         };
-        table.add_row([
+        rows.push([
             printable(&plugin.name).into_owned(),
             printable(&plugin.version).into_owned(),
-            style.apply_to(state).to_string(),
+            style.apply_to(plugin.shown_state()).to_string(),
             plugin.sandbox.to_owned(),
             plugin.restarts.to_string(),
             plugin.in_flight.to_string(),
@@ -74,8 +69,18 @@ fn table(plugins: &[Listed], output: &Output) -> String {
             plugin.kinds.join(", "),
         ]);
     }
-    let lines: Vec<_> = table.to_string().lines().map(|line| line.trim_end().to_owned()).collect();
-    lines.join("\n")
+    aligned(&rows)
+}
+
+/// Rows with each column as wide as its widest cell.
+fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| measure_text_width(&row[column])).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| pad_str(cell, width, Alignment::Left, None));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 async fn show(name: &str, daemon: &Daemon, output: &Output) -> Result<(), Error> {

@@ -14,11 +14,11 @@ use crate::{agent::Progress, services::printable::printable};
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Draws what is heard until it is finished.
-pub struct Display(Option<JoinHandle<()>>);
+pub(super) struct Display(Option<JoinHandle<()>>);
 
 impl Display {
     /// The display, and the channel that it listens to; neither where nobody would see it.
-    pub fn start(output: &Output) -> (Display, Progress) {
+    pub(super) fn start(output: &Output) -> (Display, Progress) {
         if output.json || !std::io::stderr().is_terminal() {
             return (Display(None), None);
         }
@@ -27,7 +27,7 @@ impl Display {
     }
 
     /// Waits until the last word was drawn and wiped.
-    pub async fn finish(self) {
+    pub(super) async fn finish(self) {
         if let Some(task) = self.0 {
             let _ = task.await;
         }
@@ -67,7 +67,9 @@ fn update(bar: &ProgressBar, value: &ProgressValue) {
     if let Some(total) = value.total.filter(|total| *total > 0.0) {
         if bar.length().is_none() {
             let template = "{msg}  {wide_bar} {human_pos}/{human_len}  {elapsed_precise}";
-            bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
         }
         bar.set_length(total as u64);
     }

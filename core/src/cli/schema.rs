@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::output::Output;
 use crate::router::errors::nearest;
 
-pub fn run(name: Option<&str>, list: bool, output: &Output) -> Result<ExitCode, Error> {
+pub(super) fn run(name: Option<&str>, list: bool, output: &Output) -> Result<ExitCode, Error> {
     let names = schema::names();
     if list {
         match output.json {
@@ -31,7 +31,9 @@ pub fn run(name: Option<&str>, list: bool, output: &Output) -> Result<ExitCode, 
 
 fn all() -> Value {
     let schemas = schema::names().into_iter();
-    Value::Object(schemas.filter_map(|name| Some((name.to_string(), schema::schema(&name)?))).collect::<Map<_, _>>())
+    Value::Object(
+        schemas.filter_map(|name| Some((name.to_string(), schema::schema(&name)?))).collect::<Map<_, _>>(),
+    )
 }
 
 fn unknown(name: &str) -> Error {

@@ -1,4 +1,254 @@
-//! The composition root: paths and configuration, and the parts put together.
+//! The composition root: reads configuration and plugins, puts the parts together, and stops them.
+//!
+//! One process has one [`Daemon`]; a command that finds none running embeds its own.
 
 pub mod config;
+mod listing;
 pub mod paths;
+mod python_sdk;
+mod specs;
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use astros_protocol::{Error, ErrorCode, manifest::Permission};
+use futures_util::future::join_all;
+
+use crate::{
+    agent::{Agent, Thresholds},
+    registry::{self, Enablement, Entry, Places, Registry, RegistryError, Status},
+    router::{Router, Services, errors},
+    services::{
+        log::{self, Log, Record},
+        storage::Store,
+    },
+    supervisor::{Spec, Supervisor},
+};
+
+use config::Config;
+pub use listing::Listed;
+use paths::Paths;
+
+/// How a daemon is started.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Folders of plugins that have to be there, absolute; the first rank.
+    pub plugin_dirs: Vec<PathBuf>,
+    /// The environment: homes, paths, settings; plugins get what is allowed of it.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+impl Options {
+    fn variable(&self, name: &str) -> Option<OsString> {
+        self.environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+    }
+}
+
+/// Everything that runs.
+pub struct Daemon {
+    paths: Paths,
+    config: Config,
+    registry: Registry,
+    /// What each plugin is started with, by name.
+    specs: BTreeMap<String, Spec>,
+    store: Store,
+    log: Log,
+    router: Arc<Router>,
+    agent: Agent,
+}
+
+impl Daemon {
+    /// Reads configuration and plugins. No plugin is started but eager ones.
+    ///
+    /// # Errors
+    /// The home cannot be used, `astros.yaml` cannot be read, or a folder of `plugin_dirs` is not there. What is
+    /// wrong with one plugin blocks that one only.
+    pub async fn start(options: Options) -> Result<Daemon, Error> {
+        let paths = Paths::from_env(|name| options.variable(name)).map_err(misconfigured)?;
+        let home = options.variable("HOME").map(PathBuf::from);
+        let config = Config::read(&paths.config_file(), home.as_deref()).map_err(misconfigured)?;
+        for folder in [&paths.data, &paths.cache, &paths.logs] {
+            paths::create(folder).map_err(misconfigured)?;
+        }
+        let store = Store::open(&paths.database())?;
+        let log = Log::open(paths.logs.clone()).map_err(internal)?;
+        let registry = discover(&options, &paths, &config, &store).await?;
+        for warning in config.warnings.iter().chain(&registry.warnings) {
+            tracing::warn!("{warning}");
+        }
+        let python_sdk = python_sdk::unpack(&paths.data).map_err(|error| {
+            misconfigured(format!(
+                "the Python SDK cannot be unpacked into `{}`: {error}",
+                paths.data.display()
+            ))
+        })?;
+        let maker = specs::Maker { options: &options, paths: &paths, config: &config, python_sdk };
+        let specs = maker.specs(&registry);
+        let router = Router::new(Services::new(store.clone(), log.clone()));
+        for (name, spec) in &specs {
+            add(&router, &store, &registry.entries[name], spec).await?;
+        }
+        let recognition = &config.recognition;
+        let thresholds =
+            Thresholds { threshold: recognition.threshold / 100.0, margin: recognition.margin / 100.0 };
+        let agent = Agent::new(router.clone(), store.clone(), thresholds);
+        Ok(Daemon { paths, config, registry, specs, store, log, router, agent })
+    }
+
+    pub fn agent(&self) -> &Agent {
+        &self.agent
+    }
+
+    pub fn router(&self) -> &Arc<Router> {
+        &self.router
+    }
+
+    /// Who asks where nobody says otherwise.
+    pub fn user_id(&self) -> String {
+        let variable = || std::env::var("USER").ok().filter(|user| !user.is_empty());
+        self.config.user_id.clone().or_else(variable).unwrap_or_else(|| "local".to_owned())
+    }
+
+    pub fn thresholds(&self) -> Thresholds {
+        self.agent.thresholds()
+    }
+
+    /// Learns what every plugin offers: those that are not known are started, all at once. Gives those that could
+    /// not say it, and why.
+    pub async fn learn(&self) -> Vec<(String, Error)> {
+        let plugins = self.router.plugins();
+        let unknown = plugins.iter().filter(|plugin| plugin.description().is_none());
+        let asked = unknown.map(|plugin| async {
+            let asked = self.describe(&plugin.name, &plugin.supervisor).await;
+            asked.err().map(|error| (plugin.name.to_string(), error))
+        });
+        let unable = join_all(asked).await.into_iter().flatten().collect();
+        self.agent.learn();
+        unable
+    }
+
+    /// Starts a plugin and remembers what it says that it offers.
+    async fn describe(&self, name: &str, supervisor: &Supervisor) -> Result<(), Error> {
+        let session = supervisor.ready().await?;
+        self.router.plugin(name)?.set_description(session.description.clone());
+        let (Some(entry), Some(spec)) = (self.registry.get(name), self.specs.get(name)) else {
+            return Ok(());
+        };
+        self.store.set_description(&entry.folder, &fingerprint(entry, spec), &session.description).await
+    }
+
+    /// Refuses a name that nobody has, before anything is started.
+    pub fn usable(&self, name: &str) -> Result<&Entry, Error> {
+        self.registry.get(name).ok_or_else(|| {
+            let error = Error::new(ErrorCode::PLUGIN_NOT_FOUND, format!("there is no plugin `{name}`"));
+            let names = self.registry.entries.keys().map(String::as_str);
+            error.with_hint(match errors::nearest(name, names) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`astros plugins list` shows what there is".to_owned(),
+            })
+        })
+    }
+
+    /// What a plugin asks for.
+    pub fn permissions(&self, name: &str) -> Result<Vec<Permission>, Error> {
+        let entry = self.usable(name)?;
+        if let Status::Blocked { reason, hint } = &entry.status {
+            let message = format!("`{name}` cannot be enabled: {reason}");
+            return Err(Error::new(ErrorCode::PLUGIN_UNAVAILABLE, message).with_plugin(name).with_hint(hint));
+        }
+        Ok(entry.manifest.as_ref().map(|manifest| manifest.permissions.clone()).unwrap_or_default())
+    }
+
+    /// Remembers whether a plugin may run; from the next start on.
+    pub async fn set_enabled(&self, name: &str, enabled: bool) -> Result<(), Error> {
+        self.usable(name)?;
+        self.store.set_enabled(name, Some(enabled)).await
+    }
+
+    /// The newest records of a plugin's log, oldest first.
+    pub async fn logs(&self, name: &str, count: usize) -> Result<Vec<Record>, Error> {
+        self.usable(name)?;
+        self.log.flush().await;
+        log::read_last(&self.paths.logs, name, count, &astros_protocol::person::Level::Trace).map_err(
+            |error| {
+                let message =
+                    format!("the log of `{name}` in `{}` cannot be read: {error}", self.paths.logs.display());
+                Error::new(ErrorCode::INTERNAL_ERROR, message)
+            },
+        )
+    }
+
+    /// Stops every plugin, all at once, and writes what is still to be written.
+    pub async fn stop(&self) {
+        let plugins = self.router.plugins();
+        join_all(plugins.iter().map(|plugin| plugin.supervisor.stop("AstrOS stops"))).await;
+        self.log.flush().await;
+    }
+}
+
+async fn discover(
+    options: &Options,
+    paths: &Paths,
+    config: &Config,
+    store: &Store,
+) -> Result<Registry, Error> {
+    let variable = options.variable("ASTROS_PLUGIN_PATH");
+    let mut configured = variable.as_deref().map(registry::plugin_path).unwrap_or_default();
+    configured.extend(config.plugin_dirs.iter().cloned());
+    let bundled = std::env::current_exe().ok().and_then(|exe| registry::bundled_folder(&exe));
+    let places = Places {
+        named: &options.plugin_dirs,
+        configured: &configured,
+        user: &paths.plugins(),
+        bundled: bundled.as_deref(),
+    };
+    let in_file = config.plugins.iter().filter_map(|(name, plugin)| Some((name.clone(), plugin.enabled?)));
+    let (in_file, by_command) = (in_file.collect(), store.enablement().await?);
+    let enablement = Enablement { file: &in_file, path: &config.path, commands: &by_command };
+    Registry::discover(&places, &enablement).map_err(|error| match error {
+        RegistryError::Folder { .. } => misconfigured(error),
+    })
+}
+
+/// Gives a plugin to the router, with what is known of it from before.
+async fn add(router: &Router, store: &Store, entry: &Entry, spec: &Spec) -> Result<(), Error> {
+    let known = store.description(&entry.folder, &fingerprint(entry, spec)).await?;
+    let serial = spec.supervision.max_in_flight.get() == 1;
+    router.add(&entry.name, serial, known.map(Arc::new), |host| Supervisor::start(spec.clone(), host));
+    Ok(())
+}
+
+fn fingerprint(entry: &Entry, spec: &Spec) -> String {
+    let program = spec.program_file();
+    entry.fingerprint(&program.iter().map(PathBuf::as_path).collect::<Vec<_>>(), &python_sdk::fingerprint())
+}
+
+/// What a person can mend in what they set up.
+fn misconfigured(why: impl std::fmt::Display) -> Error {
+    let text = why.to_string();
+    let mut lines = text.lines();
+    let error = Error::new(ErrorCode::INVALID_PARAMS, lines.next().unwrap_or_default());
+    let rest: Vec<_> = lines.collect();
+    if rest.is_empty() { error } else { error.with_detail(rest.join("\n")) }
+}
+
+fn internal(why: impl std::fmt::Display) -> Error {
+    Error::new(ErrorCode::INTERNAL_ERROR, why.to_string())
+}
+
+/// Variables whose names or values are no UTF-8 are nobody's setting.
+fn text_variables(environment: &[(OsString, OsString)]) -> impl Iterator<Item = (String, String)> {
+    let text = |text: &OsStr| text.to_str().map(str::to_owned);
+    environment.iter().filter_map(move |(name, value)| Some((text(name)?, text(value)?)))
+}
+
+/// The default time of a request, as plugins are told.
+fn default_deadline_ms() -> u64 {
+    const DEADLINE: Duration = crate::router::DEFAULT_DEADLINE;
+    DEADLINE.as_secs() * 1_000
+}

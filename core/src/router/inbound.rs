@@ -99,9 +99,9 @@ impl PluginService {
     /// Finds the parent, and takes what is borrowed from the line.
     fn prepare(&self, router: &Router, asked: &CallPluginRef<'_>) -> Result<PluginCall, Error> {
         let context = match asked.params {
-            None => None,
-            Some(params) if params.get() == "null" => None,
-            Some(params) if params.get().starts_with('{') => Some(params.to_owned()),
+            Some(params) if params.get().starts_with('{') => params.to_owned(),
+            None => empty_object(),
+            Some(params) if params.get() == "null" => empty_object(),
             Some(_) => {
                 let message = "the `params` of `call_plugin` are no object".to_owned();
                 return Err(Error::new(ErrorCode::INVALID_PARAMS, message));
@@ -154,7 +154,7 @@ struct PluginCall {
     parent: Parentage,
     plugin: String,
     handler: String,
-    context: Option<Box<RawValue>>,
+    context: Box<RawValue>,
     timeout: Option<Duration>,
     progress: bool,
 }
@@ -196,7 +196,7 @@ impl PluginCall {
             user_id: root.user_id.as_deref(),
             session_id: root.session_id.as_deref(),
             timestamp: &timestamp,
-            context: self.context.as_deref().unwrap_or(EMPTY_OBJECT),
+            context: &self.context,
         };
         router
             .call(Call {
@@ -210,6 +210,10 @@ impl PluginCall {
             })
             .await
     }
+}
+
+fn empty_object() -> Box<RawValue> {
+    RawValue::from_string("{}".to_owned()).expect("an empty object is JSON")
 }
 
 fn cancelled(why: &str) -> Error {

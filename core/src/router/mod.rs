@@ -178,7 +178,12 @@ impl Router {
         }
     }
 
-    async fn serve(&self, plugin: &Plugin, node: &Arc<Node>, call: &Call<'_>) -> Result<Box<RawValue>, Error> {
+    async fn serve(
+        &self,
+        plugin: &Plugin,
+        node: &Arc<Node>,
+        call: &Call<'_>,
+    ) -> Result<Box<RawValue>, Error> {
         for attempt in 1.. {
             let session = match plugin.supervisor.session() {
                 Some(session) => session,
@@ -285,7 +290,7 @@ fn meta<'a>(
         traceparent: Traceparent(&root.correlation_id),
         deadline_ms: u64::try_from(node.deadline.saturating_duration_since(Instant::now()).as_millis())
             .unwrap_or(u64::MAX),
-        caller: call.above.caller.as_ref(),
+        caller: call.above.caller.as_deref(),
         chain: chain.split_last().map_or(chain, |(_, above)| above),
         user_id: root.user_id.as_deref(),
         session_id: root.session_id.as_deref(),
@@ -310,8 +315,10 @@ fn offers(description: &PluginDescription, plugin: &str, handler: &str) -> Resul
 }
 
 fn deadline_exceeded(plugin: &Plugin, handler: &str, own: Duration) -> Error {
-    let within = humantime::format_duration(Duration::from_millis(own.as_millis().try_into().unwrap_or(u64::MAX)));
-    let message = format!("plugin `{}` did not finish `{handler}` within its time (at most {within})", plugin.name);
+    let within =
+        humantime::format_duration(Duration::from_millis(own.as_millis().try_into().unwrap_or(u64::MAX)));
+    let message =
+        format!("plugin `{}` did not finish `{handler}` within its time (at most {within})", plugin.name);
     Error::new(ErrorCode::DEADLINE_EXCEEDED, message).with_plugin(&*plugin.name).retryable()
 }
 
@@ -321,6 +328,7 @@ fn no_object(plugin: &Plugin, handler: &str) -> Error {
 }
 
 fn crashed(mut error: Error, plugin: &Plugin, handler: &str) -> Error {
-    error.message = format!("plugin `{}` crashed while it handled `{handler}`: {}", plugin.name, error.message);
+    error.message =
+        format!("plugin `{}` crashed while it handled `{handler}`: {}", plugin.name, error.message);
     error
 }

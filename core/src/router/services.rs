@@ -91,14 +91,20 @@ impl Services {
             Oddity::Stray(line) => {
                 return self.log.write(Record::now(plugin, Level::Info, shown(line), Source::Stdout));
             }
-            Oddity::Malformed { line, error } => format!("a message cannot be read: {error}: {}", shown(line)),
-            Oddity::TooLarge { size, .. } => format!("a message of {size} bytes is too large and was not read"),
+            Oddity::Malformed { line, error } => {
+                format!("a message cannot be read: {error}: {}", shown(line))
+            }
+            Oddity::TooLarge { size, .. } => {
+                format!("a message of {size} bytes is too large and was not read")
+            }
             Oddity::UnknownResponse(Some(id), _) => format!("an answer to `{id}`, which is not open"),
             Oddity::UnknownResponse(None, error) => {
                 let error = error.as_ref().map_or("no error", |error| &*error.message);
                 format!("it could not read a message of the host: {error}")
             }
-            Oddity::DuplicateId(id) => format!("a request came with the id `{id}`, which is open; it was dropped"),
+            Oddity::DuplicateId(id) => {
+                format!("a request came with the id `{id}`, which is open; it was dropped")
+            }
         };
         tracing::warn!(plugin, "{text}");
         self.log.write(Record::now(plugin, Level::Warn, text, Source::Host));

@@ -62,7 +62,8 @@ impl Link {
         serial: bool,
     ) -> Result<Arc<Link>, Error> {
         let depth = parent.map_or(1, |link| link.depth + 1);
-        let link = Link { plugin: plugin.clone(), handler: handler.into(), serial, parent: parent.cloned(), depth };
+        let link =
+            Link { plugin: plugin.clone(), handler: handler.into(), serial, parent: parent.cloned(), depth };
         let waits = link.ancestors().find(|above| {
             *above.plugin == **plugin && (*above.handler == *handler || (above.serial && serial))
         });
@@ -179,9 +180,9 @@ impl Tree {
         let mut nodes = open.values();
         match (nodes.next(), nodes.len()) {
             (Some(only), 0) => Ancestor::Node(only.clone()),
-            _ => Ancestor::Root(
-                open.values().max_by_key(|node| node.link.depth).map(|node| node.link.clone()),
-            ),
+            _ => {
+                Ancestor::Root(open.values().max_by_key(|node| node.link.depth).map(|node| node.link.clone()))
+            }
         }
     }
 }
@@ -237,7 +238,10 @@ mod tests {
         assert!(matches!(tree.ancestor(connection, &Parent::Absent), Ancestor::Root(None)));
         tree.insert(connection, Id::Number(1), shallow.clone());
         assert!(is(tree.ancestor(connection, &Parent::Absent), &shallow));
-        assert!(is(tree.ancestor(connection, &Parent::Of(Id::Number(9))), &shallow), "unknown counts as absent");
+        assert!(
+            is(tree.ancestor(connection, &Parent::Of(Id::Number(9))), &shallow),
+            "unknown counts as absent"
+        );
         assert!(matches!(tree.ancestor(connection, &Parent::Root), Ancestor::Root(None)));
 
         let deep = node(link(Some(&shallow.link), "a", "two").unwrap());

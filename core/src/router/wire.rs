@@ -1,6 +1,6 @@
 //! The messages of the hot path, borrowed: what is passed on is never read.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use astros_protocol::{Params, Request, call::CallPlugin, intent::CallMeta, message::Text};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -25,10 +25,10 @@ impl<'de> Params<'de> for Asked<'de> {
 /// `CallPluginParams`, borrowed.
 #[derive(Deserialize)]
 pub struct CallPluginRef<'a> {
-    #[serde(borrow)]
-    plugin: Text<'a>,
-    #[serde(borrow)]
-    handler: Text<'a>,
+    #[serde(borrow, deserialize_with = "text")]
+    plugin: Cow<'a, str>,
+    #[serde(borrow, deserialize_with = "text")]
+    handler: Cow<'a, str>,
     #[serde(borrow, default)]
     pub params: Option<&'a RawValue>,
     #[serde(default)]
@@ -37,12 +37,16 @@ pub struct CallPluginRef<'a> {
 
 impl CallPluginRef<'_> {
     pub fn plugin(&self) -> &str {
-        &self.plugin.0
+        &self.plugin
     }
 
     pub fn handler(&self) -> &str {
-        &self.handler.0
+        &self.handler
     }
+}
+
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+    Text::deserialize(deserializer).map(|Text(text)| text)
 }
 
 /// `HandleIntentParams`, borrowed. The context stands last: it is what may be large.
@@ -75,7 +79,7 @@ pub struct MetaRef<'a> {
     pub traceparent: Traceparent<'a>,
     pub deadline_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub caller: Option<&'a Arc<str>>,
+    pub caller: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub chain: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -11,9 +11,6 @@ use std::{
 
 use astros_protocol::manifest::Supervision;
 
-/// A plugin that was ready for so long begins anew with the first wait.
-const STEADY: Duration = Duration::from_secs(60);
-
 /// What is to be done about a crash.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Verdict {
@@ -35,14 +32,8 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// The plugin crashed after it had been ready for `ready`.
-    pub(crate) fn crashed(
-        &mut self,
-        limits: &Supervision,
-        now: Instant,
-        ready: Duration,
-        random: f64,
-    ) -> Verdict {
+    /// The plugin crashed; the random number is from 0 to 1.
+    pub(crate) fn crashed(&mut self, limits: &Supervision, now: Instant, random: f64) -> Verdict {
         let first = *self.first.get_or_insert(now);
         let ran = now.saturating_duration_since(first).saturating_sub(self.waited);
         self.restarts.retain(|restart| ran.saturating_sub(*restart) < limits.restart_window);
@@ -51,9 +42,6 @@ impl Backoff {
             return Verdict::TooMany(count);
         }
         self.restarts.push_back(ran);
-        if ready >= STEADY {
-            self.doublings = 0;
-        }
         let wait = self.wait(limits, random);
         self.waited = self.waited.saturating_add(wait);
         Verdict::Restart { number: count + 1, wait }
@@ -68,7 +56,12 @@ impl Backoff {
         Duration::try_from_secs_f64(wait.as_secs_f64() * jitter).unwrap_or(wait)
     }
 
-    /// The start succeeded and failed no more: the next wait is the first one.
+    /// The plugin ran well for a while: the next wait is the first one.
+    pub(crate) fn steady(&mut self) {
+        self.doublings = 0;
+    }
+
+    /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         *self = Backoff::default();
     }

@@ -10,7 +10,12 @@ use astros_protocol::{
 };
 use tokio::time::sleep;
 
-use super::{Spec, running::Running, words};
+use super::{
+    Spec,
+    machine::Ended,
+    running::{End, Running},
+    words,
+};
 
 /// Why a process is not ready.
 pub(crate) enum Unready {
@@ -101,8 +106,23 @@ fn timed_out(spec: &Spec, limit: Duration, running: &Running) -> Error {
     with_last_words(error, running.words.lines())
 }
 
+/// What the end before the answer means: a plugin that was killed may fare better the next time, one that went by
+/// itself would go again.
+pub(crate) fn ended_early(spec: &Spec, end: &End, in_use: bool) -> Ended {
+    if end.by_signal {
+        let reason = format!("{} before it was ready", end.crash.story());
+        return Ended::Crashed { reason, in_use, failed: true };
+    }
+    let last = end.crash.last_words.last().map(|line| format!(": {}", line.trim())).unwrap_or_default();
+    let message = format!("plugin `{}` {} before it was ready{last}", spec.name, end.crash.exit);
+    let error = Error::new(ErrorCode::PLUGIN_CRASHED, message)
+        .with_plugin(&spec.name)
+        .with_hint(format!("`astros plugins logs {}` shows more", spec.name));
+    Ended::FailedStart(Box::new(with_last_words(error, end.crash.last_words.clone())))
+}
+
 /// Adds a plugin's last lines.
-pub(crate) fn with_last_words(error: Error, lines: Vec<String>) -> Error {
+fn with_last_words(error: Error, lines: Vec<String>) -> Error {
     if lines.is_empty() {
         return error;
     }

@@ -3,7 +3,7 @@
 //! [`Supervisor::start`] makes a task for one plugin and gives the handle to it. [`Supervisor::session`] is the hot
 //! path: a running plugin's connection, without a hop to the task. What happens is told upward as [`Event`]s.
 //!
-//! The states are a pure machine (`state`, `backoff`); `task` does what they say, with a `process` in a group of its
+//! The states are a pure machine (`state`, `machine`, `backoff`); `task` does what they say, with a `process` in a group of its
 //! own. A [`Session`] is one process that is ready; after a crash the next one has a higher generation.
 
 mod event;
@@ -17,6 +17,7 @@ mod command;
 mod environment;
 mod handshake;
 mod level;
+mod machine;
 mod output;
 mod process;
 mod program;

@@ -40,7 +40,7 @@ impl Process {
         let pid = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
         let group = pid.ok_or_else(|| io::Error::other("the child has no process id"))?;
         let exit = pidfd_open(group, PidfdFlags::empty())?;
-        let exit = AsyncFd::register_with_interest(exit, Interest::READABLE)?;
+        let exit = watch(exit)?;
         let pipes = match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
             (Some(input), Some(output), Some(errors)) => Pipes { input, output, errors },
             _ => return Err(io::Error::other("the child has no pipes")),
@@ -78,6 +78,12 @@ impl Process {
         self.signal(Signal::KILL);
         timeout(REAP, self.child.wait()).await.ok()?.ok()
     }
+}
+
+/// Lets the runtime tell when the pidfd is readable.
+#[allow(deprecated, reason = "its successor is unsafe, for descriptors that may change; this one is owned")]
+fn watch(pidfd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::with_interest(pidfd, Interest::READABLE)
 }
 
 impl Drop for Process {

@@ -6,12 +6,12 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
     process::Stdio,
-    sync::{LazyLock, Mutex, PoisonError},
+    sync::LazyLock,
     time::Duration,
 };
 
 use astros_protocol::Error;
-use tokio::{process::Command, time::timeout};
+use tokio::{process::Command, sync::Mutex, time::timeout};
 
 use super::{
     Spec,
@@ -47,23 +47,31 @@ pub(crate) async fn interpreter(spec: &Spec, wanted: Option<&str>) -> Result<Pat
     }
 }
 
-/// What a shim stands for, by the shim and the plugin's folder, on which the choice of a version may depend.
-type Resolved = HashMap<(PathBuf, PathBuf), PathBuf>;
+/// What a shim stands for, by the shim and the file that chooses its version.
+type Resolved = HashMap<(PathBuf, Option<PathBuf>), PathBuf>;
 
 /// The real interpreter; the path itself where it is no shim, or one that does not answer.
 pub(crate) async fn behind_shim(spec: &Spec, path: PathBuf) -> PathBuf {
-    // A std mutex: held for one look-up, never across an await.
+    // Tokio's mutex, for it is held while the shim answers: many plugins that start at once ask it once.
     static RESOLVED: LazyLock<Mutex<Resolved>> = LazyLock::new(Mutex::default);
     if !is_shim(&path) {
         return path;
     }
-    let key = (path, spec.folder.clone());
-    if let Some(known) = RESOLVED.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+    let key = (path, chosen_by(&spec.folder));
+    let mut resolved = RESOLVED.lock().await;
+    if let Some(known) = resolved.get(&key) {
         return known.clone();
     }
     let Some(real) = ask(&key.0, spec).await else { return key.0 };
-    RESOLVED.lock().unwrap_or_else(PoisonError::into_inner).insert(key, real.clone());
+    resolved.insert(key, real.clone());
     real
+}
+
+/// The file with the version that a shim takes in this folder.
+fn chosen_by(folder: &Path) -> Option<PathBuf> {
+    const NAMES: [&str; 4] = [".python-version", ".tool-versions", "mise.toml", ".mise.toml"];
+    let mut files = folder.ancestors().flat_map(|folder| NAMES.map(|name| folder.join(name)));
+    files.find(|file| file.exists())
 }
 
 /// A script that starts something else, or a link in a folder of such.

@@ -1,7 +1,10 @@
 //! All that is needed to start a plugin, made by the daemon from the manifest, the person's configuration and its
 //! own environment. The supervisor reads nothing else.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use astros_protocol::{
     Extra, MAX_FRAME_BYTES,
@@ -11,7 +14,7 @@ use astros_protocol::{
 };
 use serde_json::Value;
 
-use super::Admission;
+use super::{Admission, program};
 
 /// What is started.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,6 +87,15 @@ impl Spec {
             directories: Directories::default(),
             default_deadline_ms: None,
             dev_mode: false,
+        }
+    }
+
+    /// The file that is started, where it can be told without running anything: an interpreter may be a shim.
+    pub fn program_file(&self) -> Option<PathBuf> {
+        match &self.launch {
+            Launch::Executable(path) => program::executable(self, path).ok(),
+            Launch::Command(words) => program::command(self, Path::new(words.first()?)).ok(),
+            Launch::Python { .. } => program::on_path(self, Path::new("python3")),
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use astros_protocol::{Error, ErrorCode, lifecycle::InitializeResult, manifest::Start};
+use astros_protocol::{lifecycle::InitializeResult, manifest::Start};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{sleep_until, timeout},
@@ -18,11 +18,12 @@ use tokio::{
 use super::{
     Admission, Crash, Event, Host, Session, Spec,
     command::command,
-    handshake::{Unready, initialize, with_last_words},
+    handshake::{Unready, ended_early, initialize},
+    machine::{self, Ended, Machine},
     program::spawn_failed,
     running::{End, Running},
     session::Work,
-    state::{self, Ended, Goal, Machine, State},
+    state::{Goal, State},
 };
 
 /// What handles ask of the task.
@@ -74,9 +75,9 @@ impl<H: Host> Task<H> {
     ) -> (Task<H>, watch::Receiver<View>) {
         let mut machine = Machine::new(spec.supervision.clone(), now());
         let admitted = match spec.admission.clone() {
-            Admission::Enabled => state::Event::Enable,
-            Admission::Disabled { reason } => state::Event::Stop(Goal::Disable { reason }),
-            Admission::Blocked { reason, hint } => state::Event::Stop(Goal::Block { reason, hint }),
+            Admission::Enabled => machine::Event::Enable,
+            Admission::Disabled { reason } => machine::Event::Stop(Goal::Disable { reason }),
+            Admission::Blocked { reason, hint } => machine::Event::Stop(Goal::Block { reason, hint }),
         };
         // Before anybody can look: a handle never sees a plugin that is merely discovered.
         machine.on(admitted, now(), 0.0);
@@ -126,7 +127,7 @@ impl<H: Host> Task<H> {
         };
         tokio::select! {
             command = self.inbox.recv() => self.command(command),
-            () = time => self.on(state::Event::Due),
+            () = time => self.on(machine::Event::Due),
         }
     }
 
@@ -136,15 +137,15 @@ impl<H: Host> Task<H> {
         let spec = self.spec.clone();
         let Some(mut running) = self.launch(&spec).await else {
             // Where it was to be stopped meanwhile: there is nothing to stop.
-            return self.on(state::Event::Ended(Ended::Finished));
+            return self.on(machine::Event::Ended(Ended::Finished));
         };
         self.view.send_modify(|view| view.pid = Some(running.process.pid()));
-        self.on(state::Event::Spawned);
+        self.on(machine::Event::Spawned);
         match self.during(initialize(&spec, &mut running)).await {
             Some(Ok(answer)) => self.serve(&spec, running, answer).await,
             Some(Err(Unready::Ended)) => {
                 let end = running.end().await;
-                let ended = self.died_at_start(&spec, &end);
+                let ended = ended_early(&spec, &end, self.is_awaited());
                 self.ended(end, ended, None);
             }
             Some(Err(Unready::Refused(error))) => {
@@ -170,14 +171,14 @@ impl<H: Host> Task<H> {
                     .map_err(|error| spawn_failed(spec, program.as_ref(), &error))
             }
         };
-        launched.map_err(|error| self.on(state::Event::Ended(Ended::FailedStart(Box::new(error))))).ok()
+        launched.map_err(|error| self.on(machine::Event::Ended(Ended::FailedStart(Box::new(error))))).ok()
     }
 
     /// The process is ready: until it is over, idle, or to be stopped.
     async fn serve(&mut self, spec: &Spec, mut running: Running, answer: InitializeResult) {
         let (ended, session) = self.session(spec, &running, answer);
         self.view.send_modify(|view| view.session = Some(session.clone()));
-        self.on(state::Event::Initialized);
+        self.on(machine::Event::Initialized);
         let eager = spec.supervision.start == Start::Eager;
         let over = self.during(async {
             tokio::select! {
@@ -186,7 +187,7 @@ impl<H: Host> Task<H> {
             }
         });
         if over.await == Some(Over::Idle) {
-            self.on(state::Event::Stop(Goal::Idle));
+            self.on(machine::Event::Stop(Goal::Idle));
         }
         if matches!(self.machine.state(), State::Draining { .. }) {
             let grace = spec.supervision.stop_grace;
@@ -197,11 +198,13 @@ impl<H: Host> Task<H> {
                 }
             })
             .await;
-            self.on(state::Event::Drained);
+            self.on(machine::Event::Drained);
             return self.clean_up(spec, running, true, Some(ended)).await;
         }
+        // Who comes now is to wait for the next process.
+        self.view.send_modify(|view| view.session = None);
         let end = running.end().await;
-        let in_use = session.in_flight() > 0 || eager;
+        let in_use = session.in_flight() > 0 || self.is_awaited() || eager;
         let how = if end.success && !in_use {
             Ended::Finished
         } else {
@@ -243,27 +246,11 @@ impl<H: Host> Task<H> {
             view.pid = None;
             view.last = Some(crash.clone());
         });
-        self.on(state::Event::Ended(how));
+        self.on(machine::Event::Ended(how));
         crash.outlook = self.machine.outlook(now());
         if let Some(session) = session {
             session.send_replace(Some(crash));
         }
-    }
-
-    /// What the end before the answer to `initialize` means: one that was killed may fare better the next time,
-    /// one that went by itself would go again.
-    fn died_at_start(&self, spec: &Spec, end: &End) -> Ended {
-        if end.by_signal {
-            let in_use = self.waiting.load(Ordering::Relaxed) > 0;
-            let reason = format!("{} before it was ready", end.crash.story());
-            return Ended::Crashed { reason, in_use, failed: true };
-        }
-        let last = end.crash.last_words.last().map(|line| format!(": {}", line.trim())).unwrap_or_default();
-        let message = format!("plugin `{}` {} before it was ready{last}", spec.name, end.crash.exit);
-        let error = Error::new(ErrorCode::PLUGIN_CRASHED, message)
-            .with_plugin(&spec.name)
-            .with_hint(format!("`astros plugins logs {}` shows more", spec.name));
-        Ended::FailedStart(Box::new(with_last_words(error, end.crash.last_words.clone())))
     }
 
     fn session(
@@ -302,6 +289,10 @@ impl<H: Host> Task<H> {
         (ended, Arc::new(session))
     }
 
+    fn is_awaited(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
     /// Waits for something while commands are taken; `None` as soon as they lead to another state.
     async fn during<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
         tokio::pin!(future);
@@ -320,22 +311,22 @@ impl<H: Host> Task<H> {
 
     fn command(&mut self, command: Option<Command>) {
         match command {
-            Some(Command::Wanted) => self.on(state::Event::Wanted),
-            Some(Command::Enable) => self.on(state::Event::Enable),
-            Some(Command::Reset) => self.on(state::Event::Reset),
+            Some(Command::Wanted) => self.on(machine::Event::Wanted),
+            Some(Command::Enable) => self.on(machine::Event::Enable),
+            Some(Command::Reset) => self.on(machine::Event::Reset),
             Some(Command::Stop { goal, done }) => {
                 self.stopping.push(done);
-                self.on(state::Event::Stop(goal));
+                self.on(machine::Event::Stop(goal));
             }
             None => {
                 self.orphaned = true;
                 let reason = "the daemon stops".to_owned();
-                self.on(state::Event::Stop(Goal::Unload { reason }));
+                self.on(machine::Event::Stop(Goal::Unload { reason }));
             }
         }
     }
 
-    fn on(&mut self, event: state::Event) {
+    fn on(&mut self, event: machine::Event) {
         if self.machine.on(event, now(), fastrand::f64()) {
             let machine = &self.machine;
             self.view.send_modify(|view| {
@@ -343,7 +334,6 @@ impl<H: Host> Task<H> {
                 view.since = machine.since();
                 view.restarts = machine.restarts();
                 if *machine.state() != State::Ready {
-                    // Who comes now is to wait for the next process.
                     view.session = None;
                 }
             });

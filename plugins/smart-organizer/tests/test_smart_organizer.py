@@ -42,26 +42,30 @@ async def client():
         yield client
 
 
+async def ask(client: AstrOSTestClient, context: dict[str, object]) -> Response:
+    return await client.call("organize_files", context, plugin="smart-organizer")
+
+
 async def test_organizes_by_the_method_that_is_asked_for_and_tells(client: AstrOSTestClient) -> None:
-    response = await client.call("smart-organizer.organize_files", {"path": "/x", "method": "by_size"})
+    response = await ask(client, {"path": "/x", "method": "by_size"})
     assert response.data["asked"] == {"path": "/x", "method": "by_size", "dry_run": False, "folders": {}}
     assert Notifier.told == ["Organized 2 files."]
 
 
 async def test_takes_the_guides_other_names(client: AstrOSTestClient) -> None:
     asked = {"location": "/x", "organization_method": "by_date", "dry_run": True}
-    response = await client.call("smart-organizer.organize_files", asked)
+    response = await ask(client, asked)
     assert (response.data["asked"]["path"], response.data["asked"]["method"]) == ("/x", "by_date")
     assert Notifier.told == [], "a rehearsal is no news"
 
 
 async def test_asks_back_for_the_folder(client: AstrOSTestClient) -> None:
-    response = await client.call("smart-organizer.organize_files", {})
+    response = await ask(client, {})
     assert response.requires_followup
     assert "Which folder" in response.message
 
 
 async def test_says_which_methods_it_knows(client: AstrOSTestClient) -> None:
-    response = await client.call("smart-organizer.organize_files", {"path": "/x", "method": "by_mood"})
+    response = await ask(client, {"path": "/x", "method": "by_mood"})
     assert not response.success
     assert "`by_type`" in response.message

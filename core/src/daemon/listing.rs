@@ -1,0 +1,133 @@
+//! What there is to say of the plugins, without starting any.
+
+use astros_protocol::{Error, manifest::Program};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Daemon, specs::kind_name};
+use crate::{registry::Entry, router::Plugin};
+
+/// One plugin in `astros plugins list`.
+#[derive(Debug, Serialize)]
+pub struct Listed {
+    pub name: String,
+    pub version: String,
+    /// One of the closed set of states.
+    pub state: String,
+    /// Why it is so.
+    pub reason: Option<String>,
+    /// What helps.
+    pub hint: Option<String>,
+    pub pids: Vec<u32>,
+    pub restarts: u32,
+    pub in_flight: usize,
+    pub language: String,
+    pub kinds: Vec<String>,
+    /// How far the kernel confines it.
+    pub sandbox: &'static str,
+    pub folder: String,
+}
+
+impl Listed {
+    /// The state in words.
+    pub fn shown_state(&self) -> &str {
+        if self.state == "idle" { "idle (starts on use)" } else { &self.state }
+    }
+}
+
+impl Daemon {
+    /// All plugins, by name.
+    pub fn list(&self) -> Vec<Listed> {
+        self.registry.entries.values().filter_map(|entry| self.listed(entry).ok()).collect()
+    }
+
+    fn listed(&self, entry: &Entry) -> Result<Listed, Error> {
+        let plugin = self.router.plugin(&entry.name)?;
+        let status = plugin.supervisor.status();
+        let described = plugin.description();
+        let manifest = entry.manifest.as_ref();
+        Ok(Listed {
+            name: entry.name.clone(),
+            version: manifest.map(|manifest| manifest.metadata.version.to_string()).unwrap_or_default(),
+            state: status.state.to_string(),
+            reason: status.reason,
+            hint: hint(entry, &plugin),
+            pids: status.pids,
+            restarts: status.restarts,
+            in_flight: status.in_flight,
+            language: entry
+                .language
+                .clone()
+                .or_else(|| described.map(|described| described.language.clone()))
+                .unwrap_or_default(),
+            kinds: entry.kinds.iter().map(|kind| kind_name(*kind)).collect(),
+            sandbox: "none",
+            folder: entry.folder.display().to_string(),
+        })
+    }
+
+    /// All that is known of one plugin; it is started where it was never asked what it offers.
+    pub async fn show(&self, name: &str) -> Result<Value, Error> {
+        let entry = self.usable(name)?;
+        let plugin = self.router.plugin(name)?;
+        let unknown = plugin.description().is_none();
+        // A plugin that does not start is shown all the same, with the reason.
+        let failed = if unknown { self.describe(name, &plugin.supervisor).await.err() } else { None };
+        let mut shown = json!(self.listed(entry)?);
+        let described = plugin.description().unwrap_or_default();
+        let status = plugin.supervisor.status();
+        let manifest = entry.manifest.as_ref();
+        let metadata = manifest.map(|manifest| &manifest.metadata);
+        let or_described = |own: Option<&String>, described: &str| match own {
+            Some(own) if !own.is_empty() => own.clone(),
+            _ => described.to_owned(),
+        };
+        shown["description"] =
+            or_described(metadata.map(|one| &one.description), &described.description).into();
+        shown["author"] =
+            or_described(metadata.and_then(|one| one.author.as_ref()), &described.author).into();
+        shown["run"] = run(entry).into();
+        shown["handles"] = json!(described.handles);
+        shown["handlers"] = json!(described.handlers);
+        shown["settings"] = json!(self.specs.get(name).map(|spec| &spec.settings));
+        shown["warnings"] = json!(manifest.map(|manifest| &manifest.warnings));
+        shown["last_exit"] = json!(status.last_exit);
+        shown["last_words"] = json!(status.last_words);
+        shown["permissions"] = manifest.map_or_else(Vec::new, permissions).into();
+        if let Some(error) = failed {
+            shown["reason"] = error.message.clone().into();
+            shown["hint"] = json!(error.hint());
+        }
+        Ok(shown)
+    }
+}
+
+fn permissions(manifest: &astros_protocol::manifest::Manifest) -> Vec<Value> {
+    let shown = manifest.permissions.iter();
+    shown.map(|one| json!({ "permission": one.to_string(), "sentence": one.sentence() })).collect()
+}
+
+fn hint(entry: &Entry, plugin: &Plugin) -> Option<String> {
+    use crate::{registry::Status, supervisor::StateName};
+    match (&entry.status, plugin.supervisor.status().state) {
+        (Status::Blocked { hint, .. }, _) => Some(hint.clone()),
+        (_, StateName::Quarantined | StateName::Error | StateName::Restarting) => {
+            Some(format!("`astros plugins logs {}` shows more", entry.name))
+        }
+        _ => None,
+    }
+}
+
+fn run(entry: &Entry) -> String {
+    match &entry.run.program {
+        Some(Program::Executable(name)) => name.clone(),
+        Some(Program::Command(words)) => words.join(" "),
+        Some(Program::Python(target)) => match target {
+            astros_protocol::manifest::PythonTarget::File(file) => format!("python {file}"),
+            astros_protocol::manifest::PythonTarget::Class { module, class } => {
+                format!("python {module}:{class}")
+            }
+        },
+        None => String::new(),
+    }
+}

@@ -1,0 +1,131 @@
+//! From a plugin's entry in the registry to what its supervisor starts.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use astros_protocol::{
+    Extra,
+    manifest::{Kind, Manifest, Permission, Program, PythonTarget, Supervision},
+};
+use serde_json::json;
+
+use super::{Options, config::Config, default_deadline_ms, paths::Paths, text_variables};
+use crate::{
+    registry::{Entry, Registry, Status},
+    services::settings::{self, Override, SettingsError, Sources},
+    supervisor::{Admission, Launch, Spec},
+};
+
+/// Makes specs of entries.
+pub(super) struct Maker<'a> {
+    pub options: &'a Options,
+    pub paths: &'a Paths,
+    pub config: &'a Config,
+    /// The folder of the Python SDK.
+    pub python_sdk: PathBuf,
+}
+
+impl Maker<'_> {
+    /// What each plugin is started with, by name.
+    pub(super) fn specs(&self, registry: &Registry) -> BTreeMap<String, Spec> {
+        let names = registry.entries.keys().map(String::as_str);
+        let overrides = settings::overrides(names, text_variables(&self.options.environment));
+        let spec = |(name, entry): (&String, &Entry)| {
+            let own = overrides.get(name).map_or(&[][..], Vec::as_slice);
+            (name.clone(), self.spec(entry, own, registry))
+        };
+        registry.entries.iter().map(spec).collect()
+    }
+
+    fn spec(&self, entry: &Entry, overrides: &[Override], registry: &Registry) -> Spec {
+        let manifest = entry.manifest.as_ref();
+        let configured = self.config.plugin(&entry.name);
+        let supervision = manifest.map_or_else(Supervision::default, |manifest| manifest.supervision.clone());
+        let (settings, admission) = match (self.settings(entry, overrides), admission(entry)) {
+            (Ok(settings), admission) => (settings, admission),
+            (Err(error), Admission::Enabled) => (Extra::new(), blocked(&error)),
+            (Err(_), admission) => (Extra::new(), admission),
+        };
+        let permissions = manifest.map_or(&[][..], |manifest| &manifest.permissions);
+        Spec {
+            args: entry.run.args.clone(),
+            supervision: configured.map_or(supervision.clone(), |own| own.supervision(&supervision)),
+            admission,
+            look_in: look_in(),
+            python_sdk: Some(self.python_sdk.clone()),
+            environment: self.options.environment.clone(),
+            plugins: registry.entries.keys().cloned().collect(),
+            session_bus: permissions.iter().any(|one| matches!(one, Permission::SystemControl(_))),
+            settings,
+            permissions: permissions.iter().map(|permission| json!(permission)).collect(),
+            directories: self.paths.of_plugin(&entry.name),
+            default_deadline_ms: Some(default_deadline_ms()),
+            ..Spec::new(&*entry.name, &*entry.folder, launch(entry))
+        }
+    }
+
+    fn settings(&self, entry: &Entry, overrides: &[Override]) -> Result<Extra, SettingsError> {
+        let Some(Manifest { configuration, .. }) = &entry.manifest else { return Ok(Extra::new()) };
+        let nothing = BTreeMap::new();
+        let schema = entry.settings_schema.as_ref();
+        settings::resolve(&Sources {
+            plugin: &entry.name,
+            configuration,
+            schema: schema.map(|schema| (&schema.value, &*schema.origin)),
+            requires_config: false,
+            configured: self.config.plugin(&entry.name).map_or(&nothing, |own| &own.settings),
+            file: &self.config.path,
+            environment: overrides,
+        })
+    }
+}
+
+fn launch(entry: &Entry) -> Launch {
+    match &entry.run.program {
+        Some(Program::Executable(name)) => Launch::Executable(name.into()),
+        Some(Program::Command(words)) => Launch::Command(words.clone()),
+        Some(Program::Python(target)) => {
+            let target = match target {
+                PythonTarget::File(file) => file.clone(),
+                PythonTarget::Class { module, class } => format!("{module}:{class}"),
+            };
+            Launch::Python { target, interpreter: entry.run.interpreter.clone() }
+        }
+        // Such an entry is blocked, and never started.
+        None => Launch::Command(Vec::new()),
+    }
+}
+
+fn admission(entry: &Entry) -> Admission {
+    match &entry.status {
+        Status::Blocked { reason, hint } => Admission::Blocked { reason: reason.clone(), hint: hint.clone() },
+        Status::Disabled { reason } => Admission::Disabled { reason: reason.clone() },
+        Status::Ok if !entry.kinds.contains(&Kind::Intent) => {
+            let kinds: Vec<_> = entry.kinds.iter().map(|kind| format!("`{}`", kind_name(*kind))).collect();
+            Admission::Blocked {
+                reason: format!("it is a plugin of the kind {}, found no `intent`", kinds.join(" and ")),
+                hint: "this version of AstrOS runs plugins of the kind `intent`".to_owned(),
+            }
+        }
+        Status::Ok => Admission::Enabled,
+    }
+}
+
+pub(super) fn kind_name(kind: Kind) -> String {
+    json!(kind).as_str().unwrap_or_default().to_owned()
+}
+
+fn blocked(error: &SettingsError) -> Admission {
+    Admission::Blocked { reason: error.to_string(), hint: error.hint() }
+}
+
+/// Where executables of plugins are beside their own folders: with the daemon, and in its libexec.
+fn look_in() -> Vec<PathBuf> {
+    let exe = std::env::current_exe().ok();
+    let Some(beside) = exe.as_deref().and_then(Path::parent) else { return Vec::new() };
+    let mut folders = vec![beside.to_owned()];
+    folders.extend(beside.parent().map(|prefix| prefix.join("libexec/astros")));
+    folders
+}

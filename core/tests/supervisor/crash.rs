@@ -1,0 +1,126 @@
+//! Ends that nobody asked for.
+
+use std::time::{Duration, Instant};
+
+use astros_core::supervisor::StateName;
+use astros_protocol::ErrorCode;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use crate::harness::{ask, ask_for_death, echoes, gone, plugin};
+
+fn kill(pid: u32) {
+    kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).unwrap();
+}
+
+#[tokio::test]
+async fn tells_how_it_ended_and_its_last_words_and_the_next_call_works() {
+    let test = plugin(&["stray"], |_| {});
+    let session = test.ready().await;
+    let error = ask_for_death(&session, "segfault", Value::Null).await;
+    assert_eq!(error.code, ErrorCode::PLUGIN_CRASHED);
+    assert!(error.message.starts_with("killed by SIGSEGV after "), "{error}");
+    let data = error.data.unwrap();
+    assert_eq!(data.extra["last_words"], json!(["this is no message", "ERROR: index 7 of 3"]));
+    let hint = data.hint.unwrap();
+    assert!(
+        hint.starts_with("restart 1 of 5 in ") && hint.ends_with("`astros plugins logs test` shows more")
+    );
+    let next = test.ready().await;
+    assert_eq!(next.generation, 2);
+    echoes(&next).await;
+    let status = test.supervisor.status();
+    assert_eq!((status.restarts, status.in_flight), (1, 0));
+    assert!(status.last_exit.unwrap().starts_with("killed by SIGSEGV after "));
+}
+
+#[tokio::test]
+async fn takes_an_end_with_status_0_for_a_crash_while_it_is_asked_something() {
+    let test = plugin(&[], |_| {});
+    let error = ask_for_death(&test.ready().await, "leave", json!({ "status": 0 })).await;
+    assert!(error.message.starts_with("exited with status 0 after "), "{error}");
+    assert_eq!(test.ready().await.generation, 2);
+}
+
+#[tokio::test]
+async fn gives_every_open_call_its_outcome_when_it_is_killed() {
+    let test = plugin(&[], |_| {});
+    let session = test.ready().await;
+    let calls: Vec<_> = (0..50).map(|_| session.peer.call("slow", &json!({ "seconds": 30 }))).collect();
+    let _working = session.begin();
+    let killed = Instant::now();
+    kill(session.pid);
+    for call in calls {
+        assert_eq!(call.await.map(drop), Err(astros_peer::Failure::Closed));
+    }
+    session.crashed().await;
+    assert!(killed.elapsed() < Duration::from_millis(500), "{:?}", killed.elapsed());
+}
+
+#[tokio::test]
+async fn does_not_restart_what_nobody_uses() {
+    let test = plugin(&[], |_| {});
+    kill(test.ready().await.pid);
+    test.notes.reaches(StateName::Idle).await;
+    assert!(test.supervisor.status().reason.unwrap().starts_with("killed by SIGKILL"));
+    assert_eq!(test.ready().await.generation, 2);
+}
+
+#[tokio::test]
+async fn quarantines_a_crash_loop_until_a_person_resets_it() {
+    let test = plugin(&[], |spec| {
+        spec.supervision.max_restarts = 2;
+        spec.supervision.backoff_initial = Duration::from_millis(1);
+    });
+    for _ in 0..3 {
+        ask_for_death(&test.ready().await, "leave", json!({ "status": 7 })).await;
+    }
+    let error = test.refusal().await;
+    assert_eq!(error.code, ErrorCode::PLUGIN_UNAVAILABLE);
+    assert!(
+        error.message.starts_with("plugin `test` is quarantined for 10 min: exited with status 7"),
+        "{error}"
+    );
+    assert_eq!(error.data.unwrap().extra["state"], "quarantined");
+    test.supervisor.reset();
+    test.notes.reaches(StateName::Idle).await;
+    echoes(&test.ready().await).await;
+}
+
+#[tokio::test]
+async fn ends_a_plugin_that_closed_its_output() {
+    let test = plugin(&[], |_| {});
+    let session = test.ready().await;
+    let error = ask_for_death(&session, "close", Value::Null).await;
+    assert!(error.message.starts_with("closed its output and was killed after "), "{error}");
+    gone(session.pid).await;
+}
+
+#[tokio::test]
+async fn sees_the_end_though_a_grandchild_holds_the_pipes_and_ends_that_too() {
+    let test = plugin(&[], |_| {});
+    let session = test.ready().await;
+    let below = ask(&session, "grandchild", Value::Null).await.unwrap();
+    let holder = ask(&session, "holder", Value::Null).await.unwrap();
+    let asked = Instant::now();
+    ask_for_death(&session, "leave", json!({ "status": 1 })).await;
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+    for pid in [below, holder] {
+        gone(u32::try_from(pid.as_u64().unwrap()).unwrap()).await;
+    }
+}
+
+#[tokio::test]
+async fn survives_a_flood_of_stderr() {
+    let test = plugin(&[], |_| {});
+    let session = test.ready().await;
+    ask(&session, "flood", Value::Null).await.unwrap();
+    echoes(&session).await;
+    let error = ask_for_death(&session, "leave", json!({ "status": 1 })).await;
+    let lines = test.notes.lines();
+    assert!(lines.len() < 20_000, "{} lines were told", lines.len());
+    let words = error.data.unwrap().extra["last_words"].clone();
+    let words = words.as_array().unwrap();
+    assert_eq!((words.len(), words[49].as_str()), (50, Some("leaving")));
+    assert!(words[48].as_str().unwrap().starts_with("flooding with line 39999 "));
+}

@@ -1,0 +1,8 @@
+//! The supervisor with real processes.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail there")]
+
+mod crash;
+mod harness;
+mod life;
+mod start;
