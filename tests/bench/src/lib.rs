@@ -6,10 +6,12 @@
 
 mod figures;
 mod lines;
+mod one_core;
 mod payload;
 mod row;
 
 pub use figures::{Effort, Figures, SIZES, Size, arguments, host_cpu, print};
 pub use lines::{Lines, Message};
+pub use one_core::OneCore;
 pub use payload::payload;
 pub use row::{Row, measure};

@@ -6,7 +6,7 @@ use std::{future::Future, time::Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, value::RawValue};
 
-use crate::{Effort, Figures, SIZES, Size, arguments, host_cpu, payload, print};
+use crate::{Effort, Figures, OneCore, SIZES, Size, arguments, host_cpu, payload, print};
 
 /// One child that was started and can be called.
 pub trait Row: Clone + Send + Sync + Sized + 'static {
@@ -54,9 +54,19 @@ pub fn measure<R: Row>() -> Result<()> {
 async fn measured<R: Row>(effort: Effort, child: &[String]) -> Result<Figures> {
     let host = R::host()?;
     let mut figures = Figures::default();
+    let one_core = OneCore::hold()?;
     let row = R::start(&host, child).await.context("the first start")?;
     for size in &SIZES {
         latency(&row, effort, size, &mut figures).await?;
+    }
+    row.stop().await;
+    let routed = R::route(&host, child, effort.routes(), &payload(300)).await?;
+    if !routed.is_empty() {
+        figures.route(routed);
+    }
+    drop(one_core);
+    let row = R::start(&host, child).await?;
+    for size in &SIZES {
         throughput(&row, effort, size, &mut figures).await?;
     }
     row.stop().await;
@@ -68,10 +78,6 @@ async fn measured<R: Row>(effort: Effort, child: &[String]) -> Result<Figures> {
         row.stop().await;
     }
     figures.starts(times);
-    let routed = R::route(&host, child, effort.routes(), &payload(300)).await?;
-    if !routed.is_empty() {
-        figures.route(routed);
-    }
     Ok(figures)
 }
 

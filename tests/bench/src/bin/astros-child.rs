@@ -3,9 +3,9 @@
 
 use std::{process::ExitCode, time::Instant};
 
-use astros_sdk::{Context, Plugin, RawValue, Result, raw_handler};
+use astros_sdk::{Context, Plugin, Result, raw_handler};
 use serde::{Deserialize, Serialize};
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 
 /// A Response whose data stay as they are.
 #[derive(Serialize)]

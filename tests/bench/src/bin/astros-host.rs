@@ -87,7 +87,7 @@ impl Row for Started {
     fn host() -> Result<Host> {
         let folder = tempfile::tempdir()?;
         let store = Store::open(&folder.path().join("plugins.sqlite"))?;
-        let log = Log::open(&folder.path().join("logs"))?;
+        let log = Log::open(folder.path().join("logs"))?;
         Ok(Host { router: Router::new(Services::new(store, log)), folder })
     }
 

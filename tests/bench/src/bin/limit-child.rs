@@ -31,7 +31,9 @@ fn main() -> io::Result<()> {
         while let Some(line) = lines.buffered() {
             let message = Message::parse(line)?;
             match message.method {
-                Some("echo") => Message::response(message.id, message.params.unwrap_or(&empty)).write(&mut out)?,
+                Some("echo") => {
+                    Message::response(message.id, message.params.unwrap_or(&empty)).write(&mut out)?
+                }
                 // It comes alone; what it asks is asked outside of this loop, which borrows the lines.
                 Some("route") => route = message.params.map(|params| (message.id, params.to_owned())),
                 _ => Message::response(message.id, &empty).write(&mut out)?,

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use astros_bench::{
-    Effort, Figures, Lines, Message, SIZES, Size, arguments, host_cpu, payload, print,
+    Effort, Figures, Lines, Message, OneCore, SIZES, Size, arguments, host_cpu, payload, print,
 };
 use serde_json::{
     Value, json,
@@ -62,9 +62,16 @@ impl Plugin {
 fn main() -> Result<()> {
     let (effort, child) = arguments()?;
     let mut figures = Figures::default();
+    let one_core = OneCore::hold()?;
     let mut plugin = Plugin::start(&child)?;
     for size in &SIZES {
         latency(&mut plugin, effort, size, &mut figures)?;
+    }
+    plugin.stop();
+    figures.route(route(&child, effort.routes())?);
+    drop(one_core);
+    let mut plugin = Plugin::start(&child)?;
+    for size in &SIZES {
         throughput(&mut plugin, effort, size, &mut figures)?;
     }
     plugin.stop();
@@ -76,7 +83,6 @@ fn main() -> Result<()> {
         plugin.stop();
     }
     figures.starts(times);
-    figures.route(route(&child, effort.routes())?);
     print(&figures)
 }
 

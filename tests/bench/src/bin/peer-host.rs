@@ -9,10 +9,7 @@ use astros_core::router::wire::{HandleIntentRef, IntentRef, MetaRef, Traceparent
 use astros_peer::{Incoming, Options, Peer, Service, connect};
 use astros_protocol::{Request, call::HandleIntent, lifecycle::Initialize, version::SUPPORTED};
 use serde::Deserialize;
-use serde_json::{
-    Value, json,
-    value::{RawValue, to_raw_value},
-};
+use serde_json::{Value, json, value::RawValue};
 use tokio::process::{Child, Command};
 
 /// The answer of `echo`.

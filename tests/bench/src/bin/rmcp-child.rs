@@ -6,8 +6,8 @@ use std::time::Instant;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler, ServiceExt,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, ServerCapabilities, ServerConfig,
-        ServerRequest,
+        CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, ServerCapabilities,
+        ServerConfig, ServerRequest,
     },
     service::RequestContext,
     transport::io::stdio_pipes,
