@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from astros._memory import Store
+from astros._store import Store
 from astros.errors import AstrOSError, DeadlineExceeded, LoadError, StorageError
 from astros.plugin import BasePlugin, plugin_handler
 from astros.testing import AstrOSTestClient

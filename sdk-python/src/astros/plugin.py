@@ -13,7 +13,8 @@ from __future__ import annotations
 from functools import cached_property
 
 from ._context import peer_or_none
-from ._handlers import EFFECTS, MARK, Spec, first_paragraph
+from ._describe import plugin_name
+from ._handlers import EFFECTS, MARK, Spec
 from ._peer import current
 from ._progress import Step, Stream
 from .errors import CallFailed, NotConnected, RemoteError
@@ -255,45 +256,3 @@ class BasePlugin:
                 "`astros.testing.AstrOSTestClient`, or assign a mock in a test"
             )
         return peer
-
-
-def plugin_name(plugin: BasePlugin) -> str:
-    """The plugin's name; without one, that of its class in the usual spelling (MyPlugin: my-plugin)."""
-    if isinstance(plugin.name, str) and plugin.name:
-        return plugin.name
-    words = type(plugin).__name__
-    short = words.removesuffix("Plugin") or words
-    return "".join("-" + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(short)).strip("_")
-
-
-def describe(plugin: BasePlugin, handlers: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The PluginDescription; what is empty is left out."""
-    said: dict[str, Any] = {
-        "name": plugin_name(plugin),
-        "version": plugin.version,
-        "description": plugin.description or first_paragraph(type(plugin).__doc__ if _documented(plugin) else ""),
-        "language": "python",
-        "author": plugin.author,
-        "license": plugin.license,
-        "homepage": plugin.homepage,
-        "handles": _names(plugin.handles),
-        "handlers": list(handlers),
-        "settings_schema": plugin.settings_schema,
-        "dependencies": _names(plugin.dependencies),
-        "requires_permissions": _names(plugin.requires_permissions),
-        "requires_config": bool(plugin.requires_config),
-        "requires_ai": bool(plugin.requires_ai),
-        "supports_voice": bool(plugin.supports_voice),
-        "supports_gui": bool(plugin.supports_gui),
-    }
-    always = ("name", "version", "description", "handlers")
-    return {name: value for name, value in said.items() if value or name in always}
-
-
-def _names(value: Sequence[str]) -> list[str]:
-    """A list; who wrote one name without brackets meant a list of it."""
-    return [value] if isinstance(value, str) else list(value)
-
-
-def _documented(plugin: BasePlugin) -> bool:
-    return type(plugin).__doc__ != BasePlugin.__doc__
