@@ -18,7 +18,7 @@ from ._handlers import EFFECTS, MARK, Spec
 from ._peer import current
 from ._progress import Step, Stream
 from .errors import CallFailed, NotConnected, RemoteError
-from .types import Response
+from .types import Progress, Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from ._log import Logger
-    from ._peer import OnProgress, Peer
+    from ._peer import Peer
     from ._settings import Settings
     from ._storage import Storage
 
@@ -164,13 +164,13 @@ class BasePlugin:
         *,
         check: bool = False,
         timeout: float | None = None,
-        on_progress: OnProgress | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
     ) -> Response:
         """Call a handler of another plugin; `params` are its intent's context, `timeout` is in seconds.
 
         A call that fails is a Response with `success` False, `error` and `message`; with `check` it raises
         instead: a RemoteError, or CallFailed where the other plugin answered `success: false`.
-        `on_progress`, a function or coroutine function, takes each step that the other plugin reports.
+        `on_progress`, a function or coroutine function, takes each step that the other plugin reports, a Progress.
         """
         meta: dict[str, Any] = {}
         request = current.get()
@@ -181,8 +181,9 @@ class BasePlugin:
         if on_progress is not None:
             meta["progress"] = True
         asked = {"plugin": plugin, "handler": handler, "params": params or {}, "meta": meta}
+        listen = None if on_progress is None else lambda step: on_progress(Progress.from_dict(step))
         try:
-            answer = await self._astros_host().request("call_plugin", asked, timeout=timeout, on_progress=on_progress)
+            answer = await self._astros_host().request("call_plugin", asked, timeout=timeout, on_progress=listen)
         except RemoteError as error:
             if check:
                 raise
@@ -210,8 +211,7 @@ class BasePlugin:
             return Step(None)
         if request.stream is None:
             request.stream = Stream(request)
-        step = {"message": message, "done": done, "total": total, "data": data}
-        return request.stream.push({name: value for name, value in step.items() if value is not None})
+        return request.stream.push(Progress(done, total, message, data).to_dict())
 
     async def ask_user(self, question: str, choices: Sequence[str] | None = None, **options: Any) -> Any:
         """Ask the person; gives back their answer, None where they decline.
