@@ -10,7 +10,8 @@ fn main() -> io::Result<()> {
     files.sort();
     let mut list = String::from("&[\n");
     for (name, path) in files {
-        writeln!(list, "    ({name:?}, include_bytes!({path:?})),").expect("writing to a string does not fail");
+        writeln!(list, "    ({name:?}, include_bytes!({path:?})),")
+            .expect("writing to a string does not fail");
     }
     list.push(']');
     fs::write(Path::new(&variable("OUT_DIR")).join("python_sdk.rs"), list)

@@ -42,7 +42,8 @@ pub(super) fn set_followup(
     db.prepare_cached(sql)?.execute(params![session, now])?;
     if let Some(Followup { plugin, handler, context }) = followup {
         let context = serde_json::Value::Object(context.clone()).to_string();
-        let sql = "INSERT INTO followups (session, plugin, handler, context, until) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let sql =
+            "INSERT INTO followups (session, plugin, handler, context, until) VALUES (?1, ?2, ?3, ?4, ?5)";
         db.prepare_cached(sql)?.execute(params![session, plugin, handler, context, until])?;
     }
     Ok(())
