@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use astros_protocol::Extra;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -248,7 +249,11 @@ async fn keeps_every_answered_write_when_the_process_is_killed() {
 async fn remembers_sessions_enablement_and_descriptions() {
     let one = Clocked::new();
     let store = &one.store;
-    let followup = Followup { plugin: "p".into(), handler: "h".into(), context: Extra::new() };
+    let followup = Followup {
+        plugin: "p".into(),
+        handler: "h".into(),
+        context: Extra::from_iter([("a".to_owned(), json!(1))]),
+    };
     let lapse = Duration::from_millis(50);
     store.set_followup("s", Some(followup.clone()), lapse).await.unwrap();
     one.pass(49);
@@ -328,6 +333,18 @@ async fn names_the_file_when_its_middle_is_damaged() {
     assert_eq!(reason(&error), "damaged");
     assert!(error.message.contains(path.to_str().unwrap()), "{error}");
     assert!(fs::read(&path).unwrap() == bytes);
+}
+
+#[tokio::test]
+async fn says_so_where_a_stored_value_is_no_json_and_takes_a_new_one() {
+    let folder = TempDir::new().unwrap();
+    let store = Store::open(&file(&folder)).unwrap();
+    store.set("p", "k", json_of("1"), None, None).await.unwrap();
+    let other = Connection::open(file(&folder)).unwrap();
+    other.execute("UPDATE entries SET value = '{'", []).unwrap();
+    assert_eq!(reason(&store.get("p", "k", None).await.unwrap_err()), "unreadable");
+    store.set("p", "k", json_of("2"), None, None).await.unwrap();
+    assert_eq!(store.get("p", "k", None).await.unwrap().value.get(), "2");
 }
 
 #[tokio::test]
