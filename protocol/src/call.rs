@@ -16,8 +16,11 @@ request! {
 /// Params of `handle_intent`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HandleIntentParams {
+    /// The handler, by its name.
     pub handler: String,
+    /// What is asked.
     pub intent: Intent,
+    /// What travels beside it.
     #[serde(default)]
     pub meta: Meta,
 }
@@ -25,11 +28,14 @@ pub struct HandleIntentParams {
 /// Params of `call_plugin`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CallPluginParams {
+    /// The other plugin, by its name.
     pub plugin: String,
+    /// Its handler, by its name.
     pub handler: String,
     /// Becomes the `intent.context` that the other plugin sees: an object.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub params: Value,
+    /// Whose child the call is, and for how long.
     #[serde(default)]
     pub meta: CallMeta,
 }

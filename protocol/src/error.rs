@@ -64,6 +64,7 @@ codes! {
 /// The error of a failed request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
 pub struct Error {
+    /// What went wrong, as a number.
     pub code: ErrorCode,
     /// One line that names its subject in backticks.
     pub message: String,

@@ -18,8 +18,10 @@ pub struct Intent {
     /// How sure the recognition is, 0 to 1.
     #[serde(default)]
     pub confidence: f64,
+    /// The person who asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
+    /// The conversation that it is part of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
     /// When it was asked, RFC 3339.
@@ -35,6 +37,7 @@ pub struct Intent {
 /// What a handler answers. `success: false` and `declined` are results, not errors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Response {
+    /// Whether it was done; true where it does not say.
     #[serde(default = "yes")]
     pub success: bool,
     /// What to tell the person.
@@ -111,8 +114,10 @@ pub struct Meta {
     /// The calls that led here, outermost first, each `plugin.handler`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<String>,
+    /// The person at the root of the calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
+    /// The conversation that it is part of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
     /// The person's folder, absolute.

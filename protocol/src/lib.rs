@@ -4,7 +4,11 @@
 //! Each method is a type that binds its name, its params and its result ([`Request`], [`Notification`]).
 //! JSON Schemas, golden messages and the reference page are made from these types.
 
+pub mod ai;
+pub mod bus;
 pub mod call;
+pub mod catalog;
+pub mod command;
 pub mod error;
 pub mod intent;
 pub mod lifecycle;
@@ -12,8 +16,14 @@ pub mod lifecycle;
 pub mod manifest;
 pub mod message;
 pub mod method;
+pub mod person;
+pub mod schema;
+pub mod settings;
+pub mod storage;
 pub mod stream;
+pub mod ui;
 pub mod version;
+pub mod workflow;
 
 pub use error::{Error, ErrorCode, ErrorData};
 pub use intent::{Intent, Meta, Response};

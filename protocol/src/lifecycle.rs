@@ -25,7 +25,9 @@ pub struct InitializeParams {
     /// Extensions (`x/<vendor>/…`) that the host knows.
     #[serde(default)]
     pub features: Vec<String>,
+    /// The host itself.
     pub host: Product,
+    /// Who the plugin is to the host.
     pub plugin: Identity,
     /// Defaults, the person's own and the environment's, merged.
     #[serde(default)]
@@ -36,9 +38,12 @@ pub struct InitializeParams {
     /// How the plugin is confined: `none`, `reduced` or `full`.
     #[serde(default)]
     pub sandbox: Sandbox,
+    /// Folders of the plugin's own.
     pub directories: Directories,
+    /// What the host takes.
     #[serde(default)]
     pub limits: Limits,
+    /// The author is at work: say more, check more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dev_mode: bool,
     #[serde(flatten)]
@@ -48,11 +53,15 @@ pub struct InitializeParams {
 /// Result of `initialize`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct InitializeResult {
+    /// The version to speak from now on.
     pub protocol_version: Version,
+    /// Extensions (`x/<vendor>/…`) that the plugin knows.
     #[serde(default)]
     pub features: Vec<String>,
+    /// What the plugin takes.
     #[serde(default)]
     pub limits: Limits,
+    /// What the plugin is and offers.
     pub plugin: PluginDescription,
     #[serde(flatten)]
     pub extra: Extra,
@@ -61,13 +70,16 @@ pub struct InitializeResult {
 /// Params of `describe`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DescribeParams {
+    /// The highest MINOR that the host speaks of each MAJOR.
     pub protocol_versions: Vec<Version>,
 }
 
 /// Result of `describe`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DescribeResult {
+    /// The version that would be spoken.
     pub protocol_version: Version,
+    /// What the plugin is and offers.
     pub plugin: PluginDescription,
 }
 
@@ -81,8 +93,10 @@ pub struct PingResult {
     /// Requests that are being served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<u64>,
+    /// How late its event loop is, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_loop_lag_ms: Option<f64>,
+    /// The memory that it has, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rss_bytes: Option<u64>,
     #[serde(flatten)]
@@ -101,7 +115,9 @@ pub struct ShutdownParams {
 /// A program and its version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Product {
+    /// Its name, for people.
     pub name: String,
+    /// Its own version, which is not the protocol's.
     pub version: String,
 }
 
@@ -131,8 +147,11 @@ pub enum Sandbox {
 /// Folders of the plugin's own, absolute.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Directories {
+    /// For what has to last.
     pub data: String,
+    /// For what can be made again.
     pub cache: String,
+    /// For the person's own files of settings.
     pub config: String,
 }
 
@@ -164,13 +183,19 @@ fn max_frame_bytes() -> u64 {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct PluginDescription {
+    /// The plugin's name; the manifest's holds where they differ.
     pub name: String,
+    /// The plugin's version.
     pub version: String,
+    /// One sentence for people.
     pub description: String,
+    /// Who made it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub author: String,
+    /// Its licence, as an SPDX expression.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub license: String,
+    /// Its page on the web.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub homepage: String,
     /// The language that it is written in, for people.
@@ -178,13 +203,18 @@ pub struct PluginDescription {
     pub language: String,
     /// Categories of intents, such as `file_management`.
     pub handles: Vec<String>,
+    /// What it can do.
     pub handlers: Vec<HandlerDescription>,
+    /// Commands that it adds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<Value>,
+    /// Providers of AI models that it brings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub providers: Vec<Value>,
+    /// Components that it draws.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ui_components: Vec<Value>,
+    /// Phases, agents and orchestrators that it brings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub workflow_parts: Vec<Value>,
     /// Bus subjects that it wants from the start.
@@ -196,14 +226,19 @@ pub struct PluginDescription {
     /// Plugins that it calls.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dependencies: Vec<String>,
+    /// Permissions by name, for plugins without a manifest.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requires_permissions: Vec<String>,
+    /// Stays blocked until a person has configured it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub requires_config: bool,
+    /// Is of no use without an AI model.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub requires_ai: bool,
+    /// Its answers can be spoken.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub supports_voice: bool,
+    /// It has components to draw.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub supports_gui: bool,
     #[serde(flatten)]
@@ -214,7 +249,9 @@ pub struct PluginDescription {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct HandlerDescription {
+    /// The handler's name, by which it is called.
     pub name: String,
+    /// One sentence for people; recognition reads it too.
     pub description: String,
     /// Decides among candidates of about the same confidence; higher first.
     pub priority: i64,
@@ -224,6 +261,7 @@ pub struct HandlerDescription {
     /// JSON Schema of `intent.context`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Value>,
+    /// What it does to the world; `write` where it does not say.
     pub effects: Effects,
     /// Doing it twice is as doing it once.
     pub idempotent: bool,

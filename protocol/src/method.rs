@@ -6,6 +6,8 @@ use serde::{Serialize, de::DeserializeOwned};
 /// A method that is answered.
 pub trait Request {
     const METHOD: &'static str;
+    /// Who sends it and what for, as the reference says it.
+    const DOC: &'static str = "";
     type Params: Serialize + DeserializeOwned + JsonSchema;
     type Result: Serialize + DeserializeOwned + JsonSchema;
 }
@@ -13,17 +15,20 @@ pub trait Request {
 /// A method without an answer.
 pub trait Notification {
     const METHOD: &'static str;
+    /// Who sends it and what for, as the reference says it.
+    const DOC: &'static str = "";
     type Params: Serialize + DeserializeOwned + JsonSchema;
 }
 
 /// Binds marker types to their methods: `request! { /// doc Name: "method", Params => Result }`.
 macro_rules! request {
-    ($($(#[$doc:meta])* $name:ident: $method:literal, $params:ty => $result:ty;)*) => {$(
-        $(#[$doc])*
+    ($($(#[doc = $doc:literal])* $name:ident: $method:literal, $params:ty => $result:ty;)*) => {$(
+        $(#[doc = $doc])*
         pub enum $name {}
 
         impl $crate::Request for $name {
             const METHOD: &'static str = $method;
+            const DOC: &'static str = concat!($($doc),*);
             type Params = $params;
             type Result = $result;
         }
@@ -32,12 +37,13 @@ macro_rules! request {
 
 /// As `request!`, for notifications: `notification! { /// doc Name: "method", Params }`.
 macro_rules! notification {
-    ($($(#[$doc:meta])* $name:ident: $method:literal, $params:ty;)*) => {$(
-        $(#[$doc])*
+    ($($(#[doc = $doc:literal])* $name:ident: $method:literal, $params:ty;)*) => {$(
+        $(#[doc = $doc])*
         pub enum $name {}
 
         impl $crate::Notification for $name {
             const METHOD: &'static str = $method;
+            const DOC: &'static str = concat!($($doc),*);
             type Params = $params;
         }
     )*};

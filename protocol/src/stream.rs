@@ -27,6 +27,7 @@ pub struct CancelParams {
 pub struct ProgressParams {
     /// The request, by the id that the receiver gave it.
     pub id: Id,
+    /// How far it is.
     pub value: ProgressValue,
 }
 

@@ -5,6 +5,7 @@
 //! Members that nobody knows are kept; where one looks like a misspelling, [`Manifest::warnings`] says so.
 
 mod error;
+mod metadata;
 mod permission;
 mod run;
 mod sections;
@@ -13,17 +14,20 @@ mod version;
 
 mod duration;
 mod folder;
+mod grants;
 mod parse;
 mod shape;
+mod source;
 mod typos;
 mod yaml;
 
 pub use error::ManifestError;
-pub use permission::{DBus, FilePaths, PERMISSIONS, Permission};
+pub use metadata::{Metadata, PluginName};
+pub use permission::{BusKind, DBus, FilePaths, PERMISSIONS, Permission};
 pub use run::{Program, PythonTarget, Run};
 pub use sections::{
-    Capabilities, Configuration, Dependencies, Documentation, EntryPoint, Kind, Metadata, PluginDependency,
-    PluginName, Testing,
+    Capabilities, Configuration, Dependencies, Documentation, EntryPoint, Kind, PluginDependency,
+    RelativePath, Testing,
 };
 pub use shape::{PluginManifestYaml, PluginYaml};
 pub use supervision::{Restart, Start, Supervision};

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::permission::Permissions;
+use super::grants::Permissions;
+use super::metadata::Metadata;
 use super::run::{Run, RunSection};
 use super::sections::{
-    Capabilities, Compatibility, Configuration, Dependencies, Documentation, EntryPoints, Kind, Metadata,
-    Testing,
+    Capabilities, Compatibility, Configuration, Dependencies, Documentation, EntryPoints, Kind, Testing,
 };
 use super::supervision::Supervision;
 

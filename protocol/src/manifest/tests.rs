@@ -316,6 +316,16 @@ fn suggests_what_a_misspelled_member_could_mean() {
 }
 
 #[test]
+fn manifests_fit_their_schemas() {
+    for (name, text) in [("plugin.yaml", ASTROS), ("plugin-manifest.yaml", LOCALAGENT)] {
+        let validator = jsonschema::validator_for(&crate::schema::schema(name).unwrap()).unwrap();
+        let value = yaml::Node::parse(text).unwrap().value();
+        let errors: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
+}
+
+#[test]
 fn takes_an_empty_member_as_absent() {
     let manifest =
         parse("metadata: {name: a, version: 1.0.0}\nsupervision:\ncapabilities:\n  handles:\n").unwrap();
@@ -334,6 +344,18 @@ fn refuses_a_file_that_is_too_large_or_expands_too_far() {
     assert!(error.ends_with(expected), "{error}");
     let error = parse(&"[".repeat(5_000)).unwrap_err().to_string();
     assert_eq!(error, "plugin.yaml:1:256: recursion limit exceeded");
+}
+
+#[test]
+fn answers_any_text_without_a_panic() {
+    for text in [ASTROS, LOCALAGENT] {
+        for (index, _) in text.char_indices().step_by(7) {
+            let _ = parse(&text[..index]);
+            for insert in ["\n", ": ", "[", "}", "*a", "&a ", "\"", "\u{0}", "é", "- ", "!!int ", "<<: "] {
+                let _ = parse(&format!("{}{insert}{}", &text[..index], &text[index..]));
+            }
+        }
+    }
 }
 
 #[test]

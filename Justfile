@@ -1,0 +1,50 @@
+# Recipes for working on AstrOS. `just` comes with the package just-bin; nothing here needs it, each line runs by hand.
+
+# List the recipes
+default:
+    @just --list
+
+# Build everything, plugins included
+[group('build')]
+build:
+    cargo build --workspace
+
+# Organize a folder with the bundled plugins
+[group('build')]
+demo folder:
+    cargo build --release --workspace
+    target/release/astros ask "organize the files in {{ folder }} by type"
+
+# Hold format and lints
+[group('test')]
+lint:
+    tests/run lint
+
+# Run every test, as CI does
+[group('test')]
+test:
+    tests/run
+
+# Check dependencies for advisories and licences (needs cargo-deny)
+[group('test')]
+audit:
+    cargo deny check
+
+# Measure against the limit of the machine and against peers
+[group('test')]
+bench *args:
+    tests/bench/run {{ args }}
+
+# Write schemas and reference anew from the types
+[group('docs')]
+generate:
+    cargo run --quiet -p astros-protocol --example generate --features manifest
+
+# Build the book (needs mdbook)
+[group('docs')]
+book:
+    mdbook build docs
+
+# All that CI runs
+[group('test')]
+ci: test

@@ -1,0 +1,116 @@
+//! Slots of a text that no template fits word by word: by laying the templates over it loosely, and by their looks.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::layout::loosely;
+use super::paths::named_folder;
+use super::slots::{Fit, Kind, Slot};
+use super::template::Template;
+use super::tokens::{Shape, Token, typed};
+use super::words::{is_stop, stem};
+
+/// How many words an unquoted path may have.
+const LONGEST_PATH: usize = 8;
+
+/// Fill the slots of a handler from a text as well as can be.
+pub(super) fn fill(
+    slots: &[(String, Kind)],
+    templates: &[Template],
+    text: &str,
+    words: &[Token],
+    exists: &dyn Fn(&str) -> bool,
+) -> BTreeMap<String, Slot> {
+    let mut found = from_nearest(templates, text, words, exists);
+    let free = |found: &BTreeMap<_, (_, Range<usize>)>, at: &Range<usize>| {
+        found.values().all(|(_, taken)| taken.end <= at.start || at.end <= taken.start)
+    };
+    let mut paths = paths_in(words).into_iter();
+    for (name, kind) in slots {
+        if found.contains_key(name) {
+            continue;
+        }
+        let value = match kind {
+            Kind::Path => paths.find(|at| free(&found, at)).and_then(|at| {
+                let end = path_end(text, words, &at, exists);
+                Some((kind.read(text, &words[at.start..end], exists)?.0, at.start..end))
+            }),
+            Kind::Choice { .. } | Kind::Integer | Kind::Number => {
+                let mut single = (0..words.len()).map(|at| at..at + 1);
+                single.find_map(|at| {
+                    let usable = free(&found, &at) && !is_stop(&words[at.start].word);
+                    let (slot, fit) = kind.read(text, &words[at.clone()], exists).filter(|_| usable)?;
+                    (fit == Fit::Sure).then_some((slot, at))
+                })
+            }
+            // Any text would do, and "no" and "on" are said for other reasons too.
+            Kind::Text | Kind::Boolean => None,
+        };
+        found.extend(value.map(|value| (name.clone(), value)));
+    }
+    found.into_iter().map(|(name, (slot, _))| (name, slot)).collect()
+}
+
+/// The folders and paths of a text, in their order; of an unquoted path its first word.
+pub(super) fn paths_in(words: &[Token]) -> Vec<Range<usize>> {
+    let mut all = Vec::new();
+    let mut at = 0;
+    while at < words.len() {
+        let end = if words[at].shape == Shape::Word { folder_end(words, at) } else { Some(at + 1) };
+        all.extend(end.map(|end| at..end));
+        at = end.unwrap_or(at + 1);
+    }
+    all
+}
+
+/// Where a folder that is named in words ends, such as "my downloads" or "the pictures folder".
+fn folder_end(words: &[Token], at: usize) -> Option<usize> {
+    let longest = words.len().min(at + 3);
+    (at + 1..=longest).rev().find(|&end| is_folder(&words[at..end]))
+}
+
+/// Whether these words name a folder of the person's home.
+pub(super) fn is_folder(words: &[Token]) -> bool {
+    let said: Vec<&str> = words.iter().take(4).map(|token| &*token.word).collect();
+    named_folder(&said).is_some()
+}
+
+/// Where the path at `at` ends: as far as there is a file of that name.
+fn path_end(text: &str, words: &[Token], at: &Range<usize>, exists: &dyn Fn(&str) -> bool) -> usize {
+    if words[at.start].shape != Shape::Path {
+        return at.end;
+    }
+    let longest = words.len().min(at.start + LONGEST_PATH);
+    (at.end + 1..=longest).rev().find(|&end| exists(typed(text, &words[at.start..end]))).unwrap_or(at.end)
+}
+
+/// What the template that is nearest tells: values that are surely right, and free text where a word of the template
+/// is there to show its place.
+fn from_nearest(
+    templates: &[Template],
+    text: &str,
+    words: &[Token],
+    exists: &dyn Fn(&str) -> bool,
+) -> BTreeMap<String, (Slot, Range<usize>)> {
+    let with_slots = templates.iter().filter(|template| template.slots().next().is_some());
+    let laid = with_slots.map(|template| (template, loosely(template, words)));
+    let Some((template, (_, ranges))) = laid.min_by(|(_, a), (_, b)| a.0.total_cmp(&b.0)) else {
+        return BTreeMap::new();
+    };
+    let stems: Vec<String> = words.iter().map(|token| stem(&token.word)).collect();
+    let anchored = template.literals().any(|literal| !is_stop(literal) && stems.contains(&stem(literal)));
+    let read = |((name, kind), range): ((&str, &Kind), Option<Range<usize>>)| {
+        let mut range = range?;
+        if *kind == Kind::Path && words[range.start].shape == Shape::Path {
+            // Here nothing tells where the path ends but the file itself.
+            range.end = path_end(text, words, &(range.start..range.start + 1), exists);
+        }
+        if *kind == Kind::Text {
+            // "search for bills": what is searched is no "for bills".
+            range.start = range.clone().find(|&at| anchored && !is_stop(&words[at].word))?;
+        }
+        let (slot, fit) = kind.read(text, &words[range.clone()], exists)?;
+        (fit >= Fit::Free).then(|| (name.to_owned(), (slot, range)))
+    };
+    template.slots().zip(ranges).filter_map(read).collect()
+}

@@ -1,0 +1,122 @@
+//! Paths as people type and say them.
+
+use std::path::{Component, Path, PathBuf};
+
+/// The folders of a home that people name without a path, and how they name them.
+const FOLDERS: &[(&str, &[&str])] = &[
+    ("~/Downloads", &["downloads", "download"]),
+    ("~/Documents", &["documents", "document"]),
+    ("~/Desktop", &["desktop"]),
+    ("~/Pictures", &["pictures", "picture", "photos"]),
+    ("~/Music", &["music"]),
+    ("~/Videos", &["videos", "video"]),
+    ("~", &["home"]),
+];
+
+/// The absolute path of one as typed: `~` is `home`, the rest is seen from `cwd`, `.` and `..` are worked out.
+///
+/// Nothing is looked up, so `..` after a symbolic link goes back to where the link is.
+pub fn resolve(typed: &str, cwd: &Path, home: &Path) -> PathBuf {
+    let joined = match typed.strip_prefix('~') {
+        Some("") => home.to_owned(),
+        Some(rest) if rest.starts_with('/') => home.join(rest.trim_start_matches('/')),
+        _ => cwd.join(typed),
+    };
+    let mut path = PathBuf::new();
+    for part in joined.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(path.pop()),
+            _ => path.push(part),
+        }
+    }
+    path
+}
+
+/// Whether a word can hardly be anything but a path.
+pub(super) fn looks_like_path(word: &str) -> bool {
+    if matches!(word, "." | ".." | "~" | "/")
+        || ["/", "./", "../", "~/"].iter().any(|start| word.starts_with(start))
+    {
+        return true;
+    }
+    if word.contains('/') {
+        let said = ["and/or", "w/o", "n/a", "24/7"].contains(&word.to_lowercase().as_str());
+        return !said && !word.contains("://") && word.contains(char::is_alphabetic);
+    }
+    word.rsplit_once('.').is_some_and(|(name, extension)| {
+        !name.is_empty()
+            && (2..=5).contains(&extension.len())
+            && extension.chars().all(|c| c.is_ascii_alphanumeric())
+            && extension.contains(|c: char| c.is_ascii_alphabetic())
+    })
+}
+
+/// The folder that words such as `my downloads` or `the downloads folder` mean, as a path below `~`.
+pub(super) fn named_folder(words: &[&str]) -> Option<&'static str> {
+    let (mine, mut name) = match words {
+        ["my" | "our", name @ ..] => (true, name),
+        ["the", name @ ..] => (false, name),
+        _ => (false, words),
+    };
+    let called = name.len() == 2 && ["folder", "directory", "dir"].contains(&name[1]);
+    if called {
+        name = &name[..1];
+    }
+    let [name] = name else { return None };
+    // Where only one word is said, `home` or `music` may mean anything.
+    let plain = ["downloads", "documents", "desktop"].contains(name);
+    let (path, _) = FOLDERS.iter().find(|(_, names)| names.contains(name))?;
+    (plain || called || mine).then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typed_path_becomes_absolute() {
+        let absolute = |typed| resolve(typed, Path::new("/home/ada/work"), Path::new("/home/ada"));
+        for (typed, path) in [
+            ("~", "/home/ada"),
+            ("~/x y", "/home/ada/x y"),
+            ("~//x/", "/home/ada/x"),
+            ("./inbox", "/home/ada/work/inbox"),
+            ("inbox/../out", "/home/ada/work/out"),
+            ("../../../../..", "/"),
+            ("/tmp/./a/../b", "/tmp/b"),
+            (".", "/home/ada/work"),
+            ("", "/home/ada/work"),
+        ] {
+            assert_eq!(absolute(typed), Path::new(path), "{typed}");
+        }
+    }
+
+    #[test]
+    fn paths_are_told_from_words() {
+        for path in ["/tmp", "./a", "../b", "~/x", "~", ".", "a/b", "notes.txt", "Ünï.tar.gz", "src/"] {
+            assert!(looks_like_path(path), "{path}");
+        }
+        for word in ["inbox", "and/or", "https://a.b/c", "3.5", "1/2", "e.g", "hello.", "x.toolong"] {
+            assert!(!looks_like_path(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn spoken_folders_are_below_home() {
+        for (said, path) in [
+            ("my downloads", Some("~/Downloads")),
+            ("the downloads folder", Some("~/Downloads")),
+            ("desktop", Some("~/Desktop")),
+            ("my pictures", Some("~/Pictures")),
+            ("my home directory", Some("~")),
+            ("music", None),
+            ("the pictures", None),
+            ("my life", None),
+            ("folder", None),
+            ("my", None),
+        ] {
+            assert_eq!(named_folder(&said.split(' ').collect::<Vec<_>>()), path, "{said}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The command line as clap reads it.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    the plugin answered that it could not (`success: false`)
+  2    wrong use: arguments, parameters, configuration, a plugin or handler that does not exist
+  4    no plugin can do what the text asks
+  5    the plugin failed: crashed, raised, or broke the protocol
+  6    the plugin is not available, or does not have the permission
+  7    it took longer than it may
+  8    AstrOS itself failed: storage, or a fault of its own
+  130  interrupted";
+
+/// Say what you want; a plugin does it.
+#[derive(Debug, Parser)]
+#[command(name = "astros", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// A folder of plugins, or a plugin's own folder; they are enabled, and shadow bundled ones. Repeatable
+    #[arg(long, global = true, value_name = "DIR")]
+    pub plugin_dir: Vec<PathBuf>,
+    /// Print JSON: one line on stdout, failures too
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say what you want in plain words
+    #[command(after_help = "Examples:
+  astros ask \"organize the files in ~/Downloads by type\"
+  astros ask \"undo that\"
+  astros ask --explain --dry-run \"sort the stuff in ./inbox\"
+  echo \"list the files in /tmp\" | astros ask -")]
+    Ask(Ask),
+    /// Look at plugins, and call them
+    #[command(subcommand)]
+    Plugins(Plugins),
+    /// Print the JSON Schema of a message, of the manifest, or of all of them
+    #[command(after_help = "Examples:
+  astros schema --list
+  astros schema initialize.params
+  astros schema plugin.yaml > plugin-schema.json")]
+    Schema {
+        /// Which one; all of them where none is named
+        name: Option<String>,
+        /// Print the names only
+        #[arg(long)]
+        list: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Ask {
+    /// What you want; `-` reads standard input
+    pub text: String,
+    /// Show how it was decided
+    #[arg(long)]
+    pub explain: bool,
+    /// Recognise and match, run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The conversation that this belongs to; a plugin that asked back gets the next text of its session
+    #[arg(long, value_name = "ID")]
+    pub session: Option<String>,
+    /// The time that all of it may take, such as `10s` or `2m`
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    pub timeout: Option<Duration>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Plugins {
+    /// List the plugins and how they are
+    List,
+    /// Show what a plugin is, offers and wants
+    Show { name: String },
+    /// Call a handler by its name
+    #[command(after_help = "Example:
+  astros plugins call file-manager list_files --params '{\"path\": \"/tmp\"}' --json")]
+    Call {
+        plugin: String,
+        handler: String,
+        /// A JSON object; `-` reads standard input
+        #[arg(long, value_name = "JSON", default_value = "{}")]
+        params: String,
+        /// The time that it may take, such as `10s`
+        #[arg(long, value_parser = duration, value_name = "TIME")]
+        timeout: Option<Duration>,
+    },
+    /// Show what a plugin wrote to its log
+    Logs {
+        name: String,
+        /// How many records, the newest last
+        #[arg(short = 'n', long, default_value_t = 50)]
+        lines: usize,
+    },
+    /// Enable a plugin, after showing what it asks for
+    Enable {
+        name: String,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Disable a plugin
+    Disable { name: String },
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    // A bare number of seconds is what people type.
+    let parsed = text.parse().map(Duration::from_secs).or_else(|_| humantime::parse_duration(text));
+    match parsed {
+        Ok(duration) if duration.is_zero() => Err("expected more than no time at all".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(format!("expected a time such as `10s` or `2m`: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn takes_times_as_people_write_them() {
+        assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert!(duration("soon").unwrap_err().contains("`10s`"));
+        assert!(duration("0s").is_err());
+    }
+}

@@ -1,0 +1,162 @@
+//! `astros ask`, and what it shares with `plugins call`: who asks, how an answer is shown, Ctrl-C.
+
+use std::{
+    future::Future,
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use astros_protocol::{Error, ErrorCode};
+use serde_json::{Value, json};
+
+use super::{
+    args,
+    explain::{explain_json, explain_text},
+    input,
+    output::{Output, printable},
+    progress::Display,
+};
+use crate::{
+    agent::{Answer, Person, Progress},
+    daemon::Daemon,
+};
+
+/// Runs `astros ask`.
+pub async fn run(ask: args::Ask, daemon: &Daemon, output: &Output) -> Result<ExitCode, Error> {
+    let text = input::text(&ask.text)?;
+    let person = person(daemon, ask.session, ask.timeout)?;
+    let unable = daemon.learn().await;
+    if ask.dry_run || ask.explain {
+        let understanding = daemon.agent().understand(&text, &person).await?;
+        if ask.dry_run && output.json {
+            output.print_json(&explain_json(&understanding, &person, daemon.thresholds()));
+        } else if ask.dry_run {
+            output.print(&explain_text(&understanding, &person, daemon.thresholds(), true));
+        } else {
+            // The answer alone belongs on stdout.
+            output.note(&explain_text(&understanding, &person, daemon.thresholds(), false));
+        }
+        if ask.dry_run {
+            return Ok(understanding.exit_code());
+        }
+    }
+    let started = Instant::now();
+    let (display, progress) = Display::start(output);
+    let answered = interruptible(daemon.agent().ask(&text, &person, progress)).await;
+    display.finish().await;
+    let answer = answered.map_err(|error| mention(error, &unable))?;
+    Ok(show(&answer, started.elapsed(), output))
+}
+
+/// Calls a handler for `astros plugins call`.
+pub async fn call(
+    plugin: &str,
+    handler: &str,
+    params: &str,
+    timeout: Option<Duration>,
+    daemon: &Daemon,
+    output: &Output,
+) -> Result<ExitCode, Error> {
+    let context = input::params(params)?;
+    let person = person(daemon, None, timeout)?;
+    daemon.usable(plugin)?;
+    let started = Instant::now();
+    let (display, progress) = Display::start(output);
+    let answered = interruptible(invoke(daemon, plugin, handler, context, &person, progress)).await;
+    display.finish().await;
+    Ok(show(&answered?, started.elapsed(), output))
+}
+
+async fn invoke(
+    daemon: &Daemon,
+    plugin: &str,
+    handler: &str,
+    context: astros_protocol::Extra,
+    person: &Person,
+    progress: Progress,
+) -> Result<Answer, Error> {
+    daemon.agent().invoke(plugin, handler, context, person, progress).await
+}
+
+/// Runs until done, or until the person has enough: what was asked is then taken back down the tree.
+async fn interruptible<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::select! {
+        done = work => done,
+        Ok(()) = tokio::signal::ctrl_c() => Err(Error::new(ErrorCode::CANCELLED, "interrupted")),
+    }
+}
+
+fn person(daemon: &Daemon, session: Option<String>, timeout: Option<Duration>) -> Result<Person, Error> {
+    let cwd = super::cwd().map_err(|error| {
+        Error::new(ErrorCode::INVALID_PARAMS, format!("the current folder cannot be told: {error}"))
+    })?;
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let user_id = daemon.user_id();
+    Ok(Person {
+        session_id: session.unwrap_or_else(|| format!("{user_id}:default")),
+        user_id,
+        home: variable("HOME").map_or_else(|| cwd.clone(), PathBuf::from),
+        cwd,
+        locale: ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(variable),
+        timeout,
+    })
+}
+
+/// Where nobody understood, it matters who could not be asked.
+fn mention(mut error: Error, unable: &[(String, Error)]) -> Error {
+    if error.code == ErrorCode::NOT_UNDERSTOOD && !unable.is_empty() {
+        let data = error.data_mut();
+        let detail = data.detail.get_or_insert_default();
+        for (name, reason) in unable {
+            detail.push_str(&format!("\n`{name}` could not be asked: {}", reason.message));
+        }
+    }
+    error
+}
+
+fn show(answer: &Answer, elapsed: Duration, output: &Output) -> ExitCode {
+    if output.json {
+        output.print_json(&answer_json(answer, elapsed));
+    } else {
+        output.print(&answer_text(answer, output));
+    }
+    ExitCode::from(u8::from(!answer.response.success))
+}
+
+/// The Response's members, and who answered.
+fn answer_json(answer: &Answer, elapsed: Duration) -> Value {
+    let mut members = serde_json::to_value(&answer.response).unwrap_or_else(|_| json!({}));
+    let ours = json!({
+        "plugin": answer.plugin,
+        "handler": answer.handler,
+        "intent": {
+            "intent_type": answer.handler,
+            "confidence": answer.confidence,
+            "context": answer.context,
+        },
+        "correlation_id": answer.correlation_id,
+        "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+    });
+    if let (Value::Object(members), Value::Object(ours)) = (&mut members, ours) {
+        members.extend(ours);
+    }
+    members
+}
+
+fn answer_text(answer: &Answer, output: &Output) -> String {
+    let response = &answer.response;
+    let mut text = match (&*response.message, response.success) {
+        ("", true) => format!("{} done", answer.plugin),
+        ("", false) => format!("`{}.{}` could not do it", answer.plugin, answer.handler),
+        (message, _) => printable(message),
+    };
+    if !response.success {
+        text = format!("{} {text}", output.style().yellow().apply_to("not done:"));
+    }
+    if !answer.suggestions.is_empty() {
+        let said: Vec<_> = answer.suggestions.iter().map(|one| format!("\"{}\"", printable(one))).collect();
+        text.push_str(&format!("\n{}", output.style().dim().apply_to(format!("next: {}", said.join(" · ")))));
+    }
+    text
+}

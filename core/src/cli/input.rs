@@ -1,0 +1,54 @@
+//! What the command is given: texts and parameters, from the command line or from standard input.
+
+use std::io::Read;
+
+use astros_protocol::{Error, ErrorCode, Extra};
+use serde_json::Value;
+
+/// More than this is not read from standard input, in bytes.
+const MAX_INPUT: u64 = 16 << 20;
+
+/// A text; `-` is standard input.
+pub fn text(argument: &str) -> Result<String, Error> {
+    if argument == "-" { standard_input() } else { Ok(argument.to_owned()) }
+}
+
+/// A JSON object; `-` is standard input.
+pub fn params(argument: &str) -> Result<Extra, Error> {
+    let text = text(argument)?;
+    let fail = |found: String| {
+        let error = Error::new(ErrorCode::INVALID_PARAMS, format!("`--params` is {found}, expected a JSON object"));
+        error.with_hint("such as `--params '{\"path\": \"/tmp\"}'`")
+    };
+    match serde_json::from_str(&text) {
+        Ok(Value::Object(params)) => Ok(params),
+        Ok(Value::Array(_)) => Err(fail("an array".to_owned())),
+        Ok(other) => Err(fail(format!("`{other}`"))),
+        Err(error) => Err(fail(format!("no JSON ({error})"))),
+    }
+}
+
+fn standard_input() -> Result<String, Error> {
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().take(MAX_INPUT + 1).read_to_end(&mut bytes);
+    let fail = |why: String| Err(Error::new(ErrorCode::INVALID_PARAMS, format!("standard input {why}")));
+    match read {
+        Err(error) => fail(format!("cannot be read: {error}")),
+        Ok(read) if read as u64 > MAX_INPUT => fail(format!("has more than {} MiB", MAX_INPUT >> 20)),
+        Ok(_) => String::from_utf8(bytes).or_else(|error| fail(format!("is no UTF-8: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_params_are_instead_of_an_object() {
+        for (given, found) in [("[1]", "an array"), ("7", "`7`"), ("{", "no JSON"), ("", "no JSON")] {
+            let message = params(given).unwrap_err().message;
+            assert!(message.contains(found) && message.contains("expected a JSON object"), "{message}");
+        }
+        assert_eq!(params("{\n\"a\": 1}").unwrap()["a"], 1);
+    }
+}

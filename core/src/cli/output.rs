@@ -1,0 +1,157 @@
+//! What the command prints: answers and errors, for people or as JSON, and the exit code of each.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use astros_protocol::{Error, ErrorCode};
+use console::Style;
+use serde_json::{Value, json};
+
+/// How a command prints.
+#[derive(Clone, Debug)]
+pub struct Output {
+    pub json: bool,
+    color: bool,
+    color_errors: bool,
+}
+
+impl Output {
+    /// Colour only on a terminal, and never where `NO_COLOR` says so.
+    pub fn new(json: bool, no_color: bool) -> Output {
+        Output {
+            json,
+            color: !no_color && io::stdout().is_terminal(),
+            color_errors: !no_color && io::stderr().is_terminal(),
+        }
+    }
+
+    /// A style on stdout.
+    pub fn style(&self) -> Style {
+        Style::new().force_styling(self.color)
+    }
+
+    /// Prints lines on stdout. A reader that went away ends the output, not the program.
+    pub fn print(&self, text: &str) {
+        let mut stdout = io::stdout().lock();
+        let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n"));
+    }
+
+    pub fn print_json(&self, value: &Value) {
+        self.print(&value.to_string());
+    }
+
+    /// A word on stderr beside what is asked for.
+    pub fn note(&self, text: &str) {
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+
+    /// Prints an error where it belongs, and gives the exit code.
+    pub fn error(&self, error: &Error) -> ExitCode {
+        if self.json {
+            self.print_json(&json!({ "error": error_json(error) }));
+        } else {
+            self.note(&self.error_text(error));
+        }
+        ExitCode::from(exit_code(error.code))
+    }
+
+    fn error_text(&self, error: &Error) -> String {
+        let style = Style::new().force_styling(self.color_errors);
+        let mut text = format!("{} {}", style.clone().red().bold().apply_to("error:"), printable(&error.message));
+        let Some(data) = &error.data else { return text };
+        if let Some(detail) = &data.detail {
+            detail.lines().for_each(|line| text.push_str(&format!("\n  {}", printable(line))));
+        }
+        if let Some(Value::Array(words)) = data.extra.get("last_words").filter(|words| words != &&json!([])) {
+            text.push_str("\n  its last words:");
+            let shown = words.iter().filter_map(Value::as_str).rev().take(10).collect::<Vec<_>>();
+            shown.iter().rev().for_each(|line| text.push_str(&format!("\n    {}", printable(line))));
+        }
+        if let Some(hint) = &data.hint {
+            text.push_str(&format!("\n  {}", style.dim().apply_to(printable(hint))));
+        }
+        text
+    }
+}
+
+/// The error as scripts get it.
+pub fn error_json(error: &Error) -> Value {
+    let data = error.data.as_deref().cloned().unwrap_or_default();
+    let mut members = json!({
+        "code": error.code,
+        "kind": error.kind(),
+        "message": error.message,
+        "plugin": data.plugin,
+        "retryable": data.retryable,
+        "hint": data.hint,
+    });
+    if let (Value::Object(members), Some(detail)) = (&mut members, data.detail) {
+        members.insert("detail".to_owned(), detail.into());
+    }
+    if let Value::Object(members) = &mut members {
+        data.extra.into_iter().for_each(|(name, value)| drop(members.entry(name).or_insert(value)));
+    }
+    members
+}
+
+/// The exit code of an error; `astros --help` lists them.
+pub fn exit_code(code: ErrorCode) -> u8 {
+    match code {
+        ErrorCode::INVALID_PARAMS
+        | ErrorCode::INVALID_REQUEST
+        | ErrorCode::PLUGIN_NOT_FOUND
+        | ErrorCode::HANDLER_NOT_FOUND
+        | ErrorCode::METHOD_NOT_FOUND
+        | ErrorCode::CALL_CYCLE
+        | ErrorCode::FRAME_TOO_LARGE
+        | ErrorCode::INVALID_SETTINGS => 2,
+        ErrorCode::NOT_UNDERSTOOD => 4,
+        ErrorCode::PLUGIN_CRASHED
+        | ErrorCode::HANDLER_FAILED
+        | ErrorCode::BAD_RESPONSE
+        | ErrorCode::AI_FAILED
+        | ErrorCode::NOT_INITIALIZED => 5,
+        ErrorCode::PLUGIN_UNAVAILABLE
+        | ErrorCode::PERMISSION_DENIED
+        | ErrorCode::OVERLOADED
+        | ErrorCode::SHUTTING_DOWN
+        | ErrorCode::UNSUPPORTED_VERSION => 6,
+        ErrorCode::DEADLINE_EXCEEDED => 7,
+        ErrorCode::CANCELLED => 130,
+        _ => 8,
+    }
+}
+
+/// A plugin's words without what would steer a terminal; line ends stay.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_a_plugin_from_steering_the_terminal() {
+        assert_eq!(printable("a\x1b[31mb\r\n\tc\u{9b}2J"), "a\u{fffd}[31mb\u{fffd}\n\tc\u{fffd}2J");
+    }
+
+    #[test]
+    fn gives_scripts_every_member_of_an_error() {
+        let error = Error::new(ErrorCode::PLUGIN_CRASHED, "m").with_plugin("p").with("last_words", vec!["bye"]);
+        let expected = json!({
+            "code": -32003, "kind": "plugin_crashed", "message": "m", "plugin": "p",
+            "retryable": false, "hint": null, "last_words": ["bye"],
+        });
+        assert_eq!(error_json(&error), expected);
+    }
+
+    #[test]
+    fn gives_every_error_an_exit_code_of_2_and_up() {
+        for code in ErrorCode::ALL {
+            assert!(exit_code(*code) >= 2, "{code:?}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Progress on long work: a bar on a terminal, nothing elsewhere.
+
+use std::{io::IsTerminal, time::Duration};
+
+use astros_protocol::stream::ProgressValue;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::value::RawValue;
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use super::output::{Output, printable};
+use crate::agent::Progress;
+
+/// Short work shows no bar.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Draws what is heard until it is finished.
+pub struct Display(Option<JoinHandle<()>>);
+
+impl Display {
+    /// The display, and the channel that it listens to; neither where nobody would see it.
+    pub fn start(output: &Output) -> (Display, Progress) {
+        if output.json || !std::io::stderr().is_terminal() {
+            return (Display(None), None);
+        }
+        let (sender, receiver) = mpsc::channel(8);
+        (Display(Some(tokio::spawn(draw(receiver)))), Some(sender))
+    }
+
+    /// Waits until the last word was drawn and wiped.
+    pub async fn finish(self) {
+        if let Some(task) = self.0 {
+            let _ = task.await;
+        }
+    }
+}
+
+async fn draw(mut values: mpsc::Receiver<Box<RawValue>>) {
+    let patience = tokio::time::sleep(PATIENCE);
+    tokio::pin!(patience);
+    let mut bar: Option<ProgressBar> = None;
+    let mut patient = true;
+    loop {
+        tokio::select! {
+            () = &mut patience, if patient => patient = false,
+            value = values.recv() => match value {
+                None => break,
+                Some(value) if !patient => {
+                    let value = serde_json::from_str(value.get()).unwrap_or_default();
+                    update(bar.get_or_insert_with(new_bar), &value);
+                }
+                Some(_) => {}
+            },
+        }
+    }
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+}
+
+fn new_bar() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+fn update(bar: &ProgressBar, value: &ProgressValue) {
+    if let Some(total) = value.total.filter(|total| *total > 0.0) {
+        if bar.length().is_none() {
+            let template = "{msg}  {wide_bar} {human_pos}/{human_len}  {elapsed_precise}";
+            bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        }
+        bar.set_length(total as u64);
+    }
+    if let Some(done) = value.done {
+        bar.set_position(done.max(0.0) as u64);
+    }
+    if let Some(message) = &value.message {
+        bar.set_message(printable(message));
+    }
+}

@@ -1,0 +1,45 @@
+//! `astros schema`: the JSON Schemas of the protocol.
+
+use std::process::ExitCode;
+
+use astros_protocol::{Error, ErrorCode, schema};
+use serde_json::{Map, Value, json};
+
+use super::output::Output;
+use crate::router::errors::nearest;
+
+pub fn run(name: Option<&str>, list: bool, output: &Output) -> Result<ExitCode, Error> {
+    let names = schema::names();
+    if list {
+        match output.json {
+            true => output.print_json(&json!(names)),
+            false => output.print(&names.join("\n")),
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let found = match name {
+        Some(name) => schema::schema(name).ok_or_else(|| unknown(name))?,
+        None => all(),
+    };
+    if output.json {
+        output.print_json(&found);
+    } else {
+        output.print(&format!("{found:#}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn all() -> Value {
+    let schemas = schema::names().into_iter();
+    Value::Object(schemas.filter_map(|name| Some((name.to_string(), schema::schema(&name)?))).collect::<Map<_, _>>())
+}
+
+fn unknown(name: &str) -> Error {
+    let names = schema::names();
+    let near = nearest(name, names.iter().map(|name| &**name));
+    let hint = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`astros schema --list` shows what there is".to_owned(),
+    };
+    Error::new(ErrorCode::INVALID_PARAMS, format!("there is no schema `{name}`")).with_hint(hint)
+}

@@ -1,0 +1,78 @@
+//! Errors on their way: what a plugin may say, and what others may see of it.
+
+use astros_protocol::{Error, ErrorCode};
+
+/// The codes of its own that a plugin may send; what else it sends becomes `handler_failed`.
+const FROM_PLUGINS: &[ErrorCode] = &[
+    ErrorCode::PARSE_ERROR,
+    ErrorCode::INVALID_REQUEST,
+    ErrorCode::METHOD_NOT_FOUND,
+    ErrorCode::INVALID_PARAMS,
+    ErrorCode::INTERNAL_ERROR,
+    ErrorCode::CANCELLED,
+    ErrorCode::UNSUPPORTED_VERSION,
+    ErrorCode::INVALID_SETTINGS,
+    ErrorCode::HANDLER_FAILED,
+    ErrorCode::HANDLER_NOT_FOUND,
+    ErrorCode::SHUTTING_DOWN,
+    ErrorCode::AI_FAILED,
+];
+
+/// An error that a plugin answered with, made safe to believe: it names the plugin and claims nothing of the host's.
+pub fn from_plugin(mut error: Error, plugin: &str) -> Error {
+    if !FROM_PLUGINS.contains(&error.code) {
+        error.code = ErrorCode::HANDLER_FAILED;
+    }
+    let kind = error.code.kind();
+    let data = error.data_mut();
+    data.kind = kind.to_owned();
+    data.plugin = Some(plugin.to_owned());
+    error
+}
+
+/// What another plugin may see: stacks, last words and hints are for people.
+pub fn for_plugins(mut error: Error) -> Error {
+    if let Some(data) = &mut error.data {
+        data.detail = None;
+        data.hint = None;
+        data.extra.remove("last_words");
+    }
+    error
+}
+
+/// The name among `names` that is nearest to what was asked for, if one is near.
+pub fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .map(|name| (strsim::jaro_winkler(wanted, name), name))
+        .filter(|(similarity, _)| *similarity > 0.75)
+        .max_by(|left, right| left.0.total_cmp(&right.0))
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn believes_no_claim_that_is_the_hosts_to_make() {
+        let claim = Error::new(ErrorCode::PERMISSION_DENIED, "m").with_plugin("somebody-else");
+        let error = from_plugin(claim, "liar");
+        let data = error.data.as_ref().unwrap();
+        assert_eq!((error.code, data.plugin.as_deref()), (ErrorCode::HANDLER_FAILED, Some("liar")));
+        assert_eq!(data.kind, "handler_failed");
+    }
+
+    #[test]
+    fn keeps_from_plugins_what_is_for_people() {
+        let error = Error::new(ErrorCode::PLUGIN_CRASHED, "m").with_hint("h").with_detail("d");
+        let data = for_plugins(error.with("last_words", vec!["secret"])).data.unwrap();
+        assert_eq!((data.hint, data.detail, data.extra.len()), (None, None, 0));
+    }
+
+    #[test]
+    fn names_the_nearest_only_where_it_is_near() {
+        let names = ["list_files", "organize_files"];
+        assert_eq!(nearest("list_file", names.into_iter()), Some("list_files"));
+        assert_eq!(nearest("zzz", names.into_iter()), None);
+    }
+}

@@ -1,0 +1,217 @@
+//! What plugins ask of the host: each process has a [`PluginService`] that knows who asks.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use astros_peer::{Incoming, Oddity, Responder, Service};
+use astros_protocol::{Error, ErrorCode, Notification, log::Log};
+use serde_json::value::RawValue;
+
+use super::{
+    Above, Call, Listener, Router, errors,
+    tree::{Ancestor, Connection, Node, Root},
+    wire::{Asked, CallPluginRef, IntentRef},
+};
+use crate::supervisor;
+
+/// The supervisor's way to its owner, for one plugin.
+pub struct Host {
+    router: Weak<Router>,
+    name: Arc<str>,
+    number: usize,
+}
+
+impl Host {
+    pub(super) fn new(router: Weak<Router>, name: Arc<str>, number: usize) -> Host {
+        Host { router, name, number }
+    }
+}
+
+impl supervisor::Host for Host {
+    type Service = PluginService;
+
+    fn service(&self, _: &str, generation: u64) -> PluginService {
+        PluginService {
+            router: self.router.clone(),
+            name: self.name.clone(),
+            connection: (self.number, generation),
+        }
+    }
+
+    fn event(&self, event: supervisor::Event) {
+        if let Some(router) = self.router.upgrade() {
+            router.services.event(&router, event);
+        }
+    }
+}
+
+/// Serves one process of one plugin.
+pub struct PluginService {
+    router: Weak<Router>,
+    name: Arc<str>,
+    connection: Connection,
+}
+
+impl Service for PluginService {
+    type Params<'a> = Asked<'a>;
+
+    fn request(&self, request: Incoming<'_, Asked<'_>>) {
+        let Incoming { method, params, responder } = request;
+        let Some(router) = self.router.upgrade() else {
+            return responder.error(&Error::new(ErrorCode::SHUTTING_DOWN, "the daemon stops"));
+        };
+        match params {
+            Some(Asked::CallPlugin(asked)) => self.call_plugin(router, asked, responder),
+            Some(Asked::Raw(params)) => router.services.serve(&self.name, &method, params, responder),
+            None => responder.error(&Error::new(
+                ErrorCode::INVALID_PARAMS,
+                format!("`{method}` came without params, expected an object"),
+            )),
+        }
+    }
+
+    fn notification(&self, method: &str, params: Option<Asked<'_>>) {
+        let Some(router) = self.router.upgrade() else { return };
+        match params {
+            Some(Asked::Raw(params)) if method == Log::METHOD => router.services.log(&self.name, params),
+            // Unknown notifications are tolerated.
+            _ => tracing::debug!(plugin = %self.name, method, "passed over a notification"),
+        }
+    }
+
+    fn oddity(&self, oddity: Oddity<'_>) {
+        if let Some(router) = self.router.upgrade() {
+            router.services.oddity(&self.name, &oddity);
+        }
+    }
+}
+
+impl PluginService {
+    fn call_plugin(&self, router: Arc<Router>, asked: CallPluginRef<'_>, responder: Responder) {
+        match self.prepare(&router, &asked) {
+            Ok(call) => drop(tokio::spawn(call.run(router, responder))),
+            Err(error) => responder.error(&errors::for_plugins(error)),
+        }
+    }
+
+    /// Finds the parent, and takes what is borrowed from the line.
+    fn prepare(&self, router: &Router, asked: &CallPluginRef<'_>) -> Result<PluginCall, Error> {
+        let context = match asked.params {
+            None => None,
+            Some(params) if params.get() == "null" => None,
+            Some(params) if params.get().starts_with('{') => Some(params.to_owned()),
+            Some(_) => {
+                let message = "the `params` of `call_plugin` are no object".to_owned();
+                return Err(Error::new(ErrorCode::INVALID_PARAMS, message));
+            }
+        };
+        let ancestor = router.tree().ancestor(self.connection, &asked.meta.parent);
+        let parent = match ancestor {
+            Ancestor::Node(node) => Parentage::Node(node),
+            Ancestor::Root(link) => {
+                self.ready(router)?;
+                Parentage::Root { root: Arc::new(Root::anonymous()), link }
+            }
+        };
+        Ok(PluginCall {
+            caller: self.name.clone(),
+            parent,
+            plugin: asked.plugin().to_owned(),
+            handler: asked.handler().to_owned(),
+            context,
+            timeout: asked.meta.deadline_ms.map(Duration::from_millis),
+            progress: asked.meta.progress,
+        })
+    }
+
+    /// Of its own accord a plugin calls others only while it is ready itself.
+    fn ready(&self, router: &Router) -> Result<(), Error> {
+        let supervisor = &router.plugin(&self.name)?.supervisor;
+        match supervisor.session() {
+            Some(session) if session.generation == self.connection.1 => Ok(()),
+            _ if supervisor.status().is_starting() => {
+                let message = format!("`{}` calls others before it is initialized", self.name);
+                Err(Error::new(ErrorCode::NOT_INITIALIZED, message))
+            }
+            _ => {
+                let message = format!("`{}` calls others while it is being stopped", self.name);
+                Err(Error::new(ErrorCode::SHUTTING_DOWN, message))
+            }
+        }
+    }
+}
+
+enum Parentage {
+    Node(Arc<Node>),
+    Root { root: Arc<Root>, link: Option<Arc<super::tree::Link>> },
+}
+
+/// A `call_plugin` that is on its way, with all that it needs.
+struct PluginCall {
+    caller: Arc<str>,
+    parent: Parentage,
+    plugin: String,
+    handler: String,
+    context: Option<Box<RawValue>>,
+    timeout: Option<Duration>,
+    progress: bool,
+}
+
+impl PluginCall {
+    /// Ends with its parent, and when the caller takes it back or is gone.
+    async fn run(self, router: Arc<Router>, responder: Responder) {
+        let ended = match &self.parent {
+            Parentage::Node(node) => Some(node.ended()),
+            Parentage::Root { .. } => None,
+        };
+        let parent_ended = async {
+            match ended {
+                Some(ended) => ended.cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
+        let outcome = tokio::select! {
+            outcome = self.call(&router, &responder) => outcome,
+            () = responder.cancelled() => Err(cancelled("it was taken back")),
+            () = parent_ended => Err(cancelled("the request that it was made for has ended")),
+        };
+        match outcome {
+            Ok(result) => responder.result(&result),
+            Err(error) => responder.error(&errors::for_plugins(error)),
+        }
+    }
+
+    async fn call(&self, router: &Router, responder: &Responder) -> Result<Box<RawValue>, Error> {
+        let (root, link, deadline) = match &self.parent {
+            Parentage::Node(node) => (node.root.clone(), Some(node.link.clone()), Some(node.deadline)),
+            Parentage::Root { root, link } => (root.clone(), link.clone(), None),
+        };
+        let timestamp = jiff::Timestamp::now().to_string();
+        let intent = IntentRef {
+            text: "",
+            intent_type: &self.handler,
+            confidence: 1.0,
+            user_id: root.user_id.as_deref(),
+            session_id: root.session_id.as_deref(),
+            timestamp: &timestamp,
+            context: self.context.as_deref().unwrap_or(EMPTY_OBJECT),
+        };
+        router
+            .call(Call {
+                plugin: &self.plugin,
+                handler: &self.handler,
+                intent,
+                root: root.clone(),
+                above: Above { link, deadline, caller: Some(self.caller.clone()) },
+                timeout: self.timeout,
+                progress: if self.progress { Listener::Plugin(responder) } else { Listener::Nobody },
+            })
+            .await
+    }
+}
+
+fn cancelled(why: &str) -> Error {
+    Error::new(ErrorCode::CANCELLED, format!("the call was cancelled: {why}"))
+}

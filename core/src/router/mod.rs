@@ -1,0 +1,325 @@
+//! The router: brings a call to the plugin that serves it, and its outcome back.
+//!
+//! Every call is a node of a tree: it inherits whom it is made for, its deadline only shrinks, it ends with its
+//! parent, and a call that would wait for itself is refused at once. Params and results pass as raw JSON.
+
+pub mod errors;
+mod inbound;
+mod services;
+pub mod tree;
+pub mod wire;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, RwLock, Weak},
+    time::{Duration, Instant},
+};
+
+use astros_peer::{Failure, Responder};
+use astros_protocol::{Error, ErrorCode, Id, PluginDescription, Request, call::HandleIntent};
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+
+use crate::supervisor::{Session, Supervisor};
+
+pub use inbound::{Host, PluginService};
+pub use services::Services;
+use tree::{Connection, Link, Node, Root, Tree};
+use wire::{HandleIntentRef, IntentRef, MetaRef, Traceparent};
+
+/// The time of a request that nobody gave another.
+pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+/// How often a request that was not begun is given to the plugin's next process.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// A plugin that calls can be brought to.
+pub struct Plugin {
+    pub name: Arc<str>,
+    /// Stands for the plugin in the call tree.
+    number: usize,
+    /// Works on one request at a time.
+    serial: bool,
+    pub supervisor: Supervisor<Host>,
+    /// What it offered last: from its latest `initialize`, or the cache.
+    description: RwLock<Option<Arc<PluginDescription>>>,
+}
+
+impl Plugin {
+    pub fn description(&self) -> Option<Arc<PluginDescription>> {
+        self.description.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    pub fn set_description(&self, description: Arc<PluginDescription>) {
+        *self.description.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(description);
+    }
+
+    /// The handler's own limit on its time.
+    fn handler_timeout(&self, handler: &str) -> Option<Duration> {
+        let description = self.description()?;
+        let handler = description.handlers.iter().find(|described| described.name == handler)?;
+        handler.timeout_ms.map(Duration::from_millis)
+    }
+}
+
+/// A call to bring to a plugin.
+pub struct Call<'a> {
+    pub plugin: &'a str,
+    pub handler: &'a str,
+    pub intent: IntentRef<'a>,
+    /// On whose behalf.
+    pub root: Arc<Root>,
+    /// The call that this one is made for.
+    pub above: Above,
+    /// Can only shorten what is left.
+    pub timeout: Option<Duration>,
+    pub progress: Listener<'a>,
+}
+
+/// What a call hangs below.
+#[derive(Default)]
+pub struct Above {
+    pub link: Option<Arc<Link>>,
+    /// The time that the parent has left; none for a root.
+    pub deadline: Option<Instant>,
+    /// The plugin that calls; none where a person does.
+    pub caller: Option<Arc<str>>,
+}
+
+/// Who wants to know how far a call is.
+pub enum Listener<'a> {
+    Nobody,
+    /// The person's side.
+    Channel(mpsc::Sender<Box<RawValue>>),
+    /// The plugin that asked.
+    Plugin(&'a Responder),
+}
+
+impl Listener<'_> {
+    async fn hear(&self, value: Box<RawValue>) {
+        match self {
+            Listener::Nobody => {}
+            // Who stopped listening misses it; the call goes on.
+            Listener::Channel(channel) => drop(channel.send(value).await),
+            Listener::Plugin(responder) => drop(responder.progress(&value).await),
+        }
+    }
+}
+
+/// Brings calls to plugins.
+pub struct Router {
+    plugins: RwLock<HashMap<Arc<str>, Arc<Plugin>>>,
+    // Std mutexes: held for a few moves of memory, never across an await.
+    tree: Mutex<Tree>,
+    services: Services,
+    me: Weak<Router>,
+}
+
+impl Router {
+    pub fn new(services: Services) -> Arc<Router> {
+        Arc::new_cyclic(|me| Router {
+            plugins: RwLock::default(),
+            tree: Mutex::default(),
+            services,
+            me: me.clone(),
+        })
+    }
+
+    /// Adds a plugin; `start` makes its supervisor, given the host that it is to call.
+    pub fn add(
+        &self,
+        name: &str,
+        serial: bool,
+        description: Option<Arc<PluginDescription>>,
+        start: impl FnOnce(Arc<Host>) -> Supervisor<Host>,
+    ) -> Arc<Plugin> {
+        let mut plugins = self.plugins.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let name: Arc<str> = Arc::from(name);
+        let number = plugins.len();
+        let host = Arc::new(Host::new(self.me.clone(), name.clone(), number));
+        let plugin = Arc::new(Plugin {
+            name: name.clone(),
+            number,
+            serial,
+            supervisor: start(host),
+            description: RwLock::new(description),
+        });
+        plugins.insert(name, plugin.clone());
+        plugin
+    }
+
+    pub fn plugins(&self) -> Vec<Arc<Plugin>> {
+        let plugins = self.plugins.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        plugins.values().cloned().collect()
+    }
+
+    pub fn plugin(&self, name: &str) -> Result<Arc<Plugin>, Error> {
+        let plugins = self.plugins.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        plugins.get(name).cloned().ok_or_else(|| {
+            let error = Error::new(ErrorCode::PLUGIN_NOT_FOUND, format!("there is no plugin `{name}`"));
+            error.with_hint(match errors::nearest(name, plugins.keys().map(|name| &**name)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`astros plugins list` shows what there is".to_owned(),
+            })
+        })
+    }
+
+    /// Calls a handler; the result is its response, as it came. Dropped, the call is taken back down the tree.
+    pub async fn call(&self, call: Call<'_>) -> Result<Box<RawValue>, Error> {
+        let plugin = self.plugin(call.plugin)?;
+        let link = Link::extend(call.above.link.as_ref(), &plugin.name, call.handler, plugin.serial)?;
+        let own = call.timeout.or_else(|| plugin.handler_timeout(call.handler)).unwrap_or(DEFAULT_DEADLINE);
+        let own = own.min(plugin.handler_timeout(call.handler).unwrap_or(own));
+        let deadline = Instant::now() + own;
+        let deadline = call.above.deadline.map_or(deadline, |parents| parents.min(deadline));
+        let node = Node::new(call.root.clone(), link, deadline);
+        match tokio::time::timeout_at(deadline.into(), self.serve(&plugin, &node, &call)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(deadline_exceeded(&plugin, call.handler, own)),
+        }
+    }
+
+    async fn serve(&self, plugin: &Plugin, node: &Arc<Node>, call: &Call<'_>) -> Result<Box<RawValue>, Error> {
+        for attempt in 1.. {
+            let session = match plugin.supervisor.session() {
+                Some(session) => session,
+                None => plugin.supervisor.ready().await?,
+            };
+            offers(&session.description, &plugin.name, call.handler)?;
+            let working = session.begin();
+            let outcome = self.exchange(plugin, &session, node, call, attempt).await;
+            drop(working);
+            return match outcome {
+                Ok(result) if !result.get().starts_with('{') => Err(no_object(plugin, call.handler)),
+                Ok(result) => Ok(result),
+                // It had not begun: the next process may do it.
+                Err(Failure::Error(error))
+                    if error.code == ErrorCode::SHUTTING_DOWN && attempt < MAX_ATTEMPTS =>
+                {
+                    session.crashed().await;
+                    continue;
+                }
+                Err(Failure::Error(error)) => Err(errors::from_plugin(error, &plugin.name)),
+                Err(Failure::Closed) => Err(crashed(session.crashed().await, plugin, call.handler)),
+            };
+        }
+        unreachable!("the loop returns")
+    }
+
+    /// One request to one process: on the wire and in the tree from here on, out of both when it returns or is
+    /// dropped.
+    async fn exchange(
+        &self,
+        plugin: &Plugin,
+        session: &Session,
+        node: &Arc<Node>,
+        call: &Call<'_>,
+        attempt: u32,
+    ) -> Result<Box<RawValue>, Failure> {
+        let chain = if node.link.depth > 1 { node.link.names() } else { Vec::new() };
+        let listens = !matches!(call.progress, Listener::Nobody);
+        let params = HandleIntentRef {
+            handler: call.handler,
+            intent: call.intent,
+            meta: meta(node, call, &chain, attempt, listens),
+        };
+        let connection = (plugin.number, session.generation);
+        // Under the lock, so that the plugin's own calls find their parent however soon they come.
+        let (answer, mut progress, _open) = {
+            let mut tree = self.tree();
+            let (answer, progress) = if listens {
+                let (answer, progress) = session.peer.call_with_progress(HandleIntent::METHOD, &params);
+                (answer, Some(progress))
+            } else {
+                (session.peer.call(HandleIntent::METHOD, &params), None)
+            };
+            tree.insert(connection, answer.id(), node.clone());
+            let open = Open { router: self, connection, id: answer.id(), node };
+            (answer, progress, open)
+        };
+        let Some(progress) = &mut progress else { return answer.await };
+        tokio::pin!(answer);
+        let outcome = loop {
+            tokio::select! {
+                biased;
+                Some(value) = progress.next() => call.progress.hear(value).await,
+                outcome = &mut answer => break outcome,
+            }
+        };
+        while let Some(value) = progress.next().await {
+            call.progress.hear(value).await;
+        }
+        outcome
+    }
+
+    fn tree(&self) -> MutexGuard<'_, Tree> {
+        self.tree.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Keeps a request in the tree while it is open.
+struct Open<'a> {
+    router: &'a Router,
+    connection: Connection,
+    id: Id,
+    node: &'a Arc<Node>,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.router.tree().remove(self.connection, &self.id);
+        self.node.end();
+    }
+}
+
+fn meta<'a>(
+    node: &'a Node,
+    call: &'a Call<'_>,
+    chain: &'a [String],
+    attempt: u32,
+    progress: bool,
+) -> MetaRef<'a> {
+    let root = &*node.root;
+    MetaRef {
+        correlation_id: &root.correlation_id,
+        traceparent: Traceparent(&root.correlation_id),
+        deadline_ms: u64::try_from(node.deadline.saturating_duration_since(Instant::now()).as_millis())
+            .unwrap_or(u64::MAX),
+        caller: call.above.caller.as_ref(),
+        chain: chain.split_last().map_or(chain, |(_, above)| above),
+        user_id: root.user_id.as_deref(),
+        session_id: root.session_id.as_deref(),
+        cwd: root.cwd.as_deref(),
+        locale: root.locale.as_deref(),
+        attempt,
+        progress,
+    }
+}
+
+fn offers(description: &PluginDescription, plugin: &str, handler: &str) -> Result<(), Error> {
+    if description.handlers.iter().any(|offered| offered.name == handler) {
+        return Ok(());
+    }
+    let message = format!("the plugin `{plugin}` has no handler `{handler}`");
+    let error = Error::new(ErrorCode::HANDLER_NOT_FOUND, message).with_plugin(plugin);
+    let names = description.handlers.iter().map(|offered| &*offered.name);
+    Err(error.with_hint(match errors::nearest(handler, names.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("it has: {}", names.collect::<Vec<_>>().join(", ")),
+    }))
+}
+
+fn deadline_exceeded(plugin: &Plugin, handler: &str, own: Duration) -> Error {
+    let within = humantime::format_duration(Duration::from_millis(own.as_millis().try_into().unwrap_or(u64::MAX)));
+    let message = format!("plugin `{}` did not finish `{handler}` within its time (at most {within})", plugin.name);
+    Error::new(ErrorCode::DEADLINE_EXCEEDED, message).with_plugin(&*plugin.name).retryable()
+}
+
+fn no_object(plugin: &Plugin, handler: &str) -> Error {
+    let message = format!("plugin `{}` answered `{handler}` with no response object", plugin.name);
+    Error::new(ErrorCode::BAD_RESPONSE, message).with_plugin(&*plugin.name)
+}
+
+fn crashed(mut error: Error, plugin: &Plugin, handler: &str) -> Error {
+    error.message = format!("plugin `{}` crashed while it handled `{handler}`: {}", plugin.name, error.message);
+    error
+}

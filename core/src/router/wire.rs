@@ -1,0 +1,101 @@
+//! The messages of the hot path, borrowed: what is passed on is never read.
+
+use std::sync::Arc;
+
+use astros_protocol::{Params, Request, call::CallPlugin, intent::CallMeta, message::Text};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+/// What a plugin asks of the host: `call_plugin` read in one pass with its params raw, everything else raw.
+pub enum Asked<'a> {
+    CallPlugin(CallPluginRef<'a>),
+    Raw(&'a RawValue),
+}
+
+impl<'de> Params<'de> for Asked<'de> {
+    fn deserialize_params<D: Deserializer<'de>>(method: &str, deserializer: D) -> Result<Self, D::Error> {
+        if method == CallPlugin::METHOD {
+            CallPluginRef::deserialize(deserializer).map(Asked::CallPlugin)
+        } else {
+            Deserialize::deserialize(deserializer).map(Asked::Raw)
+        }
+    }
+}
+
+/// `CallPluginParams`, borrowed.
+#[derive(Deserialize)]
+pub struct CallPluginRef<'a> {
+    #[serde(borrow)]
+    plugin: Text<'a>,
+    #[serde(borrow)]
+    handler: Text<'a>,
+    #[serde(borrow, default)]
+    pub params: Option<&'a RawValue>,
+    #[serde(default)]
+    pub meta: CallMeta,
+}
+
+impl CallPluginRef<'_> {
+    pub fn plugin(&self) -> &str {
+        &self.plugin.0
+    }
+
+    pub fn handler(&self) -> &str {
+        &self.handler.0
+    }
+}
+
+/// `HandleIntentParams`, borrowed. The context stands last: it is what may be large.
+#[derive(Serialize)]
+pub struct HandleIntentRef<'a> {
+    pub handler: &'a str,
+    pub meta: MetaRef<'a>,
+    pub intent: IntentRef<'a>,
+}
+
+/// `Intent`, borrowed.
+#[derive(Clone, Copy, Serialize)]
+pub struct IntentRef<'a> {
+    pub text: &'a str,
+    pub intent_type: &'a str,
+    pub confidence: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<&'a str>,
+    pub timestamp: &'a str,
+    /// A JSON object on one line.
+    pub context: &'a RawValue,
+}
+
+/// `Meta`, borrowed.
+#[derive(Serialize)]
+pub struct MetaRef<'a> {
+    pub correlation_id: &'a str,
+    pub traceparent: Traceparent<'a>,
+    pub deadline_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller: Option<&'a Arc<str>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub chain: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locale: Option<&'a str>,
+    pub attempt: u32,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub progress: bool,
+}
+
+/// A fresh span of the trace that the correlation id names.
+pub struct Traceparent<'a>(pub &'a str);
+
+impl Serialize for Traceparent<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("00-{}-{:016x}-01", self.0, fastrand::u64(1..)))
+    }
+}

@@ -1,0 +1,153 @@
+//! Components that plugins draw: `ui/render` and the tree that it answers.
+//!
+//! A live component streams new trees as the `data` of its `$/progress`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Extra, Meta, command::Terminal, method::request};
+
+request! {
+    /// Host to plugin: draw a component of the plugin's.
+    UiRender: "ui/render", UiRenderParams => UiTree;
+}
+
+/// Params of `ui/render`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct UiRenderParams {
+    /// The component, as the plugin's description names it.
+    pub component: String,
+    /// What it shows, by name.
+    #[serde(default)]
+    pub props: Extra,
+    /// What it is drawn on.
+    #[serde(default)]
+    pub terminal: Terminal,
+    /// What travels beside it.
+    #[serde(default)]
+    pub meta: Meta,
+}
+
+/// Something to draw, told apart by `type`; a type that the client does not know is shown by its `fallback`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum UiTree {
+    /// Plain words.
+    Text(TextNode),
+    /// Rows and columns.
+    Table(TableNode),
+    /// A frame around something.
+    Panel(PanelNode),
+    /// Things side by side.
+    Columns(ColumnsNode),
+    /// A label and what is below it.
+    Tree(TreeNode),
+    /// How far something is.
+    Progress(ProgressNode),
+    /// Text in Markdown.
+    Markdown(TextNode),
+    /// Source code.
+    Code(CodeNode),
+    /// Numbers as a small curve.
+    Sparkline(SparklineNode),
+    /// Text with terminal escapes for colours and styles; others are removed.
+    Ansi(TextNode),
+    /// A type of a later version, kept as it is.
+    #[serde(untagged)]
+    Other(Extra),
+}
+
+/// Members of `text`, `markdown` and `ansi`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TextNode {
+    /// The text; lines end in `\n`.
+    pub text: String,
+    /// Words such as `bold`, `dim`, `red`; for `text`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub style: Option<String>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// Members of `table`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TableNode {
+    /// What stands above it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The columns' headings.
+    pub columns: Vec<String>,
+    /// The rows, each as long as `columns`.
+    pub rows: Vec<Vec<String>>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// Members of `panel`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PanelNode {
+    /// What stands in the frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What is inside.
+    pub content: Box<UiTree>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// Members of `columns`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ColumnsNode {
+    /// From left to right.
+    pub items: Vec<UiTree>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// Members of `tree`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TreeNode {
+    /// The words of this node.
+    pub label: String,
+    /// The nodes below it, each as this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<TreeNode>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// Members of `progress`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProgressNode {
+    /// What is being done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Units done.
+    pub done: f64,
+    /// Units in all; absent: nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<f64>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// Members of `code`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CodeNode {
+    /// The code.
+    pub text: String,
+    /// Its language, for example `rust`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// Members of `sparkline`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SparklineNode {
+    /// The numbers, oldest first.
+    pub values: Vec<f64>,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
