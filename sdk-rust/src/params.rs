@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 
 /// The params of any request of the host.
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and is moved, not kept")]
 pub(crate) enum Asked<'a> {
     Intent(Invocation<'a>),
     Other(&'a RawValue),
