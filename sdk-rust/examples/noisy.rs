@@ -30,12 +30,15 @@ async fn fail(_: Context, (): ()) -> Result<Response> {
     panic!("as asked")
 }
 
-/// Blocks its own thread until its request is taken back.
+/// Blocks its own thread until its request is taken back, and has something to do then.
 fn block(ctx: Context, (): ()) -> Result<Response> {
-    loop {
-        ctx.check_cancelled()?;
+    while !ctx.is_cancelled() {
         std::thread::sleep(Duration::from_millis(1));
     }
+    std::thread::sleep(Duration::from_millis(50));
+    println!("block has ended");
+    ctx.check_cancelled()?;
+    Ok(Response::default())
 }
 
 async fn echo(_: Context, params: Box<RawValue>) -> Result<Box<RawValue>> {

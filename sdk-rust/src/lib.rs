@@ -34,6 +34,7 @@ mod context;
 mod dispatch;
 mod error;
 mod handler;
+mod life;
 mod params;
 mod plugin;
 mod run;

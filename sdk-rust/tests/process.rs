@@ -1,5 +1,7 @@
 //! The SDK in processes of its own, as a host starts them.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where its world is not as expected")]
+
 use std::{
     os::fd::OwnedFd,
     path::{Path, PathBuf},
@@ -166,8 +168,9 @@ async fn ends_with_work_in_flight_when_the_host_is_gone() {
     let _blocking = plugin.peer.call("handle_intent", &json!({ "handler": "block", "intent": {} }));
     plugin.peer.request::<Ping>(&PingParams {}).await.unwrap();
     plugin.peer.close();
-    let (status, _, stopped) = plugin.end().await;
+    let (status, words, stopped) = plugin.end().await;
     assert!(status.success() && stopped);
+    assert!(words.contains("block has ended"), "a blocking handler is given time to end");
 }
 
 #[tokio::test]
