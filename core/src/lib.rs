@@ -4,10 +4,6 @@
 //! The way of a request, and the order in which modules may import each other:
 //! `cli → daemon → agent → router → { services, supervisor } → protocol`; `registry` is read by daemon and cli.
 
-pub mod agent;
-pub mod cli;
 pub mod daemon;
 pub mod registry;
-pub mod router;
 pub mod services;
-pub mod supervisor;

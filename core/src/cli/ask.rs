@@ -14,12 +14,13 @@ use super::{
     args,
     explain::{explain_json, explain_text},
     input,
-    output::{Output, printable},
+    output::Output,
     progress::Display,
 };
 use crate::{
     agent::{Answer, Person, Progress},
     daemon::Daemon,
+    services::printable::printable,
 };
 
 /// Runs `astros ask`.
@@ -149,7 +150,7 @@ fn answer_text(answer: &Answer, output: &Output) -> String {
     let mut text = match (&*response.message, response.success) {
         ("", true) => format!("{} done", answer.plugin),
         ("", false) => format!("`{}.{}` could not do it", answer.plugin, answer.handler),
-        (message, _) => printable(message),
+        (message, _) => printable(message).into_owned(),
     };
     if !response.success {
         text = format!("{} {text}", output.style().yellow().apply_to("not done:"));

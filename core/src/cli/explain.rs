@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 
-use super::output::printable;
+use crate::services::printable::printable;
 use crate::agent::{Person, Thresholds, Understanding, candidate_json, recognition::{Decision, Match}};
 
 impl Understanding {
@@ -79,7 +79,7 @@ pub fn explain_text(
         }
         Some(_) => {}
     }
-    printable(&lines.join("\n"))
+    printable(&lines.join("\n")).into_owned()
 }
 
 fn named(found: &Match) -> String {

@@ -9,6 +9,8 @@ use astros_protocol::{Error, ErrorCode};
 use console::Style;
 use serde_json::{Value, json};
 
+use crate::services::printable::printable;
+
 /// How a command prints.
 #[derive(Clone, Debug)]
 pub struct Output {
@@ -124,19 +126,9 @@ pub fn exit_code(code: ErrorCode) -> u8 {
     }
 }
 
-/// A plugin's words without what would steer a terminal; line ends stay.
-pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn keeps_a_plugin_from_steering_the_terminal() {
-        assert_eq!(printable("a\x1b[31mb\r\n\tc\u{9b}2J"), "a\u{fffd}[31mb\u{fffd}\n\tc\u{fffd}2J");
-    }
 
     #[test]
     fn gives_scripts_every_member_of_an_error() {

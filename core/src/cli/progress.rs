@@ -7,8 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::value::RawValue;
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::output::{Output, printable};
-use crate::agent::Progress;
+use super::output::Output;
+use crate::{agent::Progress, services::printable::printable};
 
 /// Short work shows no bar.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -75,6 +75,6 @@ fn update(bar: &ProgressBar, value: &ProgressValue) {
         bar.set_position(done.max(0.0) as u64);
     }
     if let Some(message) = &value.message {
-        bar.set_message(printable(message));
+        bar.set_message(printable(message).into_owned());
     }
 }

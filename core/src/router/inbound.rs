@@ -6,7 +6,7 @@ use std::{
 };
 
 use astros_peer::{Incoming, Oddity, Responder, Service};
-use astros_protocol::{Error, ErrorCode, Notification, log::Log};
+use astros_protocol::{Error, ErrorCode, Notification, person::Log};
 use serde_json::value::RawValue;
 
 use super::{

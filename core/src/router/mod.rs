@@ -39,7 +39,7 @@ pub struct Plugin {
     number: usize,
     /// Works on one request at a time.
     serial: bool,
-    pub supervisor: Supervisor<Host>,
+    pub supervisor: Supervisor,
     /// What it offered last: from its latest `initialize`, or the cache.
     description: RwLock<Option<Arc<PluginDescription>>>,
 }
@@ -130,7 +130,7 @@ impl Router {
         name: &str,
         serial: bool,
         description: Option<Arc<PluginDescription>>,
-        start: impl FnOnce(Arc<Host>) -> Supervisor<Host>,
+        start: impl FnOnce(Arc<Host>) -> Supervisor,
     ) -> Arc<Plugin> {
         let mut plugins = self.plugins.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         let name: Arc<str> = Arc::from(name);
@@ -215,6 +215,7 @@ impl Router {
         call: &Call<'_>,
         attempt: u32,
     ) -> Result<Box<RawValue>, Failure> {
+        session.peer.room().await?;
         let chain = if node.link.depth > 1 { node.link.names() } else { Vec::new() };
         let listens = !matches!(call.progress, Listener::Nobody);
         let params = HandleIntentRef {

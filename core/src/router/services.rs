@@ -1,22 +1,191 @@
-//! What the host itself does for plugins: storage, log; and clear answers for what it does not do yet.
+//! What the host itself does for plugins: storage and log; a clear answer for what it does not do yet.
 
 use std::sync::Arc;
 
 use astros_peer::{Oddity, Responder};
 use astros_protocol::{
     Error, ErrorCode, Request,
-    log::LogParams,
-    person::{UserAnswer, UserAsk},
+    person::{Level, LogParams, UserAnswer, UserAsk},
     storage::{
         StorageDelete, StorageDeleteParams, StorageDeleteResult, StorageGet, StorageList, StorageListParams,
         StorageListResult, StorageSet, StorageSetResult,
     },
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use tokio::sync::broadcast;
 
+use super::Router;
 use crate::{
-    services::storage::Store,
+    services::{
+        log::{Log, Record, Source},
+        storage::Store,
+    },
     supervisor::Event,
 };
+
+/// Events that a subscriber has not taken are dropped beyond so many, the oldest first.
+const EVENTS: usize = 1_024;
+/// So much of a line that went astray is logged, in bytes.
+const STRAY: usize = 512;
+
+/// The services, and the news of what happens to plugins.
+pub struct Services {
+    store: Store,
+    log: Log,
+    events: broadcast::Sender<Event>,
+}
+
+impl Services {
+    pub fn new(store: Store, log: Log) -> Services {
+        Services { store, log, events: broadcast::Sender::new(EVENTS) }
+    }
+
+    /// What happens to plugins, from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// Takes note of what happened to a plugin, and publishes it.
+    pub(super) fn event(&self, router: &Router, event: Event) {
+        match &event {
+            Event::Described { plugin, description } => {
+                if let Ok(plugin) = router.plugin(plugin) {
+                    plugin.set_description(description.clone());
+                }
+            }
+            Event::Line { plugin, line } => {
+                let record = Record::now(plugin, line.level.clone(), &*line.message, Source::Stderr);
+                self.log.write(Record { fields: line.fields.clone(), ..record });
+            }
+            Event::StateChanged { plugin, state, reason } => {
+                tracing::info!(%plugin, %state, reason = reason.as_deref(), "state changed");
+            }
+            Event::Ended { plugin, pid, exit, .. } => tracing::info!(%plugin, pid, exit, "process ended"),
+            Event::Oddity { plugin, text } => {
+                tracing::warn!(%plugin, "{text}");
+                self.log.write(Record::now(plugin, Level::Warn, &**text, Source::Host));
+            }
+        }
+        // Without a subscriber nobody wants to know.
+        let _ = self.events.send(event);
+    }
+
+    /// A plugin's own record for its log.
+    pub(super) fn log(&self, plugin: &str, params: &RawValue) {
+        match serde_json::from_str::<LogParams>(params.get()) {
+            Ok(LogParams { level, message, mut fields, logger }) => {
+                if let Some(logger) = logger {
+                    fields.insert("logger".to_owned(), logger.into());
+                }
+                self.log.write(Record { fields, ..Record::now(plugin, level, message, Source::Log) });
+            }
+            Err(error) => tracing::warn!(plugin, %error, "passed over a `log` that does not fit"),
+        }
+    }
+
+    /// What should not have come from a plugin: logged where its author looks, and counted there.
+    pub(super) fn oddity(&self, plugin: &str, oddity: &Oddity<'_>) {
+        let shown = |line: &[u8]| String::from_utf8_lossy(&line[..STRAY.min(line.len())]).into_owned();
+        let text = match oddity {
+            Oddity::Stray(line) => {
+                return self.log.write(Record::now(plugin, Level::Info, shown(line), Source::Stdout));
+            }
+            Oddity::Malformed { line, error } => format!("a message cannot be read: {error}: {}", shown(line)),
+            Oddity::TooLarge { size, .. } => format!("a message of {size} bytes is too large and was not read"),
+            Oddity::UnknownResponse(Some(id), _) => format!("an answer to `{id}`, which is not open"),
+            Oddity::UnknownResponse(None, error) => {
+                let error = error.as_ref().map_or("no error", |error| &*error.message);
+                format!("it could not read a message of the host: {error}")
+            }
+            Oddity::DuplicateId(id) => format!("a request came with the id `{id}`, which is open; it was dropped"),
+        };
+        tracing::warn!(plugin, "{text}");
+        self.log.write(Record::now(plugin, Level::Warn, text, Source::Host));
+    }
+
+    /// Serves a request of a plugin.
+    pub(super) fn serve(&self, plugin: &Arc<str>, method: &str, params: &RawValue, responder: Responder) {
+        let (store, plugin) = (self.store.clone(), plugin.clone());
+        match method {
+            StorageGet::METHOD => answer(method, params, responder, async move |Get { key, default }| {
+                let stored = store.get(&plugin, &key, default).await?;
+                Ok(Got { value: stored.value, version: stored.version })
+            }),
+            StorageSet::METHOD => answer(method, params, responder, async move |set: Set| {
+                let version = store.set(&plugin, &set.key, set.value, set.ttl_ms, set.if_version).await?;
+                Ok(StorageSetResult { version })
+            }),
+            StorageDelete::METHOD => {
+                answer(method, params, responder, async move |delete: StorageDeleteParams| {
+                    let deleted = store.delete(&plugin, &delete.key, delete.if_version).await?;
+                    Ok(StorageDeleteResult { deleted })
+                });
+            }
+            StorageList::METHOD => answer(method, params, responder, async move |list: StorageListParams| {
+                let page = store.list(&plugin, &list.prefix, list.cursor.as_deref(), list.limit).await?;
+                Ok(StorageListResult { keys: page.keys, cursor: page.cursor })
+            }),
+            // Nobody is there to be asked by a plugin yet: the same answer as a person's who does not want to.
+            UserAsk::METHOD => responder.result(&UserAnswer { declined: true, ..UserAnswer::default() }),
+            _ => responder.error(&unsupported(method)),
+        }
+    }
+}
+
+/// `StorageGetParams` with its JSON unread.
+#[derive(Deserialize)]
+struct Get {
+    key: String,
+    #[serde(default)]
+    default: Option<Box<RawValue>>,
+}
+
+/// `StorageSetParams` with its JSON unread.
+#[derive(Deserialize)]
+struct Set {
+    key: String,
+    value: Box<RawValue>,
+    #[serde(default)]
+    ttl_ms: Option<i64>,
+    #[serde(default)]
+    if_version: Option<u64>,
+}
+
+/// `StorageGetResult` with its JSON unread.
+#[derive(Serialize)]
+struct Got {
+    value: Box<RawValue>,
+    version: u64,
+}
+
+/// Reads the params and answers with what `work` makes of them, on a task of its own.
+fn answer<P, R, F>(method: &str, params: &RawValue, responder: Responder, work: impl FnOnce(P) -> F)
+where
+    P: DeserializeOwned,
+    R: Serialize,
+    F: Future<Output = Result<R, Error>> + Send + 'static,
+{
+    let work = match serde_json::from_str(params.get()) {
+        Ok(params) => work(params),
+        Err(error) => {
+            let message = format!("the params of `{method}` do not fit: {error}");
+            return responder.error(&Error::new(ErrorCode::INVALID_PARAMS, message));
+        }
+    };
+    tokio::spawn(async move {
+        match work.await {
+            Ok(result) => responder.result(&result),
+            Err(error) => responder.error(&error),
+        }
+    });
+}
+
+fn unsupported(method: &str) -> Error {
+    if method.starts_with("ai/") {
+        let message = format!("`{method}`: no AI provider is configured; this version of AstrOS brings none");
+        return Error::new(ErrorCode::AI_FAILED, message);
+    }
+    let message = format!("`{method}` is not served by this version of AstrOS");
+    Error::new(ErrorCode::METHOD_NOT_FOUND, message)
+}

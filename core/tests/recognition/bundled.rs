@@ -1,9 +1,18 @@
 //! What the bundled plugins and the plugins of the guides say about their handlers.
 
-use astros_core::agent::recognition::HandlerDoc;
+use std::collections::BTreeMap;
+
+use astros_core::agent::recognition::{HandlerDoc, Slot};
 use serde_json::{Value, json};
 
-fn doc(plugin: &str, about: &str, handles: &[&str], handler: &str, description: &str, examples: &[&str]) -> HandlerDoc {
+fn doc(
+    plugin: &str,
+    about: &str,
+    handles: &[&str],
+    handler: &str,
+    description: &str,
+    examples: &[&str],
+) -> HandlerDoc {
     HandlerDoc {
         plugin: plugin.into(),
         handler: handler.into(),
@@ -16,7 +25,7 @@ fn doc(plugin: &str, about: &str, handles: &[&str], handler: &str, description: 
 }
 
 /// The four bundled plugins.
-pub fn bundled() -> Vec<HandlerDoc> {
+pub(crate) fn bundled() -> Vec<HandlerDoc> {
     let hello = |handler, description, examples: &[&str]| {
         let about = "Responds to greetings with friendly messages";
         doc("hello-world", about, &["greetings", "introductions"], handler, description, examples)
@@ -34,8 +43,16 @@ pub fn bundled() -> Vec<HandlerDoc> {
     vec![
         hello("say_hello", "Handle greeting requests.", &[]),
         hello("introduce_astros", "Introduce AstrOS capabilities.", &[]),
-        files("list_files", "List what is in a folder.", &["list the files in {path}", "show me what is in {path}"]),
-        files("search_files", "Find files by name or content.", &["find {query} in {path}", "search {path} for {query}"]),
+        files(
+            "list_files",
+            "List what is in a folder.",
+            &["list the files in {path}", "show me what is in {path}", "what files are in {path}"],
+        ),
+        files(
+            "search_files",
+            "Find files by name or content.",
+            &["find {query} in {path}", "search {path} for {query}"],
+        ),
         HandlerDoc {
             parameters: json!({"properties": {"path": {"type": "string"}, "method": {"$ref": "#/$defs/Method"}},
                 "$defs": {"Method": {"enum": ["type", "date", "size"]}}}),
@@ -44,7 +61,11 @@ pub fn bundled() -> Vec<HandlerDoc> {
         files("move_files", "Move files to a folder.", &["move {source} to {destination}"]),
         files("copy_files", "Copy files to a folder.", &["copy {source} to {destination}"]),
         files("file_info", "Tell what a file is.", &["what is {path}", "how big is {path}"]),
-        files("undo", "Take back the last operation that changed something.", &["undo that", "undo the last operation"]),
+        files(
+            "undo",
+            "Take back the last operation that changed something.",
+            &["undo that", "undo the last operation"],
+        ),
         HandlerDoc { priority: 10, ..smart("organize_files", "Main file organization handler.", &organize) },
         doc(
             "notification-manager",
@@ -58,12 +79,26 @@ pub fn bundled() -> Vec<HandlerDoc> {
 }
 
 /// Plugins of the guides, whose handlers declare no examples and no parameters.
-pub fn guides() -> Vec<HandlerDoc> {
+pub(crate) fn guides() -> Vec<HandlerDoc> {
     let about = "AI-powered file organization and management";
     let handles = ["file_organization", "file_management", "smart_sorting"];
     vec![
-        doc("hello-world", "Responds to greetings with friendly messages", &["greetings", "introductions"], "say_hello", "Handle greeting requests.", &[]),
-        doc("hello-world", "Responds to greetings with friendly messages", &["greetings", "introductions"], "introduce_astros", "Introduce AstrOS capabilities.", &[]),
+        doc(
+            "hello-world",
+            "Responds to greetings with friendly messages",
+            &["greetings", "introductions"],
+            "say_hello",
+            "Handle greeting requests.",
+            &[],
+        ),
+        doc(
+            "hello-world",
+            "Responds to greetings with friendly messages",
+            &["greetings", "introductions"],
+            "introduce_astros",
+            "Introduce AstrOS capabilities.",
+            &[],
+        ),
         doc("smart-organizer", about, &handles, "organize_files", "Main file organization handler.", &[]),
         doc("stateful", "", &[], "remember_preference", "Store user preferences.", &[]),
         doc("coordinator", "", &[], "coordinate_action", "Coordinate with other plugins.", &[]),
@@ -71,8 +106,7 @@ pub fn guides() -> Vec<HandlerDoc> {
 }
 
 /// `{slot: value}` as JSON, paths as typed.
-pub fn typed(slots: &std::collections::BTreeMap<String, astros_core::agent::recognition::Slot>) -> Value {
-    use astros_core::agent::recognition::Slot;
+pub(crate) fn typed(slots: &BTreeMap<String, Slot>) -> Value {
     let value = |slot: &Slot| match slot {
         Slot::Path(path) => json!({ "path": path }),
         Slot::Value(value) => value.clone(),

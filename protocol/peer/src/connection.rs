@@ -28,6 +28,9 @@ use crate::{
     salvage,
 };
 
+/// So many may wait for room in a connection's queue.
+const MAX_WAITING: usize = 1_024;
+
 /// How a connection behaves.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -66,6 +69,7 @@ pub(crate) struct Shared {
     next_id: AtomicI64,
     max_queued_bytes: usize,
     writable: Notify,
+    room: Notify,
 }
 
 pub(crate) struct State {
@@ -74,6 +78,8 @@ pub(crate) struct State {
     pub(crate) queue: Queue,
     pub(crate) frame_limit_out: usize,
     max_queued_bytes: usize,
+    /// So many wait for room in the queue.
+    waiting: usize,
     /// Nothing more is written after what waits.
     closing: bool,
     /// The other side is gone.
@@ -94,13 +100,18 @@ impl State {
                 error.with("limit", self.frame_limit_out).with_hint("send what is large by file").into(),
             );
         }
-        if !self.queue.has_room(size, self.max_queued_bytes) {
-            let waiting = self.queue.bytes();
-            let message = format!("the other side does not keep up: {waiting} bytes wait to be read");
-            let error = Error::new(ErrorCode::OVERLOADED, message).with("retry_after_ms", 100);
-            return Some(error.retryable().into());
-        }
-        None
+        (!self.has_room()).then(|| self.overloaded())
+    }
+
+    /// One frame may go beyond the bound, so that a large one is not refused for ever.
+    fn has_room(&self) -> bool {
+        self.queue.bytes() < self.max_queued_bytes
+    }
+
+    fn overloaded(&self) -> Failure {
+        let waiting = self.queue.bytes();
+        let message = format!("the other side does not keep up: {waiting} bytes wait to be read");
+        Error::new(ErrorCode::OVERLOADED, message).with("retry_after_ms", 100).retryable().into()
     }
 
     /// Queues a frame, unless it cannot be sent now. The caller wakes the writer.
@@ -121,6 +132,7 @@ impl Shared {
             queue: Queue::default(),
             frame_limit_out: MAX_FRAME_BYTES,
             max_queued_bytes: options.max_queued_bytes,
+            waiting: 0,
             closing: false,
             closed: false,
         };
@@ -129,6 +141,7 @@ impl Shared {
             next_id: AtomicI64::new(1),
             max_queued_bytes: options.max_queued_bytes,
             writable: Notify::new(),
+            room: Notify::new(),
         }
     }
 
@@ -143,6 +156,37 @@ impl Shared {
 
     pub(crate) fn wake_writer(&self) {
         self.writable.notify_one();
+    }
+
+    /// Waits until more may be queued. Fails where too many wait already, or nobody will read any more.
+    pub(crate) async fn wait_for_room(&self) -> Result<(), Failure> {
+        let mut waiting = None;
+        loop {
+            // Made before the look, so that no news is missed between the two.
+            let news = self.room.notified();
+            {
+                let mut state = self.lock();
+                if state.closed || state.closing {
+                    return Err(Failure::Closed);
+                }
+                if state.has_room() {
+                    break;
+                }
+                if waiting.is_none() {
+                    if state.waiting >= MAX_WAITING {
+                        return Err(state.overloaded());
+                    }
+                    state.waiting += 1;
+                    waiting = Some(Waiting(self));
+                }
+            }
+            news.await;
+        }
+        // Who waits behind this one may fit as well.
+        if waiting.is_some() {
+            self.room.notify_one();
+        }
+        Ok(())
     }
 
     pub(crate) fn send(&self, request: Option<i64>, frame: Vec<u8>) -> Result<(), Failure> {
@@ -192,6 +236,16 @@ impl Shared {
         for request in serving.into_values() {
             request.cancel();
         }
+        self.room.notify_waiters();
+    }
+}
+
+/// Counts one that waits for room.
+struct Waiting<'a>(&'a Shared);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().waiting -= 1;
     }
 }
 
@@ -257,12 +311,16 @@ async fn write_all<W: AsyncWrite + Unpin>(shared: &Shared, mut output: W) -> Inf
                 break;
             }
             state.queue.take(&mut batch);
+            if state.waiting > 0 && state.has_room() {
+                shared.room.notify_one();
+            }
         }
         if batch.is_empty() {
             shared.writable.notified().await;
         } else if output.write_all(&batch).await.is_err() || output.flush().await.is_err() {
             // Nobody reads any more. What was asked before may still be answered, so reading goes on.
             shared.lock().closing = true;
+            shared.room.notify_waiters();
             break;
         }
         if batch.capacity() > shared.max_queued_bytes {

@@ -41,6 +41,12 @@ impl Peer {
         self.start(method, params, None)
     }
 
+    /// Waits until a call may be queued: a side that asks more than the other reads is slowed down.
+    /// Fails with `overloaded` where more than 1,024 wait already.
+    pub async fn room(&self) -> Result<(), Failure> {
+        self.shared.wait_for_room().await
+    }
+
     /// Asks, and listens to `$/progress`.
     pub fn call_with_progress(&self, method: &str, params: &impl Serialize) -> (Call, ProgressStream) {
         let (sender, receiver) = mpsc::channel(PROGRESS_WINDOW);

@@ -29,11 +29,6 @@ impl Queue {
         self.frames.is_empty() && self.urgent.is_empty()
     }
 
-    /// Whether `frame` bytes more may wait; one frame that is larger than the bound alone may.
-    pub(crate) fn has_room(&self, frame: usize, bound: usize) -> bool {
-        self.bytes == 0 || self.bytes + frame <= bound
-    }
-
     pub(crate) fn push(&mut self, request: Option<i64>, frame: Vec<u8>) {
         self.bytes += frame.len();
         self.frames.push_back(Queued { request, frame });
@@ -111,14 +106,5 @@ mod tests {
         let mut batch = Vec::new();
         queue.take(&mut batch);
         assert_eq!(batch, b"two");
-    }
-
-    #[test]
-    fn has_room_for_one_frame_beyond_the_bound() {
-        let mut queue = Queue::default();
-        assert!(queue.has_room(100, 10));
-        queue.push(None, vec![0; 8]);
-        assert!(queue.has_room(2, 10));
-        assert!(!queue.has_room(3, 10));
     }
 }

@@ -281,19 +281,40 @@ async fn replaces_an_answer_that_the_other_side_would_not_read() {
 
 #[tokio::test]
 async fn refuses_more_when_the_other_side_does_not_read() {
-    let (pair, mut far) = by_hand(Options { max_queued_bytes: 100_000, ..Options::default() });
+    let (pair, _far) = by_hand(Options { max_queued_bytes: 100_000, ..Options::default() });
     let payload = json!({ "x": "y".repeat(50_000) });
     // The pipe takes a megabyte; beyond it and the bound, calls are refused at once.
-    let calls: Vec<_> = (0..60).map(|_| pair.peer.call("m", &payload)).collect();
-    tokio::task::yield_now().await;
-    let refused = pair.peer.call("m", &payload);
-    let more: Vec<_> = (0..60).map(|_| pair.peer.call("m", &payload)).collect();
-    let error = failure(more.into_iter().next_back().unwrap()).await;
+    let mut calls: Vec<_> = (0..60).map(|_| pair.peer.call("m", &payload)).collect();
+    let error = failure(calls.pop().unwrap()).await;
     assert_eq!(error.code, ErrorCode::OVERLOADED);
     assert!(error.data.unwrap().retryable);
-    drop((calls, refused));
-    let mut sink = vec![0; 1 << 20];
-    while far.read(&mut sink).await.unwrap() == sink.len() {}
+}
+
+#[tokio::test]
+async fn slows_down_who_asks_for_room_until_the_other_side_reads() {
+    let (near, far) = duplex(1 << 12);
+    let (input, output) = tokio::io::split(far);
+    let (seen, _) = mpsc::unbounded_channel();
+    let (_, far) = connect(input, output, Server { seen: seen.clone() }, Options::default());
+    let (input, output) = tokio::io::split(near);
+    let options = Options { max_queued_bytes: 100_000, ..Options::default() };
+    let (peer, near) = connect(input, output, Server { seen }, options);
+    tokio::spawn(near.run());
+    let payload = Arc::new(json!({ "x": "y".repeat(50_000) }));
+    let callers: Vec<_> = (0..100)
+        .map(|_| {
+            let (peer, payload) = (peer.clone(), payload.clone());
+            tokio::spawn(async move {
+                peer.room().await?;
+                peer.call("echo", &*payload).await
+            })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    tokio::spawn(far.run());
+    for caller in callers {
+        assert!(caller.await.unwrap().is_ok());
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error};
+use serde::ser::Serializer;
 use serde_json::Value;
 
 const EXPECTED: &str =
@@ -18,6 +19,11 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
         _ => None,
     };
     millis.map(Duration::from_millis).ok_or_else(|| D::Error::custom(EXPECTED))
+}
+
+/// `serialize_with` for a duration: milliseconds.
+pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn millis(text: &str) -> Option<u64> {

@@ -12,6 +12,7 @@ mod sections;
 mod supervision;
 mod version;
 
+mod document;
 mod duration;
 mod folder;
 mod grants;
@@ -21,6 +22,7 @@ mod source;
 mod typos;
 mod yaml;
 
+pub use document::Document;
 pub use error::ManifestError;
 pub use metadata::{Metadata, PluginName};
 pub use permission::{BusKind, DBus, FilePaths, PERMISSIONS, Permission};

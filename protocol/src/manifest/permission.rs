@@ -3,7 +3,8 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::json;
 
 /// The names of all permissions.
 pub const PERMISSIONS: [&str; 7] =
@@ -12,7 +13,7 @@ pub const PERMISSIONS: [&str; 7] =
 /// One thing that a plugin asks for; a scope that is absent stands for the plain name.
 ///
 /// In the file it is a plain name, or a mapping of the name to its scope.
-/// Displayed as the file may say it: `network: api.example.org:443`.
+/// Displayed in one line: `network: api.example.org:443`; serialised as the file has it, a name or a mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Permission {
     /// Files: those of the scope, or the home folder without dot folders and secrets.
@@ -32,7 +33,7 @@ pub enum Permission {
 }
 
 /// Which files a plugin may reach; paths may begin with `~`, and a folder stands for all below it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping of `read` and `write` to paths")]
 pub struct FilePaths {
     /// To read.
@@ -42,7 +43,7 @@ pub struct FilePaths {
 }
 
 /// Which D-Bus services a plugin may talk to.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping of `bus` and `names`")]
 pub struct DBus {
     /// `session` or `system`.
@@ -52,7 +53,7 @@ pub struct DBus {
 }
 
 /// A D-Bus that there is on every desktop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BusKind {
     /// The person's own.
@@ -104,6 +105,18 @@ impl Permission {
             Self::Bus(None) => "read and send messages of other plugins".to_owned(),
             Self::Bus(Some(subjects)) => format!("read and send messages on {}", and(subjects)),
         }
+    }
+}
+
+impl Serialize for Permission {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let scope = match self {
+            Self::FileSystem(Some(paths)) => json!(paths),
+            Self::SystemControl(Some(names)) => json!(names),
+            Self::Network(Some(list)) | Self::CallPlugin(Some(list)) | Self::Bus(Some(list)) => json!(list),
+            _ => return serializer.serialize_str(self.name()),
+        };
+        json!({ self.name(): scope }).serialize(serializer)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The sections of a manifest that describe the plugin: what it can do, configuration, dependencies.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::grants::Permissions;
@@ -118,7 +118,7 @@ pub(super) struct Compatibility {
 }
 
 /// What a plugin can be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// It handles intents.

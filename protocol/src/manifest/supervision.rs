@@ -4,14 +4,15 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::duration::{self, DurationText};
 
 /// The `supervision` section; what is absent has the protocol's default (the numbers of its section 8).
 ///
 /// In the file a duration is text (`30s`) or a whole number of milliseconds.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, expecting = "a mapping")]
 pub struct Supervision {
     /// When it is started.
@@ -19,33 +20,33 @@ pub struct Supervision {
     /// What is done when its process ends by itself.
     pub restart: Restart,
     /// The longest time from start to the answer of `initialize`; 30 s.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     pub initialize_timeout: Duration,
     /// How long it may be without work before it is stopped; 5 min.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     pub idle_stop: Duration,
     /// How long it may take to answer `shutdown`; 5 s.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     pub stop_grace: Duration,
     /// The wait before the first restart, doubled for each further one; 250 ms.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     pub backoff_initial: Duration,
     /// The longest wait before a restart; 30 s.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     pub backoff_max: Duration,
     /// How many restarts within `restart_window` are too many; 5.
     pub max_restarts: u32,
     /// The time within which restarts are counted; 60 s.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     pub restart_window: Duration,
     /// How long it stays stopped after too many restarts; 10 min.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     pub quarantine: Duration,
     /// How many requests it works on at the same time; 64, and 1 for a serial plugin.
@@ -76,8 +77,23 @@ impl Default for Supervision {
     }
 }
 
+impl Supervision {
+    /// The same with some members as the person's configuration has them.
+    ///
+    /// # Errors
+    /// A member is not what it has to be; the words name it.
+    pub fn with(&self, changes: &Map<String, Value>) -> Result<Self, String> {
+        let mut merged = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        for (name, value) in changes {
+            merged[name] = value.clone();
+        }
+        serde_path_to_error::deserialize(merged)
+            .map_err(|error| format!("`{}`: {}", error.path(), error.inner()))
+    }
+}
+
 /// When a plugin is started.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Start {
     /// At its first use.
@@ -88,7 +104,7 @@ pub enum Start {
 }
 
 /// What is done when a plugin's process ends by itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Restart {
     /// It is started again, while it is in use.

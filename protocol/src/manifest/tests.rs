@@ -299,6 +299,9 @@ fn asks_a_person_in_plain_words() {
         "talk to org.freedesktop.Notifications on your desktop",
     ];
     assert_eq!(sentences, expected);
+    let again =
+        parse(&format!("metadata: {{name: a}}\npermissions: {}", json!(manifest.permissions))).unwrap();
+    assert_eq!(again.permissions, manifest.permissions);
 }
 
 #[test]
@@ -347,9 +350,20 @@ fn refuses_a_file_that_is_too_large_or_expands_too_far() {
 }
 
 #[test]
+fn takes_changes_of_supervision_from_the_configuration() {
+    let changes = |value: Value| Supervision::default().with(value.as_object().unwrap());
+    let changed = changes(json!({ "idle_stop": "1h", "instances": 2 })).unwrap();
+    let expected = Supervision { idle_stop: Duration::from_secs(3600), ..Supervision::default() };
+    assert_eq!(changed.instances.get(), 2);
+    assert_eq!(Supervision { instances: std::num::NonZeroU32::MIN, ..changed }, expected);
+    let error = changes(json!({ "restart": "always" })).unwrap_err();
+    assert!(error.starts_with("`restart`: unknown variant `always`"), "{error}");
+}
+
+#[test]
 fn answers_any_text_without_a_panic() {
     for text in [ASTROS, LOCALAGENT] {
-        for (index, _) in text.char_indices().step_by(7) {
+        for (index, _) in text.char_indices().step_by(17) {
             let _ = parse(&text[..index]);
             for insert in ["\n", ": ", "[", "}", "*a", "&a ", "\"", "\u{0}", "é", "- ", "!!int ", "<<: "] {
                 let _ = parse(&format!("{}{insert}{}", &text[..index], &text[index..]));

@@ -7,7 +7,7 @@ use super::layout::loosely;
 use super::paths::named_folder;
 use super::slots::{Fit, Kind, Slot};
 use super::template::Template;
-use super::tokens::{Shape, Token, typed};
+use super::tokens::{Said, Shape, Token};
 use super::words::{is_stop, stem};
 
 /// How many words an unquoted path may have.
@@ -17,29 +17,27 @@ const LONGEST_PATH: usize = 8;
 pub(super) fn fill(
     slots: &[(String, Kind)],
     templates: &[Template],
-    text: &str,
-    words: &[Token],
-    exists: &dyn Fn(&str) -> bool,
+    said: Said<'_>,
 ) -> BTreeMap<String, Slot> {
-    let mut found = from_nearest(templates, text, words, exists);
+    let mut found = from_nearest(templates, said);
     let free = |found: &BTreeMap<_, (_, Range<usize>)>, at: &Range<usize>| {
         found.values().all(|(_, taken)| taken.end <= at.start || at.end <= taken.start)
     };
-    let mut paths = paths_in(words).into_iter();
+    let mut paths = paths_in(said.words).into_iter();
     for (name, kind) in slots {
         if found.contains_key(name) {
             continue;
         }
         let value = match kind {
             Kind::Path => paths.find(|at| free(&found, at)).and_then(|at| {
-                let end = path_end(text, words, &at, exists);
-                Some((kind.read(text, &words[at.start..end], exists)?.0, at.start..end))
+                let end = path_end(said, &at);
+                Some((kind.read(said.part(at.start..end))?.0, at.start..end))
             }),
             Kind::Choice { .. } | Kind::Integer | Kind::Number => {
-                let mut single = (0..words.len()).map(|at| at..at + 1);
+                let mut single = (0..said.words.len()).map(|at| at..at + 1);
                 single.find_map(|at| {
-                    let usable = free(&found, &at) && !is_stop(&words[at.start].word);
-                    let (slot, fit) = kind.read(text, &words[at.clone()], exists).filter(|_| usable)?;
+                    let usable = free(&found, &at) && !is_stop(&said.words[at.start].word);
+                    let (slot, fit) = kind.read(said.part(at.clone())).filter(|_| usable)?;
                     (fit == Fit::Sure).then_some((slot, at))
                 })
             }
@@ -76,40 +74,36 @@ pub(super) fn is_folder(words: &[Token]) -> bool {
 }
 
 /// Where the path at `at` ends: as far as there is a file of that name.
-fn path_end(text: &str, words: &[Token], at: &Range<usize>, exists: &dyn Fn(&str) -> bool) -> usize {
-    if words[at.start].shape != Shape::Path {
+fn path_end(said: Said<'_>, at: &Range<usize>) -> usize {
+    if said.words[at.start].shape != Shape::Path {
         return at.end;
     }
-    let longest = words.len().min(at.start + LONGEST_PATH);
-    (at.end + 1..=longest).rev().find(|&end| exists(typed(text, &words[at.start..end]))).unwrap_or(at.end)
+    let longest = said.words.len().min(at.start + LONGEST_PATH);
+    let there = |&end: &usize| (said.exists)(said.part(at.start..end).typed());
+    (at.end + 1..=longest).rev().find(there).unwrap_or(at.end)
 }
 
 /// What the template that is nearest tells: values that are surely right, and free text where a word of the template
 /// is there to show its place.
-fn from_nearest(
-    templates: &[Template],
-    text: &str,
-    words: &[Token],
-    exists: &dyn Fn(&str) -> bool,
-) -> BTreeMap<String, (Slot, Range<usize>)> {
+fn from_nearest(templates: &[Template], said: Said<'_>) -> BTreeMap<String, (Slot, Range<usize>)> {
     let with_slots = templates.iter().filter(|template| template.slots().next().is_some());
-    let laid = with_slots.map(|template| (template, loosely(template, words)));
+    let laid = with_slots.map(|template| (template, loosely(template, said.words)));
     let Some((template, (_, ranges))) = laid.min_by(|(_, a), (_, b)| a.0.total_cmp(&b.0)) else {
         return BTreeMap::new();
     };
-    let stems: Vec<String> = words.iter().map(|token| stem(&token.word)).collect();
+    let stems: Vec<String> = said.words.iter().map(|token| stem(&token.word)).collect();
     let anchored = template.literals().any(|literal| !is_stop(literal) && stems.contains(&stem(literal)));
     let read = |((name, kind), range): ((&str, &Kind), Option<Range<usize>>)| {
         let mut range = range?;
-        if *kind == Kind::Path && words[range.start].shape == Shape::Path {
+        if *kind == Kind::Path && said.words[range.start].shape == Shape::Path {
             // Here nothing tells where the path ends but the file itself.
-            range.end = path_end(text, words, &(range.start..range.start + 1), exists);
+            range.end = path_end(said, &(range.start..range.start + 1));
         }
         if *kind == Kind::Text {
             // "search for bills": what is searched is no "for bills".
-            range.start = range.clone().find(|&at| anchored && !is_stop(&words[at].word))?;
+            range.start = range.clone().find(|&at| anchored && !is_stop(&said.words[at].word))?;
         }
-        let (slot, fit) = kind.read(text, &words[range.clone()], exists)?;
+        let (slot, fit) = kind.read(said.part(range.clone()))?;
         (fit >= Fit::Free).then(|| (name.to_owned(), (slot, range)))
     };
     template.slots().zip(ranges).filter_map(read).collect()

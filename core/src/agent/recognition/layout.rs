@@ -26,8 +26,15 @@ pub(super) fn strictly(template: &Template, words: &[Token]) -> Option<Vec<Optio
 
 /// What it costs to make the text of the template, and the words of each slot where there are any.
 pub(super) fn loosely(template: &Template, words: &[Token]) -> (f32, Vec<Option<Range<usize>>>) {
-    let layout = Layout::new(&template.parts, &words[..words.len().min(MAX_LOOSE)], true);
-    (layout.cost(), layout.slots())
+    let seen = words.len().min(MAX_LOOSE);
+    let layout = Layout::new(&template.parts, &words[..seen], true);
+    let mut slots = layout.slots();
+    if let Some(Some(last)) =
+        slots.last_mut().filter(|last| last.as_ref().is_some_and(|last| last.end == seen))
+    {
+        last.end = words.len();
+    }
+    (layout.cost(), slots)
 }
 
 /// The cheapest way, worked out from the end: `cheapest[part][word]` is what laying the parts from `part` on over

@@ -6,9 +6,11 @@
 //! A recognizer never changes; when plugins come or go, a new one is made and swapped in.
 
 mod choose;
+mod exact;
 mod fill;
 mod layout;
 mod paths;
+mod samples;
 mod slots;
 mod standard;
 mod template;

@@ -64,10 +64,10 @@ pub(super) fn named_folder(words: &[&str]) -> Option<&'static str> {
         name = &name[..1];
     }
     let [name] = name else { return None };
-    // Where only one word is said, `home` or `music` may mean anything.
-    let plain = ["downloads", "documents", "desktop"].contains(name);
     let (path, _) = FOLDERS.iter().find(|(_, names)| names.contains(name))?;
-    (plain || called || mine).then_some(path)
+    // "music" may mean anything, and "my home" a house.
+    let plain = ["downloads", "documents", "desktop"].contains(name);
+    (plain || called || (mine && *path != "~")).then_some(path)
 }
 
 #[cfg(test)]
@@ -112,6 +112,7 @@ mod tests {
             ("my home directory", Some("~")),
             ("music", None),
             ("the pictures", None),
+            ("my home", None),
             ("my life", None),
             ("folder", None),
             ("my", None),

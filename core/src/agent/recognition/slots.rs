@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::paths::{named_folder, resolve};
-use super::tokens::{Shape, Token, typed};
+use super::tokens::{Said, Shape, Token};
 use super::words::{is_optional, normal, stem};
 
 /// What a text says for a parameter.
@@ -110,15 +110,10 @@ impl Kind {
     }
 
     /// Read the words of a slot; none where they cannot stand in it.
-    pub(super) fn read(
-        &self,
-        text: &str,
-        words: &[Token],
-        exists: &dyn Fn(&str) -> bool,
-    ) -> Option<(Slot, Fit)> {
-        let said = typed(text, words);
+    pub(super) fn read(&self, words: Said<'_>) -> Option<(Slot, Fit)> {
+        let said = words.typed();
         match self {
-            Self::Path => read_path(text, words, exists),
+            Self::Path => read_path(words),
             Self::Text => (!said.is_empty()).then(|| (Slot::Value(said.into()), Fit::Free)),
             Self::Choice { values, open } => match chosen(said, values) {
                 Some(value) => Some((Slot::Value(value.clone()), Fit::Sure)),
@@ -175,27 +170,28 @@ fn digits(said: &str) -> String {
     said.trim_end_matches('%').replace(',', "")
 }
 
-fn read_path(text: &str, words: &[Token], exists: &dyn Fn(&str) -> bool) -> Option<(Slot, Fit)> {
+fn read_path(said: Said<'_>) -> Option<(Slot, Fit)> {
+    let words = said.words;
     let plain: Vec<&str> = words.iter().map(|token| &*token.word).collect();
     if let Some(folder) = named_folder(&plain) {
         return Some((Slot::Path(folder.into()), Fit::Sure));
     }
-    let whole = typed(text, words);
+    let whole = said.typed();
     let path = |said: &str, fit| Some((Slot::Path(said.to_owned()), fit));
     match words {
         [] => None,
         // "the folder /tmp/x", "my notes.txt"
         [first, rest @ ..] if leads_to_path(words) && first.shape == Shape::Word => {
-            read_path(text, rest, exists)
+            read_path(Said { words: rest, ..said })
         }
         [first, ..] if first.shape != Shape::Word => path(whole, Fit::Sure),
         // A path later on belongs to a sentence, not to a name: "the stuff in ./inbox".
         [_, rest @ ..] if rest.iter().any(|token| token.shape != Shape::Word) => None,
         [one] if PRONOUNS.contains(&&*one.word) => path(whole, Fit::Odd),
-        _ if words.len() <= 6 && exists(whole) => path(whole, Fit::Sure),
+        _ if words.len() <= 6 && (said.exists)(whole) => path(whole, Fit::Sure),
         [_] => path(whole, Fit::Word),
         [first, rest @ ..] if is_optional(&first.word) => {
-            read_path(text, rest, exists).map(|(slot, fit)| match fit {
+            read_path(Said { words: rest, ..said }).map(|(slot, fit)| match fit {
                 Fit::Word => (slot, Fit::Phrase),
                 _ => (slot, fit),
             })
@@ -219,7 +215,7 @@ mod tests {
     use crate::agent::recognition::tokens::tokens;
 
     fn read(kind: &Kind, text: &str) -> Option<(Slot, Fit)> {
-        kind.read(text, &tokens(text), &|path| path == "old letters")
+        kind.read(Said { text, words: &tokens(text), exists: &|path| path == "old letters" })
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::slots::Kind;
 use super::tokens::{Shape, tokens, typed};
-use super::words::{is_optional, is_stop};
+use super::words::is_optional;
 
 /// An example of more parts is compared by its words only.
 const MAX_PARTS: usize = 32;
@@ -77,7 +77,33 @@ pub(super) fn pieces(example: &str) -> Vec<(&str, Option<&str>)> {
     all
 }
 
-/// The weight of a literal word: a stop word tells half of what another tells.
-pub(super) fn weight(literal: &str) -> f64 {
-    if is_stop(literal) { 0.5 } else { 1.0 }
+/// Let a choice that ends one template, such as "by {method}", be said at the end of the others too: otherwise
+/// "tidy up {path}" would take "~/x by type" for a path.
+pub(super) fn add_choices(templates: &mut Vec<Template>) {
+    let ends: Vec<[Part; 2]> = templates
+        .iter()
+        .filter_map(|template| match &template.parts[..] {
+            [.., before @ Part::Literal(_), choice @ Part::Slot { kind: Kind::Choice { .. }, .. }] => {
+                Some([before.clone(), choice.clone()])
+            }
+            _ => None,
+        })
+        .collect();
+    let lacking = |template: &&Template, end: &[Part; 2]| !template.parts.contains(&end[1]);
+    let more: Vec<Template> = ends
+        .iter()
+        .take(4)
+        .flat_map(|end| {
+            let lacking = templates.iter().filter(move |template| lacking(template, end));
+            lacking.map(|template| Template {
+                source: template.source.clone(),
+                parts: [&template.parts[..], end].concat(),
+            })
+        })
+        .collect();
+    for template in more {
+        if !templates.contains(&template) {
+            templates.push(template);
+        }
+    }
 }

@@ -38,6 +38,9 @@ pub(super) struct Sample {
     pub(super) terms: Vec<Term>,
     /// How much it counts, up to 1: what a person would say counts more than a description.
     pub(super) worth: f32,
+    /// Whether it is about this handler, not about all of its plugin. Only then do its words count for how rare
+    /// words are, and for what the handler is about on the whole.
+    pub(super) own: bool,
 }
 
 /// A text as weighed features, each once.
@@ -58,13 +61,23 @@ pub(super) struct Similar {
 /// All samples, by the features that they have.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    samples: Vec<(usize, String, f32)>,
+    samples: Vec<Known>,
     handlers: usize,
     features: HashMap<String, Feature>,
     /// The rarity of a feature that no handler has.
     unknown: f32,
     /// The words that are long enough to be recognized with a typing error, by their first letter.
     words: HashMap<char, BTreeSet<String>>,
+}
+
+/// A sample that is indexed.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) handler: usize,
+    pub(super) said: String,
+    pub(super) worth: f32,
+    /// How many words it has that are no stop words.
+    pub(super) telling: usize,
 }
 
 #[derive(Debug, Default)]
@@ -76,46 +89,39 @@ struct Feature {
 }
 
 impl Index {
-    /// Index the samples of `handlers` handlers, which are numbered from 0.
+    /// Index the samples of `handlers` handlers, which are numbered from 0; those of one handler in a row.
     pub(super) fn new(samples: Vec<Sample>, handlers: usize) -> Self {
-        let mut features: HashMap<String, Feature> = HashMap::new();
         let raw: Vec<Vec<Raw>> = samples.iter().map(|sample| raw_features(&sample.terms)).collect();
-        for (sample, raw) in samples.iter().zip(&raw) {
-            for one in raw {
-                let known = features.entry(one.key.clone()).or_default();
-                // Until rarities are known, `centroids` collects who has the feature.
-                if known.centroids.last().is_none_or(|(handler, _)| *handler != sample.handler) {
-                    known.centroids.push((sample.handler, 0.0));
-                }
-            }
-        }
-        for feature in features.values_mut() {
-            feature.rarity = rarity(handlers, feature.centroids.len());
-            feature.centroids.clear();
-        }
-        let mut words: HashMap<char, BTreeSet<String>> = HashMap::new();
-        for key in
-            samples.iter().flat_map(|sample| &sample.terms).map(|term| &term.key).filter(|key| is_long(key))
-        {
-            words.entry(key.chars().next().unwrap_or_default()).or_default().insert(key.clone());
-        }
-        let mut index = Self { samples: Vec::new(), handlers, features, unknown: rarity(handlers, 0), words };
+        let features = rarities(&samples, &raw, handlers);
+        let unknown = rarity(handlers, 0);
+        let mut index = Self { samples: Vec::new(), handlers, features, unknown, words: HashMap::new() };
         let mut centroids: Vec<HashMap<String, f32>> = vec![HashMap::new(); handlers];
-        for (number, (sample, raw)) in samples.into_iter().zip(raw).enumerate() {
+        for (sample, raw) in samples.into_iter().zip(raw) {
             for (key, weight) in index.weigh(raw) {
-                *centroids[sample.handler].entry(key.clone()).or_default() += weight * sample.worth;
-                index.features.entry(key).or_default().samples.push((number, weight));
+                if sample.own {
+                    *centroids[sample.handler].entry(key.clone()).or_default() += weight * sample.worth;
+                }
+                index.features.entry(key).or_default().samples.push((index.samples.len(), weight));
             }
-            index.samples.push((sample.handler, sample.said, sample.worth));
+            index.add(sample);
         }
         for (handler, centroid) in centroids.into_iter().enumerate() {
-            let length =
-                centroid.values().map(|weight| weight * weight).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+            let length = centroid.values().map(|weight| weight * weight).sum::<f32>().sqrt();
             for (key, weight) in centroid {
-                index.features.entry(key).or_default().centroids.push((handler, weight / length));
+                let weight = weight / length.max(f32::MIN_POSITIVE);
+                index.features.entry(key).or_default().centroids.push((handler, weight));
             }
         }
         index
+    }
+
+    fn add(&mut self, sample: Sample) {
+        let Sample { handler, said, worth, terms, .. } = sample;
+        let telling = terms.iter().filter(|term| term.weight == 1.0).count();
+        self.samples.push(Known { handler, said, worth, telling });
+        for Term { key, .. } in terms.into_iter().filter(|term| is_long(&term.key)) {
+            self.words.entry(key.chars().next().unwrap_or_default()).or_default().insert(key);
+        }
     }
 
     /// Put the word that was probably meant for each long one that nobody knows.
@@ -149,11 +155,11 @@ impl Index {
             feature.centroids.iter().for_each(|&(handler, other)| centroids[handler] += weight * other);
         }
         let mut best: Vec<Option<Similar>> = vec![None; self.handlers];
-        for (sample, (&(handler, _, worth), &cosine)) in self.samples.iter().zip(&cosines).enumerate() {
-            let cosine = cosine * worth;
+        for (number, (sample, cosine)) in self.samples.iter().zip(cosines).enumerate() {
+            let (handler, cosine) = (sample.handler, cosine * sample.worth);
             if cosine > best[handler].as_ref().map_or(0.0, |best| best.cosine) {
                 let score = NEAREST * cosine + (1.0 - NEAREST) * centroids[handler];
-                best[handler] = Some(Similar { handler, score, nearest: sample, cosine });
+                best[handler] = Some(Similar { handler, score, nearest: number, cosine });
             }
         }
         let mut all: Vec<Similar> = best.into_iter().flatten().collect();
@@ -161,9 +167,8 @@ impl Index {
         all
     }
 
-    /// A sample as it was said.
-    pub(super) fn said(&self, sample: usize) -> &str {
-        &self.samples[sample].1
+    pub(super) fn sample(&self, number: usize) -> &Known {
+        &self.samples[number]
     }
 
     /// The words and pairs that make a text similar to a sample, each with its share, the heaviest first.
@@ -243,6 +248,22 @@ fn raw_features(terms: &[Term]) -> Vec<Raw> {
         }
     }
     all
+}
+
+/// The features of all samples with their rarity: what many handlers say for themselves tells little.
+fn rarities(samples: &[Sample], raw: &[Vec<Raw>], handlers: usize) -> HashMap<String, Feature> {
+    // How many handlers have a feature, and the last one that was counted.
+    let mut having: HashMap<&str, (usize, Option<usize>)> = HashMap::new();
+    for (sample, raw) in samples.iter().zip(raw) {
+        for one in raw {
+            let (count, last) = having.entry(&one.key).or_default();
+            if sample.own && *last != Some(sample.handler) {
+                (*count, *last) = (*count + 1, Some(sample.handler));
+            }
+        }
+    }
+    let feature = |count| Feature { rarity: rarity(handlers, count), ..Feature::default() };
+    having.into_iter().map(|(key, (count, _))| (key.to_owned(), feature(count))).collect()
 }
 
 /// How much it says that a feature is there which `having` of `all` have.

@@ -24,12 +24,32 @@ pub(super) struct Token {
     pub(super) shape: Shape,
 }
 
+/// A text with the words of it that count, and a way to ask whether a path in it is there.
+#[derive(Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub(super) text: &'a str,
+    pub(super) words: &'a [Token],
+    pub(super) exists: &'a dyn Fn(&str) -> bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     Word,
     /// Starts with `/`, `./`, `~/`, holds a `/`, or is named like a file.
     Path,
     Quoted,
+}
+
+impl<'a> Said<'a> {
+    /// The same text with these words only.
+    pub(super) fn part(self, at: Range<usize>) -> Self {
+        Self { words: &self.words[at], ..self }
+    }
+
+    /// The words as typed; of one quoted token what is between its quotes.
+    pub(super) fn typed(self) -> &'a str {
+        typed(self.text, self.words)
+    }
 }
 
 /// Split a text into at most `MAX_TOKENS` tokens and one with the rest.
@@ -45,8 +65,10 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
             });
             break;
         }
-        let (token, end) = next(text, start);
+        let (mut token, end) = next(text, start);
+        let is = token.as_mut().and_then(split_is);
         all.extend(token);
+        all.extend(is);
         from = end;
     }
     all
@@ -78,9 +100,8 @@ fn next(text: &str, start: usize) -> (Option<Token>, usize) {
     if matches!(raw, "." | ".." | "/" | "~") {
         return (Some(Token { at: start..end, word: raw.into(), shape: Shape::Path }), end);
     }
-    let left =
-        raw.trim_start_matches(['(', '[', '{', '<', '"', '\'', '¿', '¡', '“', '‘', ',', ';', ':', '!', '?']);
-    let mut core = left.trim_end_matches(is_trailing);
+    let left = raw.trim_start_matches(|c| is_leading(c) && !is_closed(raw, c));
+    let mut core = left.trim_end_matches(|c| is_trailing(c) && !is_opened(left, c));
     // The dots of `../..` and `/tmp/.` are no full stops.
     let dots = left[core.len()..].len() - left[core.len()..].trim_start_matches('.').len();
     if core.ends_with('/') && (1..=2).contains(&dots) {
@@ -91,8 +112,16 @@ fn next(text: &str, start: usize) -> (Option<Token>, usize) {
     }
     let begin = end - left.len();
     let shape = if looks_like_path(core) { Shape::Path } else { Shape::Word };
-    let word = if core.len() > MAX_WORD { String::new() } else { normal(core) };
+    let word = if core.len() > MAX_WORD { String::new() } else { normal(core.trim_matches(is_bracket)) };
     (Some(Token { at: begin..begin + core.len(), word, shape }), end)
+}
+
+/// Make "what's" a "what" and an "is", which has no length of its own.
+fn split_is(token: &mut Token) -> Option<Token> {
+    let asked =
+        token.word.strip_suffix("'s").filter(|word| ["what", "where", "who", "how"].contains(word))?;
+    token.word = asked.to_owned();
+    Some(Token { at: token.at.end..token.at.end, word: "is".into(), shape: Shape::Word })
 }
 
 /// Where the quoted piece that begins at `start` ends, its closing quote included.
@@ -120,8 +149,27 @@ fn is_space(c: char) -> bool {
     c.is_whitespace() || c.is_control()
 }
 
+fn is_leading(c: char) -> bool {
+    "([{<\"'“‘¿¡,;:!?".contains(c)
+}
+
 fn is_trailing(c: char) -> bool {
     ".,;:!?)]}>\"'”’…。！？".contains(c)
+}
+
+const BRACKETS: [(char, char); 4] = [('(', ')'), ('[', ']'), ('{', '}'), ('<', '>')];
+
+fn is_bracket(c: char) -> bool {
+    BRACKETS.iter().any(|&(open, close)| c == open || c == close)
+}
+
+/// Whether `c` opens a bracket that is closed in `word`: "(2024)" may end a file's name.
+fn is_closed(word: &str, c: char) -> bool {
+    word.len() <= MAX_WORD && BRACKETS.iter().any(|&(open, close)| c == open && word.contains(close))
+}
+
+fn is_opened(word: &str, c: char) -> bool {
+    word.len() <= MAX_WORD && BRACKETS.iter().any(|&(open, close)| c == close && word.contains(open))
 }
 
 #[cfg(test)]
@@ -137,8 +185,13 @@ mod tests {
     fn punctuation_falls_off_and_paths_and_quotes_stay() {
         assert_eq!(split("Sort ~/Downloads, please!"), ["Sort", "~/Downloads", "please"]);
         assert_eq!(split("sort \"my own.files\" by 'a b'."), ["sort", "my own.files", "by", "a b"]);
+        assert_eq!(split("sort /tmp/a (1) b(2) (or /c)."), ["sort", "/tmp/a", "(1)", "b(2)", "or", "/c"]);
         assert_eq!(split("go to .. or ../.. or ."), ["go", "to", "..", "or", "../..", "or", "."]);
         assert_eq!(split("don't say “such a thing”?"), ["don't", "say", "such a thing"]);
+        assert_eq!(
+            tokens("What’s new?").iter().map(|one| &*one.word).collect::<Vec<_>>(),
+            ["what", "is", "new"]
+        );
         assert_eq!(split("… ?! ., \u{0} \u{7f}"), [""; 0]);
         assert_eq!(split("öffne /tmp/Ünïcode/日本"), ["öffne", "/tmp/Ünïcode/日本"]);
     }

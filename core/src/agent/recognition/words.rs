@@ -25,6 +25,8 @@ const SAME: &[&[&str]] = &[
     &["folder", "folders", "directory", "directories", "dir"],
     &["delete", "remove", "erase"],
     &["undo", "revert"],
+    // Who is spoken to.
+    &["astros", "yourself"],
     &["picture", "pictures", "photo", "photos", "image", "images"],
 ];
 
@@ -49,8 +51,7 @@ const POLITE_START: &[&[&str]] = &[
     &["i'd", "like", "you", "to"],
 ];
 
-const POLITE_END: &[&[&str]] =
-    &[&["please"], &["for", "me"], &["thanks"], &["thank", "you"], &["astros"], &["right", "now"]];
+const POLITE_END: &[&[&str]] = &[&["please"], &["for", "me"], &["thanks"], &["thank", "you"], &["astros"]];
 
 /// A word in lower case, and in American spelling: `Organise` and `organize` are one word.
 pub(super) fn normal(word: &str) -> String {

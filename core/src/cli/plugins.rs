@@ -1,0 +1,182 @@
+//! `astros plugins`: list, show, call, logs, enable, disable.
+
+use std::{
+    io::{BufRead, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use astros_protocol::{Error, ErrorCode, manifest::Permission};
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::{Value, json};
+
+use super::{args, ask, output::Output};
+use crate::{
+    daemon::{Daemon, Listed},
+    services::printable::printable,
+};
+
+pub async fn run(command: args::Plugins, daemon: &Daemon, output: &Output) -> Result<ExitCode, Error> {
+    match command {
+        args::Plugins::List => list(daemon, output),
+        args::Plugins::Show { name } => show(&name, daemon, output).await?,
+        args::Plugins::Call { plugin, handler, params, timeout } => {
+            return ask::call(&plugin, &handler, &params, timeout, daemon, output).await;
+        }
+        args::Plugins::Logs { name, lines } => logs(&name, lines, daemon, output).await?,
+        args::Plugins::Enable { name, yes } => return enable(&name, yes, daemon, output).await,
+        args::Plugins::Disable { name } => {
+            daemon.set_enabled(&name, false).await?;
+            done(&format!("`{name}` is disabled"), &name, false, output);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(daemon: &Daemon, output: &Output) {
+    let plugins = daemon.list();
+    if output.json {
+        return output.print_json(&json!(plugins));
+    }
+    if plugins.is_empty() {
+        return output.print("no plugins; `astros plugins list --plugin-dir DIR` looks into a folder");
+    }
+    output.print(&table(&plugins, output));
+    for plugin in &plugins {
+        if let Some(reason) = &plugin.reason {
+            let hint = plugin.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+            output.print(&format!("  {}: {}", plugin.name, printable(&format!("{reason}{hint}"))));
+        }
+    }
+}
+
+fn table(plugins: &[Listed], output: &Output) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    if let Some((_, columns)) = console::Term::stdout().size_checked() {
+        table.set_width(columns);
+    }
+    table.set_header(["PLUGIN", "VERSION", "STATE", "SANDBOX", "RESTARTS", "IN FLIGHT", "LANGUAGE", "KINDS"]);
+    for plugin in plugins {
+        let state = printable(plugin.shown_state()).into_owned();
+        let style = match &*plugin.state {
+            "ready" | "executing" => output.style().green(),
+            "blocked" | "error" | "quarantined" | "restarting" => output.style().red(),
+            _ => output.style().dim(),
+        };
+        table.add_row([
+            printable(&plugin.name).into_owned(),
+            printable(&plugin.version).into_owned(),
+            style.apply_to(state).to_string(),
+            plugin.sandbox.to_owned(),
+            plugin.restarts.to_string(),
+            plugin.in_flight.to_string(),
+            printable(&plugin.language).into_owned(),
+            plugin.kinds.join(", "),
+        ]);
+    }
+    let lines: Vec<_> = table.to_string().lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n")
+}
+
+async fn show(name: &str, daemon: &Daemon, output: &Output) -> Result<(), Error> {
+    let shown = daemon.show(name).await?;
+    if output.json {
+        output.print_json(&shown);
+    } else {
+        output.print(&printable(&show_text(&shown)));
+    }
+    Ok(())
+}
+
+/// The facts of `show` as lines.
+fn show_text(shown: &Value) -> String {
+    let text = |name: &str| shown[name].as_str().unwrap_or_default().to_owned();
+    let mut lines = vec![format!("{} {}   {}", text("name"), text("version"), text("state"))];
+    let mut fact = |name: &str, value: String| {
+        if !value.is_empty() {
+            lines.push(format!("  {name:<12} {value}"));
+        }
+    };
+    fact("about", text("description"));
+    fact("by", text("author"));
+    fact("reason", text("reason"));
+    fact("help", text("hint"));
+    fact("language", text("language"));
+    fact("folder", text("folder"));
+    fact("runs", text("run"));
+    fact("settings", list_of(&shown["settings"]));
+    fact("last exit", text("last_exit"));
+    for permission in shown["permissions"].as_array().into_iter().flatten() {
+        fact("wants to", permission["sentence"].as_str().unwrap_or_default().to_owned());
+    }
+    for warning in shown["warnings"].as_array().into_iter().flatten() {
+        fact("warning", warning.as_str().unwrap_or_default().to_owned());
+    }
+    for handler in shown["handlers"].as_array().into_iter().flatten() {
+        let name = handler["name"].as_str().unwrap_or_default();
+        let about = handler["description"].as_str().unwrap_or_default().lines().next().unwrap_or_default();
+        fact("does", format!("{name:<20} {about}"));
+        for example in handler["examples"].as_array().into_iter().flatten().take(3) {
+            fact("", format!("{:<20} \"{}\"", "", example.as_str().unwrap_or_default()));
+        }
+    }
+    lines.join("\n")
+}
+
+fn list_of(members: &Value) -> String {
+    let members = members.as_object().into_iter().flatten();
+    members.map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(" · ")
+}
+
+async fn logs(name: &str, lines: usize, daemon: &Daemon, output: &Output) -> Result<(), Error> {
+    let records = daemon.logs(name, lines).await?;
+    if output.json {
+        output.print_json(&json!(records));
+    } else if records.is_empty() {
+        output.note(&format!("`{name}` has not written anything to its log"));
+    } else {
+        records.iter().for_each(|record| output.print(&record.render()));
+    }
+    Ok(())
+}
+
+/// Shows what a plugin asks for, and enables it where the person agrees.
+async fn enable(name: &str, yes: bool, daemon: &Daemon, output: &Output) -> Result<ExitCode, Error> {
+    let permissions = daemon.permissions(name)?;
+    if !yes && !agrees(name, &permissions, output)? {
+        output.note(&format!("`{name}` stays as it was"));
+        return Ok(ExitCode::from(1));
+    }
+    daemon.set_enabled(name, true).await?;
+    done(&format!("`{name}` is enabled"), name, true, output);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn agrees(name: &str, permissions: &[Permission], output: &Output) -> Result<bool, Error> {
+    if output.json || !std::io::stdin().is_terminal() {
+        let message = format!("nobody is there to agree to what `{name}` asks for");
+        let error = Error::new(ErrorCode::INVALID_PARAMS, message);
+        return Err(error.with_hint(format!("`astros plugins enable {name} --yes` agrees")));
+    }
+    let mut text = format!("`{name}` wants to\n");
+    permissions.iter().for_each(|permission| text.push_str(&format!("  {}\n", permission.sentence())));
+    if permissions.is_empty() {
+        text.push_str("  keep data of its own, nothing more\n");
+    }
+    text.push_str("Permissions are not enforced by this version: it can do what you can.   Allow? [y/N] ");
+    let mut answer = String::new();
+    let mut stderr = std::io::stderr();
+    let _ = stderr.write_all(printable(&text).as_bytes()).and_then(|()| stderr.flush());
+    std::io::stdin().lock().read_line(&mut answer).map_err(|error| {
+        Error::new(ErrorCode::INVALID_PARAMS, format!("standard input cannot be read: {error}"))
+    })?;
+    Ok(matches!(&*answer.trim().to_lowercase(), "y" | "yes"))
+}
+
+fn done(text: &str, name: &str, enabled: bool, output: &Output) {
+    if output.json {
+        output.print_json(&json!({ "name": name, "enabled": enabled }));
+    } else {
+        output.print(text);
+    }
+}

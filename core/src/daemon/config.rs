@@ -1,0 +1,286 @@
+//! The person's `astros.yaml`: read, never written.
+//!
+//! ```yaml
+//! plugins:
+//!   weather:
+//!     enabled: true
+//!     settings: {city: Oslo}      # or `config:`
+//!     permissions: [network]
+//!     supervision: {idle_stop: 10m}
+//! plugin_dirs: [~/src/my-plugins] # relative to this file
+//! user_id: ada
+//! recognition: {threshold: 55, margin: 5} # per cent, points
+//! ```
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use astros_protocol::manifest::{Document, ManifestError, Supervision};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::services::settings::Setting;
+
+/// The largest configuration that is read, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// What the person configured; everything has a default.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// The file, whether it exists or not.
+    pub path: PathBuf,
+    pub plugins: BTreeMap<String, PluginConfig>,
+    /// Folders of plugins, absolute.
+    pub plugin_dirs: Vec<PathBuf>,
+    pub user_id: Option<String>,
+    pub recognition: Recognition,
+    /// What a person should look at, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// The section of one plugin.
+#[derive(Debug, Clone, Default)]
+pub struct PluginConfig {
+    pub enabled: Option<bool>,
+    pub settings: BTreeMap<String, Setting>,
+    /// As they were written.
+    pub permissions: Option<Vec<Value>>,
+    /// The members of the manifest's section that are other here.
+    supervision: Option<SupervisionChange>,
+}
+
+/// When a text counts as understood.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(default, expecting = "a mapping")]
+pub struct Recognition {
+    /// The least confidence, in per cent.
+    pub threshold: f64,
+    /// Within so many points of the best, priority decides.
+    pub margin: f64,
+}
+
+impl Default for Recognition {
+    fn default() -> Recognition {
+        Recognition { threshold: 55.0, margin: 5.0 }
+    }
+}
+
+/// Why `astros.yaml` cannot be used; displayed beginning with the file.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It is there and cannot be read.
+    #[error("cannot read `{}`: {reason}", path.display())]
+    Unreadable { path: PathBuf, reason: String },
+    /// It is no YAML, or a member is not what it has to be.
+    #[error(transparent)]
+    Invalid(#[from] ManifestError),
+}
+
+impl Config {
+    /// Reads `path`; a file that is missing configures nothing. `home` is what `~` stands for.
+    ///
+    /// # Errors
+    /// The file is there, and cannot be read or understood.
+    pub fn read(path: &Path, home: Option<&Path>) -> Result<Config, ConfigError> {
+        match text_of(path) {
+            Ok(text) => Config::parse(&text, path, home),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+                Ok(Config { path: path.to_owned(), ..Config::default() })
+            }
+            Err(error) => {
+                let reason = match error.kind() {
+                    io::ErrorKind::InvalidData => "it is not UTF-8 text; save it as UTF-8".to_owned(),
+                    io::ErrorKind::NotFound => "it is a link to nothing; mend or remove it".to_owned(),
+                    _ => error.to_string(),
+                };
+                Err(ConfigError::Unreadable { path: path.to_owned(), reason })
+            }
+        }
+    }
+
+    /// Reads the text of the file `path`.
+    ///
+    /// # Errors
+    /// It is no YAML, or a member is not what it has to be.
+    pub fn parse(text: &str, path: &Path, home: Option<&Path>) -> Result<Config, ConfigError> {
+        let document = Document::parse(text, path)?;
+        let file: File = document.read()?;
+        let written = document.value();
+        let plugins = file.plugins.into_iter().map(|(name, section)| {
+            let settings = settings(&document, &written, &name);
+            let Section { enabled, permissions, supervision, .. } = section;
+            (name, PluginConfig { enabled, settings, permissions, supervision })
+        });
+        let base = path.parent().unwrap_or(Path::new("/"));
+        Ok(Config {
+            path: path.to_owned(),
+            plugins: plugins.collect(),
+            plugin_dirs: file.plugin_dirs.iter().map(|dir| base.join(expand(dir, home))).collect(),
+            user_id: file.user_id.filter(|user| !user.is_empty()),
+            recognition: file.recognition.0,
+            warnings: unknown_members(&document, &written, path),
+        })
+    }
+
+    /// The section of a plugin, where there is one.
+    pub fn plugin(&self, name: &str) -> Option<&PluginConfig> {
+        self.plugins.get(name)
+    }
+}
+
+impl PluginConfig {
+    /// The manifest's supervision with what the person changed.
+    pub fn supervision(&self, manifest: &Supervision) -> Supervision {
+        self.supervision.as_ref().map_or_else(|| manifest.clone(), |change| change.apply(manifest))
+    }
+}
+
+/// The file as it is written.
+#[derive(Default, Deserialize)]
+#[serde(default, expecting = "a mapping")]
+struct File {
+    plugins: BTreeMap<String, Section>,
+    plugin_dirs: Vec<String>,
+    user_id: Option<String>,
+    recognition: Checked,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, expecting = "a mapping")]
+struct Section {
+    enabled: Option<bool>,
+    permissions: Option<Vec<Value>>,
+    supervision: Option<SupervisionChange>,
+    /// These two are here for their shape; [`settings`] takes them as they were written.
+    #[serde(rename = "settings")]
+    _settings: Map<String, Value>,
+    #[serde(rename = "config")]
+    _config: Map<String, Value>,
+}
+
+/// A recognition whose numbers are percentages.
+#[derive(Default, Deserialize)]
+#[serde(try_from = "Recognition")]
+struct Checked(Recognition);
+
+impl TryFrom<Recognition> for Checked {
+    type Error = &'static str;
+
+    fn try_from(numbers: Recognition) -> Result<Self, Self::Error> {
+        let percent = 0.0..=100.0;
+        let good = percent.contains(&numbers.threshold) && percent.contains(&numbers.margin);
+        let expected = "is beyond its range, expected `threshold` and `margin` from 0 to 100";
+        good.then_some(Self(numbers)).ok_or(expected)
+    }
+}
+
+/// A part of a `supervision` section.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "Map<String, Value>")]
+struct SupervisionChange {
+    names: Vec<String>,
+    values: Supervision,
+}
+
+impl TryFrom<Map<String, Value>> for SupervisionChange {
+    type Error = String;
+
+    fn try_from(members: Map<String, Value>) -> Result<Self, Self::Error> {
+        let names = members.keys().cloned().collect();
+        let values = serde_path_to_error::deserialize(Value::Object(members));
+        let words = |error: serde_path_to_error::Error<_>| {
+            format!("does not fit: `{}`: {}", error.path(), error.inner())
+        };
+        Ok(Self { names, values: values.map_err(words)? })
+    }
+}
+
+impl SupervisionChange {
+    fn apply(&self, manifest: &Supervision) -> Supervision {
+        let mut result = manifest.clone();
+        let from = &self.values;
+        for name in &self.names {
+            match name.as_str() {
+                "start" => result.start = from.start,
+                "restart" => result.restart = from.restart,
+                "initialize_timeout" => result.initialize_timeout = from.initialize_timeout,
+                "idle_stop" => result.idle_stop = from.idle_stop,
+                "stop_grace" => result.stop_grace = from.stop_grace,
+                "backoff_initial" => result.backoff_initial = from.backoff_initial,
+                "backoff_max" => result.backoff_max = from.backoff_max,
+                "max_restarts" => result.max_restarts = from.max_restarts,
+                "restart_window" => result.restart_window = from.restart_window,
+                "quarantine" => result.quarantine = from.quarantine,
+                "max_in_flight" => result.max_in_flight = from.max_in_flight,
+                "exclusive" => result.exclusive = from.exclusive,
+                "instances" => result.instances = from.instances,
+                _ => {}
+            }
+        }
+        result
+    }
+}
+
+/// The settings of a plugin with their lines; where `config` names one too, `settings` holds.
+fn settings(document: &Document<'_>, written: &Value, plugin: &str) -> BTreeMap<String, Setting> {
+    let mut settings = BTreeMap::new();
+    for section in ["config", "settings"] {
+        for (key, value) in written["plugins"][plugin][section].as_object().into_iter().flatten() {
+            let line = document.line(&["plugins", plugin, section, key]).unwrap_or(1);
+            settings.insert(key.clone(), Setting { value: value.clone(), line });
+        }
+    }
+    settings
+}
+
+const FILE: [&str; 4] = ["plugins", "plugin_dirs", "user_id", "recognition"];
+const SECTION: [&str; 5] = ["enabled", "settings", "config", "permissions", "supervision"];
+const RECOGNITION: [&str; 2] = ["threshold", "margin"];
+
+/// One warning for each member that nobody reads.
+fn unknown_members(document: &Document<'_>, written: &Value, path: &Path) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut check = |prefix: &[&str], value: &Value, known: &[&str]| {
+        for key in
+            value.as_object().into_iter().flat_map(Map::keys).filter(|key| !known.contains(&key.as_str()))
+        {
+            let names = [prefix, &[key.as_str()]].concat();
+            let near = known.iter().find(|name| strsim::normalized_damerau_levenshtein(key, name) >= 0.7);
+            let near = near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+            let line = document.line(&names).unwrap_or(1);
+            let name = names.join(".");
+            warnings.push(format!("{}:{line}: `{name}` is not known and was ignored{near}", path.display()));
+        }
+    };
+    check(&[], written, &FILE);
+    check(&["recognition"], &written["recognition"], &RECOGNITION);
+    for (plugin, section) in written["plugins"].as_object().into_iter().flatten() {
+        check(&["plugins", plugin], section, &SECTION);
+    }
+    warnings
+}
+
+fn expand(dir: &str, home: Option<&Path>) -> PathBuf {
+    match (dir.strip_prefix('~'), home) {
+        (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
+            home.join(rest.trim_start_matches('/'))
+        }
+        _ => PathBuf::from(dir),
+    }
+}
+
+fn text_of(path: &Path) -> io::Result<String> {
+    let about = std::fs::metadata(path)?;
+    if !about.is_file() {
+        return Err(io::Error::other("it is no regular file; `astros.yaml` has to be one"));
+    }
+    if about.len() > MAX_BYTES {
+        let words = format!("it has {} bytes, expected at most {MAX_BYTES}", about.len());
+        return Err(io::Error::other(words));
+    }
+    std::fs::read_to_string(path)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! The schema of a plugin's settings: in the manifest, or in a file that it names.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use astros_protocol::manifest::Manifest;
+use serde_json::Value;
+
+/// The largest schema that is read, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// A JSON Schema, not yet held against the rules of one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schema {
+    pub value: Value,
+    /// The file that it stands in.
+    pub origin: String,
+}
+
+/// Reads it where there is one; an error says which file and why.
+pub(super) fn read(folder: &Path, manifest: &Manifest) -> Result<Option<Schema>, String> {
+    if let Some(schema) = &manifest.configuration.schema {
+        let origin = manifest.path.display().to_string();
+        return Ok(Some(Schema { value: Value::Object(schema.clone()), origin }));
+    }
+    let Some(file) = &manifest.configuration.schema_file else { return Ok(None) };
+    let path = folder.join(file.as_str());
+    let origin = path.display().to_string();
+    let unreadable = |reason: String| format!("the schema `{origin}` cannot be read: {reason}");
+    let text = text_of(&path).map_err(|error| unreadable(error.to_string()))?;
+    let value: Value = serde_json::from_str(&without_comment(&text))
+        .map_err(|error| format!("{origin}:{}:{}: {error}", error.line(), error.column()))?;
+    if !value.is_object() {
+        return Err(unreadable("it is no JSON object".to_owned()));
+    }
+    Ok(Some(Schema { value, origin }))
+}
+
+fn text_of(path: &Path) -> std::io::Result<String> {
+    let file = File::open(path)?;
+    let about = file.metadata()?;
+    // A pipe would block the reader for ever.
+    if !about.is_file() || about.len() > MAX_BYTES {
+        let words = format!("expected a regular file of at most {MAX_BYTES} bytes");
+        return Err(std::io::Error::other(words));
+    }
+    let mut text = String::new();
+    file.take(MAX_BYTES).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// A first line that is a comment, as examples have it, is left out; the lines keep their numbers.
+fn without_comment(text: &str) -> String {
+    if !text.trim_start().starts_with('#') {
+        return text.to_owned();
+    }
+    let start = text.find('#').unwrap_or_default();
+    let end = text[start..].find('\n').map_or(text.len(), |length| start + length);
+    format!("{}{}", &text[..start], &text[end..])
+}

@@ -1,0 +1,6 @@
+//! What plugins ask of the daemon, and what it keeps for them.
+
+pub mod log;
+pub mod printable;
+pub mod settings;
+pub mod storage;

@@ -1,0 +1,129 @@
+//! Settings from the environment: `ASTROS_<PLUGIN>_<KEY>`, and LocalAgent's `LOCALAGENT_<PLUGIN>_<KEY>`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Number, Value};
+
+/// Variables with AstrOS's prefix that are no settings.
+pub const RESERVED: [&str; 4] = ["ASTROS_HOME", "ASTROS_PLUGIN_PATH", "ASTROS_PROTOCOL", "ASTROS_RPC_FDS"];
+
+/// The prefixes; where both set a key, the last one holds.
+const PREFIXES: [&str; 2] = ["LOCALAGENT_", "ASTROS_"];
+
+/// A variable that sets something of a plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Override {
+    /// Its name.
+    pub variable: String,
+    /// What is left of the name after the plugin's, as it stands there.
+    pub key: String,
+    /// Its value.
+    pub text: String,
+}
+
+/// Which variables set something of which plugin; the longest plugin's name that fits has it.
+pub fn overrides<'a>(
+    plugins: impl IntoIterator<Item = &'a str>,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> BTreeMap<String, Vec<Override>> {
+    let mut names: Vec<(String, &str)> = plugins.into_iter().map(|name| (upper(name) + "_", name)).collect();
+    names.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+    let mut found: BTreeMap<String, Vec<Override>> = BTreeMap::new();
+    let variables: BTreeMap<String, String> = variables.into_iter().collect();
+    for prefix in PREFIXES {
+        for (variable, text) in &variables {
+            let Some(rest) = variable.strip_prefix(prefix) else { continue };
+            if RESERVED.contains(&variable.as_str()) {
+                continue;
+            }
+            let plugin = names.iter().find_map(|(prefix, name)| Some((*name, rest.strip_prefix(prefix)?)));
+            let Some((plugin, key)) = plugin.filter(|(_, key)| !key.is_empty()) else { continue };
+            let (variable, text, key) = (variable.clone(), text.clone(), key.to_owned());
+            found.entry(plugin.to_owned()).or_default().push(Override { variable, key, text });
+        }
+    }
+    found
+}
+
+/// The variable that sets `key` of a plugin.
+pub(super) fn variable(plugin: &str, key: &str) -> String {
+    format!("ASTROS_{}_{}", upper(plugin), upper(key))
+}
+
+/// The setting that a variable means: a known one that is written so, else its key in lower case.
+pub(super) fn name_of<'a>(one: &Override, mut known: impl Iterator<Item = &'a str>) -> String {
+    known.find(|name| upper(name) == one.key).map_or_else(|| one.key.to_lowercase(), str::to_owned)
+}
+
+/// The text as the type that the schema, or else the default, has; text where neither says one.
+pub(super) fn typed(text: &str, schema: Option<&Value>, default: Option<&Value>) -> Result<Value, String> {
+    let types: Vec<&str> = match schema.and_then(|schema| schema.get("type")) {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+        _ => default.map(type_of).into_iter().collect(),
+    };
+    // Text fits everything: the other types have the first say.
+    let others = types.iter().filter(|name| **name != "string");
+    if let Some(value) = others.clone().find_map(|name| parse(text, name)) {
+        return Ok(value);
+    }
+    if types.is_empty() || types.contains(&"string") {
+        return Ok(Value::String(text.to_owned()));
+    }
+    let expected: Vec<&str> = others.map(|name| words(name)).collect();
+    Err(format!("is `{}`, expected {}", text.escape_debug(), expected.join(" or ")))
+}
+
+fn type_of(default: &Value) -> &'static str {
+    match default {
+        // An empty default says nothing.
+        Value::Null | Value::String(_) => "string",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+fn parse(text: &str, name: &str) -> Option<Value> {
+    let text = text.trim();
+    match name {
+        "boolean" => match text.to_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Some(Value::Bool(true)),
+            "false" | "no" | "off" | "0" => Some(Value::Bool(false)),
+            _ => None,
+        },
+        "integer" => text.parse::<i64>().ok().map(Value::from),
+        "number" => match text.parse::<i64>() {
+            Ok(whole) => Some(whole.into()),
+            Err(_) => Number::from_f64(text.parse().ok()?).map(Value::Number),
+        },
+        "null" => text.is_empty().then_some(Value::Null),
+        "array" if text.starts_with('[') => {
+            serde_json::from_str(text).ok().filter(|value: &Value| value.is_array())
+        }
+        "array" => {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            Some(items.map(|item| Value::String(item.to_owned())).collect())
+        }
+        "object" => serde_json::from_str(text).ok().filter(|value: &Value| value.is_object()),
+        _ => None,
+    }
+}
+
+fn words(name: &str) -> &str {
+    match name {
+        "boolean" => "`true` or `false`",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "array" => "a JSON array or words with commas between them",
+        "object" => "a JSON object",
+        "null" => "nothing",
+        other => other,
+    }
+}
+
+fn upper(name: &str) -> String {
+    name.to_uppercase().replace('-', "_")
+}

@@ -1,0 +1,211 @@
+use serde_json::json;
+
+use super::*;
+
+/// What a test changes of an ordinary plugin `weather`.
+struct Case {
+    defaults: Value,
+    schema: Option<Value>,
+    configuration: Configuration,
+    configured: Value,
+    environment: Vec<(&'static str, &'static str)>,
+    requires_config: bool,
+}
+
+fn case() -> Case {
+    Case {
+        defaults: json!({}),
+        schema: None,
+        configuration: Configuration::default(),
+        configured: json!({}),
+        environment: Vec::new(),
+        requires_config: false,
+    }
+}
+
+fn run(case: Case) -> Result<Value, SettingsError> {
+    let configuration =
+        Configuration { settings: case.defaults.as_object().unwrap().clone(), ..case.configuration };
+    let lines = case.configured.as_object().unwrap().iter().zip(5..);
+    let configured =
+        lines.map(|((name, value), line)| (name.clone(), Setting { value: value.clone(), line })).collect();
+    let variables = case.environment.iter().map(|(name, text)| (name.to_string(), text.to_string()));
+    let environment = overrides(["weather"], variables).remove("weather").unwrap_or_default();
+    resolve(&Sources {
+        plugin: "weather",
+        configuration: &configuration,
+        schema: case.schema.as_ref().map(|schema| (schema, "config/schema.json")),
+        requires_config: case.requires_config,
+        configured: &configured,
+        file: Path::new("/h/astros.yaml"),
+        environment: &environment,
+    })
+    .map(Value::Object)
+}
+
+fn names(list: &[&str]) -> Vec<String> {
+    list.iter().map(|name| name.to_string()).collect()
+}
+
+#[test]
+fn lets_the_later_source_win() {
+    let settings = run(Case {
+        schema: Some(json!({"properties": {"a": {"default": 1}, "b": {"default": 1}, "c": {"default": 1}}})),
+        defaults: json!({"b": 2, "c": 2, "d": 2, "size": "100MB"}),
+        configured: json!({"c": 3, "d": 3, "extra": {"x": null}}),
+        environment: vec![("LOCALAGENT_WEATHER_D", "9"), ("ASTROS_WEATHER_D", "4")],
+        ..case()
+    });
+    let all = json!({"a": 1, "b": 2, "c": 3, "d": 4, "size": "100MB", "extra": {"x": null}});
+    assert_eq!(settings.unwrap(), all);
+}
+
+#[test]
+fn types_variables_by_the_schema_and_by_the_default() {
+    let schema = json!({"properties": {
+        "days": {"type": "integer"}, "ratio": {"type": "number"}, "on": {"type": "boolean"},
+        "tags": {"type": "array"}, "map": {"type": "object"}, "maybe": {"type": ["integer", "string"]},
+        "api-key": {"type": "string"}, "opt": {"type": ["null", "integer"]},
+    }});
+    let table = [
+        ("ASTROS_WEATHER_DAYS", " 3 ", "days", json!(3)),
+        ("ASTROS_WEATHER_RATIO", "0.5", "ratio", json!(0.5)),
+        ("ASTROS_WEATHER_RATIO", "2", "ratio", json!(2)),
+        ("ASTROS_WEATHER_ON", "Yes", "on", json!(true)),
+        ("ASTROS_WEATHER_ON", "0", "on", json!(false)),
+        ("ASTROS_WEATHER_TAGS", "a, b,", "tags", json!(["a", "b"])),
+        ("ASTROS_WEATHER_TAGS", "[1, 2]", "tags", json!([1, 2])),
+        ("ASTROS_WEATHER_MAP", r#"{"a": 1}"#, "map", json!({"a": 1})),
+        ("ASTROS_WEATHER_MAYBE", "7", "maybe", json!(7)),
+        ("ASTROS_WEATHER_MAYBE", "seven", "maybe", json!("seven")),
+        ("ASTROS_WEATHER_API_KEY", "007", "api-key", json!("007")),
+        ("ASTROS_WEATHER_OPT", "", "opt", json!(null)),
+        ("ASTROS_WEATHER_COUNT", "5", "count", json!(5)),
+        ("ASTROS_WEATHER_NAME", "5", "name", json!("5")),
+        ("ASTROS_WEATHER_NEW_KEY", "5", "new_key", json!("5")),
+        ("LOCALAGENT_WEATHER_DAYS", "4", "days", json!(4)),
+    ];
+    for (variable, text, key, value) in table {
+        let settings = run(Case {
+            schema: Some(schema.clone()),
+            defaults: json!({"count": 1, "name": null}),
+            environment: vec![(variable, text)],
+            ..case()
+        });
+        assert_eq!(settings.unwrap()[key], value, "{variable}={text}");
+    }
+}
+
+#[test]
+fn gives_a_variable_to_the_longest_name_and_never_a_reserved_one() {
+    let variables = [
+        ("ASTROS_FILE_MANAGER_ROOT", "1"),
+        ("ASTROS_FILE_X", "2"),
+        ("ASTROS_HOME", "3"),
+        ("ASTROS_HOME_SIZE", "4"),
+        ("ASTROS_PLUGIN_PATH", "5"),
+        ("ASTROS_FILE_", "6"),
+        ("ASTROS_FILE", "7"),
+        ("OTHER_FILE_X", "8"),
+    ];
+    let variables = variables.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let found = overrides(["file", "file-manager", "home", "plugin", "astros"], variables);
+    let keys = |plugin: &str| found[plugin].iter().map(|one| &one.key[..]).collect::<Vec<_>>();
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["file", "file-manager", "home"]);
+    assert_eq!((keys("file"), keys("file-manager"), keys("home")), (vec!["X"], vec!["ROOT"], vec!["SIZE"]));
+}
+
+#[test]
+fn names_every_setting_that_does_not_fit() {
+    let error = run(Case {
+        schema: Some(json!({
+            "type": "object", "required": ["city", "key"], "additionalProperties": false,
+            "properties": {
+                "city": {"type": "string"}, "key": {"type": "string"}, "days": {"type": "integer", "maximum": 7},
+                "unit": {"enum": ["C", "F"]}, "on": {"type": "boolean"}, "deep": {"items": {"type": "integer"}},
+            },
+        })),
+        defaults: json!({"unit": "K"}),
+        configured: json!({"city": 5, "deep": [1, "x"]}),
+        environment: vec![("ASTROS_WEATHER_DAYS", "8"), ("ASTROS_WEATHER_ON", "perhaps")],
+        ..case()
+    })
+    .unwrap_err();
+    let SettingsError::Invalid { problems, .. } = &error else { panic!("{error}") };
+    let mut found: Vec<_> = problems.iter().map(|one| (&one.pointer[..], &one.source[..])).collect();
+    found.sort_unstable();
+    assert_eq!(
+        found,
+        [
+            ("/city", "/h/astros.yaml:5"),
+            ("/days", "ASTROS_WEATHER_DAYS"),
+            ("/deep/1", "/h/astros.yaml:6"),
+            ("/key", ""),
+            ("/on", "ASTROS_WEATHER_ON"),
+            ("/unit", "default of the manifest"),
+        ]
+    );
+    let wire = Error::from(error);
+    assert_eq!(wire.kind(), "invalid_settings");
+    assert!(wire.message.contains(r#"`/city`: 5 is not of type "string" (/h/astros.yaml:5)"#), "{wire}");
+    assert!(wire.message.contains("`/on`: is `perhaps`, expected `true` or `false`"), "{wire}");
+    assert!(wire.hint().unwrap().contains("`plugins.weather.settings`"));
+    assert_eq!(wire.data.unwrap().extra["problems"].as_array().unwrap().len(), 6);
+}
+
+#[test]
+fn blocks_until_required_settings_are_there() {
+    let needy =
+        || Configuration { required_settings: names(&["api-key", "city"]), ..Configuration::default() };
+    let error =
+        run(Case { configuration: needy(), configured: json!({"city": null}), ..case() }).unwrap_err();
+    assert_eq!(error.to_string(), "needs settings: `api-key`, `city`");
+    let hint = "set them in `/h/astros.yaml` under `plugins.weather.settings`, or as `ASTROS_WEATHER_API_KEY` \
+                in the environment";
+    assert_eq!(error.hint(), hint);
+    let configured = json!({"api-key": "k"});
+    let environment = vec![("ASTROS_WEATHER_CITY", "Oslo")];
+    let settings = run(Case { configuration: needy(), configured, environment, ..case() });
+    assert_eq!(settings.unwrap(), json!({"api-key": "k", "city": "Oslo"}));
+
+    let error = run(Case { schema: Some(json!({"required": ["city"]})), ..case() }).unwrap_err();
+    assert_eq!(error.to_string(), "needs settings: `city`");
+    let error = run(Case { requires_config: true, defaults: json!({"a": 1}), ..case() }).unwrap_err();
+    assert_eq!(error.to_string(), "needs settings");
+    assert!(run(Case { requires_config: true, configured: json!({"a": 1}), ..case() }).is_ok());
+}
+
+#[test]
+fn keeps_fixed_what_the_manifest_does_not_leave_to_the_person() {
+    let list = || Configuration {
+        user_configurable: names(&["unit", "days"]),
+        required_settings: names(&["city"]),
+        ..Configuration::default()
+    };
+    let change = |configured| {
+        run(Case {
+            configuration: list(),
+            defaults: json!({"unit": "C", "model": "m"}),
+            configured,
+            ..case()
+        })
+    };
+    assert!(change(json!({"city": "Oslo", "days": 1, "unit": "F"})).is_ok());
+    let error = change(json!({"city": "Oslo", "model": "other"})).unwrap_err().to_string();
+    assert!(error.contains("`/model`: may not be changed, expected one of `unit`, `days`"), "{error}");
+    assert!(error.contains("/h/astros.yaml:6"), "{error}");
+}
+
+#[test]
+fn blames_a_broken_schema_on_its_author() {
+    for schema in [
+        json!({"type": "nonsense"}),
+        json!({"properties": {"a": {"$ref": "https://example.org/schema.json"}}}),
+        json!({"properties": {"a": {"$ref": "file:///etc/passwd"}}}),
+        json!({"pattern": "("}),
+    ] {
+        let error = run(Case { schema: Some(schema.clone()), ..case() }).expect_err(&schema.to_string());
+        assert!(matches!(error, SettingsError::BadSchema { .. }), "{schema}: {error}");
+        assert!(error.to_string().contains("`weather` in `config/schema.json`"), "{error}");
+    }
+}

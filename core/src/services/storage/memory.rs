@@ -1,0 +1,90 @@
+//! What the daemon itself remembers: follow-ups of sessions, enablement, descriptions of plugins.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use astros_protocol::{Extra, PluginDescription};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::Millis;
+use super::worker::Result;
+
+/// Who a session's next text goes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Followup {
+    pub plugin: String,
+    /// The handler that asked for it.
+    pub handler: String,
+    /// What it had been given when it asked.
+    pub context: Extra,
+}
+
+pub(super) fn followup(db: &Connection, now: Millis, session: &str) -> Result<Option<Followup>> {
+    let sql = "SELECT plugin, handler, context FROM followups WHERE session = ?1 AND until > ?2";
+    let row = |row: &rusqlite::Row<'_>| {
+        let context: String = row.get(2)?;
+        // Written by this program; what another one broke is as nothing.
+        let context = serde_json::from_str(&context).unwrap_or_default();
+        Ok(Followup { plugin: row.get(0)?, handler: row.get(1)?, context })
+    };
+    Ok(db.prepare_cached(sql)?.query_row(params![session, now], row).optional()?)
+}
+
+pub(super) fn set_followup(
+    db: &Connection,
+    now: Millis,
+    session: &str,
+    followup: Option<&Followup>,
+    until: Millis,
+) -> Result<()> {
+    // Lapsed ones of other sessions go too, so that the table stays small.
+    let sql = "DELETE FROM followups WHERE session = ?1 OR until <= ?2";
+    db.prepare_cached(sql)?.execute(params![session, now])?;
+    if let Some(Followup { plugin, handler, context }) = followup {
+        let context = serde_json::Value::Object(context.clone()).to_string();
+        let sql = "INSERT INTO followups (session, plugin, handler, context, until) VALUES (?1, ?2, ?3, ?4, ?5)";
+        db.prepare_cached(sql)?.execute(params![session, plugin, handler, context, until])?;
+    }
+    Ok(())
+}
+
+pub(super) fn enablement(db: &Connection) -> Result<BTreeMap<String, bool>> {
+    let mut statement = db.prepare_cached("SELECT plugin, enabled FROM enablement")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn set_enabled(db: &Connection, plugin: &str, enabled: Option<bool>) -> Result<()> {
+    match enabled {
+        Some(enabled) => db
+            .prepare_cached("INSERT OR REPLACE INTO enablement (plugin, enabled) VALUES (?1, ?2)")?
+            .execute(params![plugin, enabled])?,
+        None => db.prepare_cached("DELETE FROM enablement WHERE plugin = ?1")?.execute([plugin])?,
+    };
+    Ok(())
+}
+
+/// One that this version cannot read is as good as none: the plugin is asked again.
+pub(super) fn description(
+    db: &Connection,
+    folder: &Path,
+    fingerprint: &str,
+) -> Result<Option<PluginDescription>> {
+    let sql = "SELECT description FROM descriptions WHERE folder = ?1 AND fingerprint = ?2";
+    let folder = folder.as_os_str().as_encoded_bytes();
+    let text: Option<String> =
+        db.prepare_cached(sql)?.query_row(params![folder, fingerprint], |row| row.get(0)).optional()?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+pub(super) fn set_description(
+    db: &Connection,
+    folder: &Path,
+    fingerprint: &str,
+    description: &str,
+) -> Result<()> {
+    let sql = "INSERT OR REPLACE INTO descriptions (folder, fingerprint, description) VALUES (?1, ?2, ?3)";
+    let folder = folder.as_os_str().as_encoded_bytes();
+    db.prepare_cached(sql)?.execute(params![folder, fingerprint, description])?;
+    Ok(())
+}

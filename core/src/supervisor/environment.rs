@@ -1,0 +1,92 @@
+//! Which of the daemon's environment a plugin gets: an allow-list, so that no secret gets there by inheritance.
+//! Pure: the environment comes in.
+
+use std::ffi::{OsStr, OsString};
+
+/// What every plugin gets; `LC_` stands for all that begins so.
+const ALLOWED: [&str; 8] = ["PATH", "HOME", "USER", "LANG", "LC_", "TZ", "TERM", "TMPDIR"];
+/// What looks as if it were some plugin's own, and is the daemon's.
+const RESERVED: [&str; 4] = ["ASTROS_HOME", "ASTROS_PLUGIN_PATH", "ASTROS_PROTOCOL", "ASTROS_RPC_FDS"];
+const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
+/// Where the bus is looked for without an address.
+const RUNTIME: &str = "XDG_RUNTIME_DIR";
+
+/// The variables that `plugin` may see, of those of the daemon. `plugins` are the names of all plugins.
+pub(crate) fn allowed(
+    environment: &[(OsString, OsString)],
+    plugin: &str,
+    plugins: &[String],
+    session_bus: bool,
+) -> Vec<(OsString, OsString)> {
+    let has_bus = environment.iter().any(|(name, _)| name == OsStr::new(BUS));
+    let passes = |name: &str| {
+        is_general(name)
+            || is_own(name, plugin, plugins)
+            || session_bus && (name == BUS || name == RUNTIME && !has_bus)
+    };
+    let kept = environment.iter().filter(|(name, _)| name.to_str().is_some_and(passes));
+    kept.cloned().collect()
+}
+
+fn is_general(name: &str) -> bool {
+    ALLOWED.iter().any(|allowed| name == *allowed || allowed.ends_with('_') && name.starts_with(allowed))
+}
+
+/// Whether the name begins with this plugin's prefix, and with no other plugin's longer one.
+fn is_own(name: &str, plugin: &str, plugins: &[String]) -> bool {
+    let Some(rest) = name.strip_prefix("ASTROS_").or_else(|| name.strip_prefix("LOCALAGENT_")) else {
+        return false;
+    };
+    let belongs = |plugin: &str| {
+        let key = rest.strip_prefix(&upper(plugin)).and_then(|rest| rest.strip_prefix('_'));
+        key.is_some_and(|key| !key.is_empty())
+    };
+    !RESERVED.contains(&name)
+        && belongs(plugin)
+        && !plugins.iter().any(|other| other.len() > plugin.len() && belongs(other))
+}
+
+/// `file-manager` as variables have it: `FILE_MANAGER`.
+fn upper(plugin: &str) -> String {
+    plugin.to_ascii_uppercase().replace('-', "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passed(names: &[&str], plugin: &str, session_bus: bool) -> Vec<String> {
+        let environment: Vec<_> = names.iter().map(|name| (name.into(), "1".into())).collect();
+        let plugins = ["file", "file-manager", "home", "plugin"].map(str::to_owned);
+        let kept = allowed(&environment, plugin, &plugins, session_bus);
+        kept.into_iter().map(|(name, _)| name.into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn passes_what_is_allowed_and_no_secret() {
+        let names =
+            ["PATH", "LC_ALL", "LC_", "LANGUAGE", "AWS_SECRET_ACCESS_KEY", "PYTHONPATH", "LD_PRELOAD"];
+        assert_eq!(passed(&names, "file", false), ["PATH", "LC_ALL", "LC_"]);
+    }
+
+    #[test]
+    fn passes_a_plugins_own_variables_to_the_longest_name_that_fits() {
+        let names =
+            ["ASTROS_FILE_ROOT", "ASTROS_FILE_MANAGER_KEY", "LOCALAGENT_FILE_X", "ASTROS_FILE", "FILE_X"];
+        assert_eq!(passed(&names, "file", false), ["ASTROS_FILE_ROOT", "LOCALAGENT_FILE_X"]);
+        assert_eq!(passed(&names, "file-manager", false), ["ASTROS_FILE_MANAGER_KEY"]);
+    }
+
+    #[test]
+    fn never_passes_what_is_the_daemons() {
+        assert_eq!(passed(&["ASTROS_HOME", "ASTROS_HOME_CITY"], "home", false), ["ASTROS_HOME_CITY"]);
+        assert_eq!(passed(&["ASTROS_PLUGIN_PATH", "ASTROS_PLUGIN_X"], "plugin", false), ["ASTROS_PLUGIN_X"]);
+    }
+
+    #[test]
+    fn passes_the_session_bus_only_where_it_is_granted() {
+        assert_eq!(passed(&[BUS, RUNTIME], "file", false), [""; 0]);
+        assert_eq!(passed(&[BUS, RUNTIME], "file", true), [BUS]);
+        assert_eq!(passed(&[RUNTIME], "file", true), [RUNTIME]);
+    }
+}

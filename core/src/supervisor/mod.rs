@@ -1,0 +1,32 @@
+//! The supervisor of one plugin: starts its process, speaks to it, watches over it, ends it.
+//!
+//! [`Supervisor::start`] makes a task for one plugin and gives the handle to it. [`Supervisor::session`] is the hot
+//! path: a running plugin's connection, without a hop to the task. What happens is told upward as [`Event`]s.
+//!
+//! The states are a pure machine (`state`, `backoff`); `task` does what they say, with a `process` in a group of its
+//! own. A [`Session`] is one process that is ready; after a crash the next one has a higher generation.
+
+mod event;
+mod handle;
+mod session;
+mod spec;
+mod state;
+
+mod backoff;
+mod command;
+mod environment;
+mod handshake;
+mod level;
+mod output;
+mod process;
+mod program;
+mod python;
+mod running;
+mod task;
+mod words;
+
+pub use event::{Event, Host, LogLine};
+pub use handle::{Status, Supervisor};
+pub use session::{Crash, InFlight, Session};
+pub use spec::{Launch, Spec};
+pub use state::{Admission, StateName};

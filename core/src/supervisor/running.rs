@@ -1,0 +1,158 @@
+//! A plugin's process with its connection and its stderr: what runs while it lives, and how it is brought to its end.
+
+use std::{io, sync::Arc, time::Duration};
+
+use astros_peer::{Incoming, Oddity, Options, Peer, Service, connect};
+use astros_protocol::lifecycle::{Shutdown, ShutdownParams};
+use rustix::process::Signal;
+use tokio::{
+    process::Command,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use super::{
+    event::LogLine,
+    output::{self, LastWords},
+    process::Process,
+    session::Crash,
+    words,
+};
+
+/// After the shutdown request's time: for going by itself once the input is closed.
+const INPUT_CLOSED: Duration = Duration::from_secs(1);
+/// For going after TERM.
+const TERMINATED: Duration = Duration::from_secs(2);
+/// For what is still in a pipe when the process has ended; a stranger may hold the pipe open.
+const PIPES: Duration = Duration::from_millis(250);
+
+/// A process, and the tasks that read what it writes.
+pub(crate) struct Running {
+    pub(crate) process: Process,
+    pub(crate) peer: Peer,
+    pub(crate) words: Arc<LastWords>,
+    // Sets of one: dropping a set ends its task.
+    connection: JoinSet<()>,
+    errors: JoinSet<()>,
+    asked: bool,
+}
+
+impl Running {
+    /// Starts the process and its tasks; `tell` takes the lines of its stderr.
+    pub(crate) fn start<S: Service>(
+        command: &mut Command,
+        service: S,
+        tell: impl Fn(LogLine) + Send + 'static,
+    ) -> io::Result<Running> {
+        let (process, pipes) = Process::spawn(command)?;
+        let words = Arc::new(LastWords::default());
+        let service = Overheard { service, words: words.clone() };
+        let (peer, connection) = connect(pipes.output, pipes.input, service, Options::default());
+        let mut tasks = (JoinSet::new(), JoinSet::new());
+        tasks.0.spawn(connection.run());
+        let heard = words.clone();
+        tasks.1.spawn(async move { output::read(pipes.errors, &heard, tell).await });
+        Ok(Running { process, peer, words, connection: tasks.0, errors: tasks.1, asked: false })
+    }
+
+    /// Resolves when the process has ended or closed its output.
+    pub(crate) async fn over(&mut self) {
+        tokio::select! {
+            () = self.process.exited() => {}
+            _ = self.connection.join_next() => {}
+        }
+    }
+
+    /// The process has ended: what it wrote before is still read, then every open call has its outcome.
+    pub(crate) async fn hear_out(&mut self) {
+        if timeout(PIPES, self.connection.join_next()).await.is_err() {
+            self.connection.shutdown().await;
+        }
+    }
+
+    /// Asks it to end, ever more firmly; every step has its bound. What it writes is read all the while.
+    pub(crate) async fn stop(&mut self, reason: &str, grace: Duration, initialized: bool) {
+        self.asked = true;
+        if initialized {
+            let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+            let params = ShutdownParams { reason: reason.to_owned(), grace_ms };
+            tokio::select! {
+                () = self.process.exited() => return,
+                // Whatever it answers: the next step is the same.
+                _ = self.peer.request::<Shutdown>(&params) => {}
+                () = sleep(grace) => {}
+            }
+        }
+        self.peer.close();
+        if self.process.exits_within(INPUT_CLOSED).await {
+            return;
+        }
+        self.process.signal(Signal::TERM);
+        self.process.exits_within(TERMINATED).await;
+        // What is left now is killed by `end`.
+    }
+
+    /// The end: kills what is left of the group, and tells how the process ended.
+    pub(crate) async fn end(mut self) -> End {
+        // Where its output ended first, the process itself may just be going.
+        let going = if self.asked { Duration::ZERO } else { PIPES };
+        let by_itself = self.process.exits_within(going).await;
+        let (pid, started) = (self.process.pid(), self.process.started);
+        let ran = started.elapsed();
+        let status = self.process.end().await;
+        // The group is gone, and with it whoever held the pipes, save those that left the group.
+        if timeout(PIPES, self.connection.join_next()).await.is_err() {
+            self.connection.shutdown().await;
+        }
+        let _ = timeout(PIPES, self.errors.join_next()).await;
+        let exit = match (by_itself, status) {
+            (true, Some(status)) => words::exit(status),
+            (false, Some(_)) if self.asked => "did not end when it was asked to and was killed".to_owned(),
+            (false, Some(_)) => "closed its output and was killed".to_owned(),
+            (_, None) => "does not end, even killed".to_owned(),
+        };
+        let crash = Crash { exit, ran, last_words: self.words.lines(), ..Crash::default() };
+        let status = status.filter(|_| by_itself);
+        let by_signal = status.is_some_and(|status| status.code().is_none());
+        End { crash, pid, success: status.is_some_and(|status| status.success()), by_signal }
+    }
+}
+
+/// How a process ended.
+pub(crate) struct End {
+    pub(crate) crash: Crash,
+    pub(crate) pid: u32,
+    /// By itself, with status 0.
+    pub(crate) success: bool,
+    /// Somebody or the kernel killed it.
+    pub(crate) by_signal: bool,
+}
+
+/// The owner's service; what goes astray on stdout is heard as last words too.
+struct Overheard<S> {
+    service: S,
+    words: Arc<LastWords>,
+}
+
+impl<S: Service> Service for Overheard<S> {
+    type Params<'a> = S::Params<'a>;
+
+    fn request(&self, request: Incoming<'_, Self::Params<'_>>) {
+        self.service.request(request);
+    }
+
+    fn notification(&self, method: &str, params: Option<Self::Params<'_>>) {
+        self.service.notification(method, params);
+    }
+
+    fn oddity(&self, oddity: Oddity<'_>) {
+        if let Oddity::Stray(line) = oddity {
+            let start = &line[..line.len().min(1024)];
+            let text = words::printable(&String::from_utf8_lossy(start));
+            if !text.trim().is_empty() {
+                self.words.push(text);
+            }
+        }
+        self.service.oddity(oddity);
+    }
+}

@@ -1,0 +1,178 @@
+//! One process of a plugin that is ready: its connection, what it offers, the work in flight, and its end.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use astros_peer::Peer;
+use astros_protocol::{Error, ErrorCode, PluginDescription, Version, lifecycle::Limits};
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, sleep, timeout},
+};
+
+use super::words;
+
+/// How long [`Session::crashed`] waits for the end of a process whose connection is gone.
+const END: Duration = Duration::from_secs(1);
+
+/// A plugin's process that took `initialize`.
+pub struct Session {
+    pub plugin: Arc<str>,
+    pub peer: Peer,
+    /// What it said that it offers.
+    pub description: Arc<PluginDescription>,
+    /// The protocol's version that is spoken.
+    pub version: Version,
+    /// The extensions that it knows.
+    pub features: Vec<String>,
+    /// What it takes; `max_in_flight` is the lower one of the manifest's and its own.
+    pub limits: Limits,
+    pub pid: u32,
+    /// Counts the processes of the plugin, from 1.
+    pub generation: u64,
+    pub(crate) work: Arc<Work>,
+    pub(crate) ended: watch::Receiver<Option<Crash>>,
+}
+
+impl Session {
+    /// Counts a piece of work until the guard is dropped: what works is not stopped for idleness, and drains first.
+    pub fn begin(&self) -> InFlight {
+        self.work.open.fetch_add(1, Ordering::Relaxed);
+        InFlight { work: self.work.clone(), peer: self.peer.clone() }
+    }
+
+    pub fn in_flight(&self) -> usize {
+        self.work.open.load(Ordering::Relaxed)
+    }
+
+    /// Once the peer said [`astros_peer::Failure::Closed`]: how the process ended, waiting a moment for it.
+    ///
+    /// The error is `plugin_crashed`, or `plugin_unavailable` where it was stopped on purpose. Its message says how
+    /// the process ended and after what time, without the plugin's name; `detail` and the member `last_words` (an
+    /// array) are its last lines, the hint says what comes now.
+    pub async fn crashed(&self) -> Error {
+        let mut ended = self.ended.clone();
+        let seen = match timeout(END, ended.wait_for(Option::is_some)).await {
+            Ok(Ok(crash)) => (*crash).clone(),
+            // It does not go, or the supervisor is gone with the runtime.
+            _ => None,
+        };
+        seen.unwrap_or_default().error(&self.plugin)
+    }
+
+    /// Resolves when it had nothing to do for so long.
+    pub(crate) async fn idle(&self, limit: Duration) {
+        loop {
+            let rest = limit.saturating_sub(self.work.unused());
+            let busy = self.in_flight() > 0 || self.peer.serving() > 0;
+            match (busy, rest.is_zero()) {
+                (false, true) => return,
+                // Work that ends later moves the time on by then, so this is never too long.
+                (true, _) => sleep(limit).await,
+                (false, false) => sleep(rest).await,
+            }
+        }
+    }
+
+    /// Resolves when nothing is in flight.
+    pub(crate) async fn drained(&self) {
+        loop {
+            let changed = self.work.done.notified();
+            if self.in_flight() == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// What a session does.
+#[derive(Debug)]
+pub(crate) struct Work {
+    open: AtomicUsize,
+    begun: Instant,
+    /// When work ended last, in milliseconds since `begun`.
+    used: AtomicU64,
+    done: Notify,
+}
+
+impl Work {
+    pub(crate) fn new() -> Work {
+        Work {
+            open: AtomicUsize::new(0),
+            begun: Instant::now(),
+            used: AtomicU64::new(0),
+            done: Notify::new(),
+        }
+    }
+
+    fn unused(&self) -> Duration {
+        self.begun.elapsed().saturating_sub(Duration::from_millis(self.used.load(Ordering::Relaxed)))
+    }
+}
+
+/// A piece of work in a plugin, for as long as this lives.
+pub struct InFlight {
+    work: Arc<Work>,
+    peer: Peer,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        // What the end of the process cut short stays counted: so the supervisor sees that it was in use.
+        if self.peer.is_closed() {
+            return;
+        }
+        let used = u64::try_from(self.work.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.work.used.store(used, Ordering::Relaxed);
+        if self.work.open.fetch_sub(1, Ordering::Release) == 1 {
+            self.work.done.notify_waiters();
+        }
+    }
+}
+
+/// How a process ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Crash {
+    /// `exited with status 3`, `killed by SIGSEGV`, `closed its output`.
+    pub exit: String,
+    /// From its start.
+    pub ran: Duration,
+    /// Why it was stopped, where it was asked to end.
+    pub asked: Option<String>,
+    /// What comes now: `restart 4 of 5 in 2 s`.
+    pub outlook: String,
+    /// Its last lines, without control characters.
+    pub last_words: Vec<String>,
+}
+
+impl Crash {
+    /// `killed by SIGSEGV after 1.2 s`.
+    pub fn story(&self) -> String {
+        match self.exit.as_str() {
+            "" => "closed its output".to_owned(),
+            exit => format!("{exit} after {}", words::duration(self.ran)),
+        }
+    }
+
+    fn error(&self, plugin: &str) -> Error {
+        let mut error = match &self.asked {
+            Some(reason) => {
+                let message = format!("it was stopped before it had answered: {reason}");
+                Error::new(ErrorCode::PLUGIN_UNAVAILABLE, message).retryable()
+            }
+            None => Error::new(ErrorCode::PLUGIN_CRASHED, self.story()),
+        };
+        if !self.last_words.is_empty() {
+            error = error.with_detail(self.last_words.join("\n")).with("last_words", self.last_words.clone());
+        }
+        let logs = format!("`astros plugins logs {plugin}` shows more");
+        let hint = if self.outlook.is_empty() { logs } else { format!("{}; {logs}", self.outlook) };
+        error.with_plugin(plugin).with_hint(hint)
+    }
+}

@@ -1,0 +1,110 @@
+//! All that is needed to start a plugin, made by the daemon from the manifest, the person's configuration and its
+//! own environment. The supervisor reads nothing else.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use astros_protocol::{
+    Extra, MAX_FRAME_BYTES,
+    lifecycle::{Directories, Identity, InitializeParams, Limits, Product, Sandbox},
+    manifest::Supervision,
+    version::SUPPORTED,
+};
+use serde_json::Value;
+
+use super::Admission;
+
+/// What is started.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Launch {
+    /// A file: absolute; or below the plugin's folder or one of [`Spec::look_in`]; or a name on PATH.
+    Executable(PathBuf),
+    /// Python code for the SDK's runner.
+    Python {
+        /// A file, or `module:Class`.
+        target: String,
+        /// A name or a path; none: the virtual environment in the plugin's folder, else `python3` on PATH.
+        interpreter: Option<String>,
+    },
+    /// A command line, its program on PATH or in the plugin's folder.
+    Command(Vec<String>),
+}
+
+/// One plugin, ready to be started.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// The name that the host knows it by.
+    pub name: String,
+    /// The plugin's folder: its working directory.
+    pub folder: PathBuf,
+    pub launch: Launch,
+    /// Arguments after the program.
+    pub args: Vec<String>,
+    pub supervision: Supervision,
+    /// Whether it may run, at first.
+    pub admission: Admission,
+
+    /// Folders where executables are looked for after the plugin's own: beside the daemon, libexec.
+    pub look_in: Vec<PathBuf>,
+    /// The folder that holds the Python SDK's package.
+    pub python_sdk: Option<PathBuf>,
+    /// The daemon's environment; the plugin gets what is allowed of it.
+    pub environment: Vec<(OsString, OsString)>,
+    /// The names of all plugins: a variable belongs to the longest that fits.
+    pub plugins: Vec<String>,
+    /// The session bus is granted.
+    pub session_bus: bool,
+
+    pub host: Product,
+    pub settings: Extra,
+    pub permissions: Vec<Value>,
+    pub directories: Directories,
+    /// The time of a request that says none, in milliseconds.
+    pub default_deadline_ms: Option<u64>,
+    pub dev_mode: bool,
+}
+
+impl Spec {
+    /// A plugin of this name, with the daemon's own environment and everything else at its default.
+    pub fn new(name: impl Into<String>, folder: impl Into<PathBuf>, launch: Launch) -> Spec {
+        Spec {
+            name: name.into(),
+            folder: folder.into(),
+            launch,
+            args: Vec::new(),
+            supervision: Supervision::default(),
+            admission: Admission::Enabled,
+            look_in: Vec::new(),
+            python_sdk: None,
+            environment: std::env::vars_os().collect(),
+            plugins: Vec::new(),
+            session_bus: false,
+            host: Product { name: "astros".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+            settings: Extra::new(),
+            permissions: Vec::new(),
+            directories: Directories::default(),
+            default_deadline_ms: None,
+            dev_mode: false,
+        }
+    }
+
+    /// What the plugin is told first.
+    pub(crate) fn initialize_params(&self) -> InitializeParams {
+        InitializeParams {
+            protocol_versions: SUPPORTED.to_vec(),
+            features: Vec::new(),
+            host: self.host.clone(),
+            plugin: Identity { name: self.name.clone(), instance: 0 },
+            settings: self.settings.clone(),
+            permissions: self.permissions.clone(),
+            sandbox: Sandbox::None,
+            directories: self.directories.clone(),
+            limits: Limits {
+                max_frame_bytes: MAX_FRAME_BYTES as u64,
+                max_in_flight: Some(self.supervision.max_in_flight.get()),
+                default_deadline_ms: self.default_deadline_ms,
+            },
+            dev_mode: self.dev_mode,
+            extra: Extra::new(),
+        }
+    }
+}

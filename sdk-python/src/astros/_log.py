@@ -1,0 +1,82 @@
+"""`self.logger`: levels, %-style arguments, fields as keywords; to the host, or to stderr without one."""
+
+from __future__ import annotations
+
+import sys
+
+from .errors import AstrOSError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ._peer import Peer
+
+
+class Logger:
+    """Logging never fails: what cannot be encoded is logged as its repr."""
+
+    def __init__(self, name: str, peer: Callable[[], Peer | None]) -> None:
+        self.name = name
+        self._peer = peer
+
+    def debug(self, message: object, *args: object, **fields: Any) -> None:
+        """What only its author wants to know."""
+        self.log("debug", message, *args, **fields)
+
+    def info(self, message: object, *args: object, **fields: Any) -> None:
+        """What happened."""
+        self.log("info", message, *args, **fields)
+
+    def warning(self, message: object, *args: object, **fields: Any) -> None:
+        """What went on, but not as it should."""
+        self.log("warn", message, *args, **fields)
+
+    warn = warning
+
+    def error(self, message: object, *args: object, **fields: Any) -> None:
+        """What failed."""
+        self.log("error", message, *args, **fields)
+
+    critical = error
+
+    def exception(self, message: object, *args: object, **fields: Any) -> None:
+        """What failed, with the traceback of the exception that is being handled."""
+        self.log("error", message, *args, **{"exc_info": True, **fields})
+
+    def log(self, level: str, message: object, *args: object, **fields: Any) -> None:
+        """One record at a level: debug, info, warn or error."""
+        text = _text(message, args)
+        # The standard library's names for the same things.
+        fields.update(fields.pop("extra", None) or {})
+        if problem := fields.pop("exc_info", None):
+            fields["traceback"] = _traceback(problem)
+        peer = self._peer()
+        if peer is None:
+            shown = "".join(f" {name}={value!r}" for name, value in fields.items())
+            print(f"{level.upper()} {self.name}: {text}{shown}", file=sys.stderr)
+            return
+        record = {"level": level, "message": text, "fields": fields, "logger": self.name}
+        try:
+            peer.notify("log", record, droppable=True)
+        except AstrOSError:
+            record["fields"] = {name: repr(value) for name, value in fields.items()}
+            peer.notify("log", record, droppable=True)
+
+
+def _text(message: object, args: tuple[object, ...]) -> str:
+    text = str(message)
+    if not args:
+        return text
+    try:
+        return text % (args[0] if len(args) == 1 and isinstance(args[0], dict) else args)
+    except (TypeError, ValueError, KeyError):
+        return " ".join([text, *map(str, args)])
+
+
+def _traceback(problem: object) -> str:
+    import traceback
+
+    error = problem if isinstance(problem, BaseException) else sys.exc_info()[1]
+    return "" if error is None else "".join(traceback.format_exception(error))

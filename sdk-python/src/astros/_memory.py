@@ -1,0 +1,249 @@
+"""A host in memory, for tests: the real dispatcher and the real JSON, without a process.
+
+Storage, calls between the loaded plugins, progress, deadlines and cancellation behave as under the daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+
+from . import _json, _wire
+from ._peer import Peer, Request, nearest, unknown_method
+from ._progress import Stream
+from ._server import SPOKEN, Server
+from ._transport import MAX_FRAME, Transport
+from .errors import AIError, CallCycle, InvalidParams, PluginNotFound, RemoteError, StorageError
+from .plugin import BasePlugin, plugin_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ._peer import OnProgress
+
+DEADLINE_MS = 30_000
+DEPTH = 16
+QUOTA = 64 * 1024 * 1024
+
+
+class Store:
+    """One plugin's keys: TTL, versions that never repeat, compare-and-set, a quota in bytes."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._versions = itertools.count(1)
+        self._entries: dict[str, tuple[bytes, int, float | None]] = {}
+
+    def get(self, params: dict[str, Any]) -> dict[str, Any]:
+        entry = self._entry(_key(params))
+        if entry is None:
+            return {"value": params.get("default"), "version": 0}
+        return {"value": _json.decode(entry[0].decode()), "version": entry[1]}
+
+    def set(self, params: dict[str, Any]) -> dict[str, Any]:
+        key = _key(params)
+        self._check(key, params.get("if_version"))
+        value, ttl = _json.encode(params.get("value"), "value"), params.get("ttl_ms")
+        others = sum(len(name) + len(entry[0]) for name, entry in self._entries.items() if name != key)
+        if others + len(key) + len(value) > QUOTA:
+            raise StorageError(f"`{key}` does not fit: a plugin may keep {QUOTA} bytes", reason="quota")
+        version = next(self._versions)
+        self._entries[key] = (value, version, None if ttl is None else self._clock() + ttl / 1000)
+        return {"version": version}
+
+    def delete(self, params: dict[str, Any]) -> dict[str, Any]:
+        key = _key(params)
+        self._check(key, params.get("if_version"))
+        there = self._entry(key) is not None
+        self._entries.pop(key, None)
+        return {"deleted": there}
+
+    def list(self, params: dict[str, Any]) -> dict[str, Any]:
+        prefix, after = params.get("prefix") or "", params.get("cursor") or ""
+        keys = [key for key in sorted(self._entries) if key.startswith(prefix) and key > after and self._entry(key)]
+        limit = params.get("limit") or 1000
+        page: dict[str, Any] = {"keys": keys[:limit]}
+        if len(keys) > limit:
+            page["cursor"] = keys[limit - 1]
+        return page
+
+    def _entry(self, key: str) -> tuple[bytes, int, float | None] | None:
+        entry = self._entries.get(key)
+        if entry is not None and entry[2] is not None and entry[2] <= self._clock():
+            del self._entries[key]
+            return None
+        return entry
+
+    def _check(self, key: str, expected: int | None) -> None:
+        entry = self._entry(key)
+        version = 0 if entry is None else entry[1]
+        if expected is not None and expected != version:
+            raise StorageError(f"`{key}` has version {version}, expected {expected}", reason="conflict")
+
+
+def _key(params: dict[str, Any]) -> str:
+    key = params.get("key")
+    if not isinstance(key, str):
+        raise InvalidParams(f"a key is a string, found `{type(key).__name__}`")
+    return key
+
+
+class _Link(Transport):
+    """Delivers to the other end's peer on the host's loop, from any thread."""
+
+    def __init__(self, host: MemoryHost) -> None:
+        self._host = host
+        self.to: Peer | None = None
+
+    def send(self, frame: bytes, *, droppable: bool = False) -> None:
+        if self._host.loop is not None and not self._host.loop.is_closed():
+            self._host.loop.call_soon_threadsafe(self._deliver, frame)
+
+    def _deliver(self, frame: bytes) -> None:
+        assert self.to is not None
+        self.to.receive(_wire.parse(frame))
+
+
+class _Loaded:
+    """A plugin in this host: its own end and the host's end of the connection."""
+
+    def __init__(self, host: MemoryHost, plugin: BasePlugin, name: str) -> None:
+        self.name = name
+        self.store = Store()
+        to_host, to_plugin = _Link(host), _Link(host)
+        self.server = Server(plugin, to_host)
+        self.peer = Peer(to_plugin, lambda request: host.serve(self, request), host.heard, any_code=True)
+        to_host.to, to_plugin.to = self.peer, self.server.peer
+
+    @property
+    def handlers(self) -> list[str]:
+        return [handler["name"] for handler in self.server.description()["handlers"]]
+
+
+class MemoryHost:
+    """Loads plugins and serves what they ask. `ai` and `answers` stand in for providers and for the person."""
+
+    def __init__(self) -> None:
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.plugins: dict[str, _Loaded] = {}
+        self.logs: list[dict[str, Any]] = []
+        self.ai: Any = None
+        self.answers: list[Any] = []
+        self._ids = itertools.count(1)
+
+    async def load(self, plugin: BasePlugin, settings: dict[str, Any]) -> None:
+        """Initialize a plugin; raises what its `initialize` answers."""
+        self.loop = asyncio.get_running_loop()
+        name = plugin_name(plugin)
+        loaded = _Loaded(self, plugin, name)
+        self.plugins[name] = loaded
+        params = {
+            "protocol_versions": SPOKEN,
+            "features": [],
+            "host": {"name": "astros.testing", "version": SPOKEN[0]},
+            "plugin": {"name": name, "instance": f"{name}-test"},
+            "settings": settings,
+            "permissions": [],
+            "sandbox": "none",
+            "directories": {},
+            "limits": {"max_frame_bytes": MAX_FRAME, "max_in_flight": 64, "default_deadline_ms": DEADLINE_MS},
+            "dev_mode": True,
+        }
+        try:
+            await loaded.peer.request("initialize", params)
+        except BaseException:
+            del self.plugins[name]
+            raise
+
+    async def unload(self) -> None:
+        """Shut every plugin down."""
+        self.loop = asyncio.get_running_loop()
+        while self.plugins:
+            _, loaded = self.plugins.popitem()
+            await loaded.peer.request("shutdown", {"reason": "test ended", "grace_ms": 5000})
+
+    async def ask(
+        self,
+        plugin: str,
+        handler: str,
+        intent: dict[str, Any],
+        meta: dict[str, Any],
+        on_progress: OnProgress | None = None,
+    ) -> dict[str, Any]:
+        """One `handle_intent`, within its deadline."""
+        self.loop = asyncio.get_running_loop()
+        if plugin not in self.plugins:
+            raise PluginNotFound(f"no plugin `{plugin}` is loaded", hint=nearest(plugin, sorted(self.plugins)))
+        known: dict[str, Any] = {
+            "chain": [],
+            "attempt": 1,
+            "correlation_id": f"test-{next(self._ids)}",
+            "deadline_ms": DEADLINE_MS,
+        }
+        meta = known | meta
+        meta["progress"] = on_progress is not None
+        params = {"handler": handler, "intent": intent, "meta": meta}
+        answer: dict[str, Any] = await self.plugins[plugin].peer.request(
+            "handle_intent", params, timeout=meta["deadline_ms"] / 1000, on_progress=on_progress
+        )
+        return answer
+
+    async def serve(self, plugin: _Loaded, request: Request) -> Any:
+        """What a plugin asks of its host."""
+        method, params = request.method, request.params
+        if method == "call_plugin":
+            return await self._call_plugin(plugin, request)
+        area, _, what = method.partition("/")
+        if area == "storage" and what in ("get", "set", "delete", "list"):
+            return getattr(plugin.store, what)(params)
+        if area == "ai":
+            return await self._ask_ai(what, params)
+        if method == "user/ask":
+            if not self.answers:
+                raise RemoteError("nobody to ask: put answers into the test client's `answers`")
+            answer = self.answers.pop(0)
+            return {"answer": answer, "declined": answer is None}
+        raise unknown_method(method, ["ai/complete", "call_plugin", "storage/get", "storage/set", "user/ask"])
+
+    def heard(self, method: str, params: dict[str, Any]) -> None:
+        """What a plugin tells its host."""
+        if method == "log":
+            self.logs.append(params)
+
+    async def _call_plugin(self, caller: _Loaded, request: Request) -> Any:
+        params, asked = request.params, request.meta
+        open_here = caller.server.peer
+        parent = open_here.find(asked.get("parent"))
+        above: dict[str, Any] = {} if parent is None else parent.meta
+        name, handler = str(params.get("plugin")), str(params.get("handler"))
+        serving = caller.name if parent is None else f"{caller.name}.{parent.params.get('handler')}"
+        chain = [*above.get("chain", []), serving]
+        if len(chain) > DEPTH:
+            raise CallCycle(f"calls are nested more than {DEPTH} deep", chain=chain)
+        kept = ("correlation_id", "user_id", "session_id", "locale", "cwd")
+        meta: dict[str, Any] = {key: above[key] for key in kept if key in above}
+        meta |= {"caller": caller.name, "chain": chain}
+        limits = [ms for ms in (asked.get("deadline_ms"), above.get("deadline_ms")) if isinstance(ms, int)]
+        meta["deadline_ms"] = min(limits, default=DEADLINE_MS)
+        user, session = meta.get("user_id"), meta.get("session_id")
+        intent = {"text": "", "intent_type": handler, "confidence": 1.0, "context": params.get("params") or {}}
+        intent |= {"user_id": user, "session_id": session}
+        if asked.get("progress") is not True:
+            return await self.ask(name, handler, intent, meta)
+        stream = request.stream = Stream(request)
+        return await self.ask(name, handler, intent, meta, stream.push)
+
+    async def _ask_ai(self, what: str, params: dict[str, Any]) -> Any:
+        answer = self.ai
+        if callable(answer):
+            answer = answer(what, params)
+            if hasattr(answer, "__await__"):
+                answer = await answer
+        elif isinstance(answer, dict):
+            answer = answer.get(what)
+        if answer is None:
+            raise AIError(f"no answer for `ai/{what}`: set the test client's `ai`")
+        return {"content": answer} if isinstance(answer, str) else answer

@@ -1,0 +1,156 @@
+"""The process of a plugin: descriptors, loading, the event loop, the end.
+
+It ends when the host does: at the end of its input or SIGTERM the plugin's shutdown runs, and whatever still
+hangs after GRACE seconds is left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import _stdio
+from .errors import AstrOSError, LoadError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import asyncio
+    from typing import Any
+
+    from .plugin import BasePlugin
+
+GONE = "the host is gone"
+GRACE = 4.5  # the protocol allows 5 s
+
+USAGE = """\
+`python -m astros.run` serves an AstrOS plugin to its host; it is not meant to be started by hand.
+  try the plugin      astros ask "…" --plugin-dir FOLDER_OF_PLUGINS
+  call one handler    astros plugins call PLUGIN HANDLER --params '{}' --plugin-dir FOLDER_OF_PLUGINS
+  in a test           astros.testing.AstrOSTestClient
+usage: python -m astros.run PATH[:Class] | MODULE[:Class], with ASTROS_PROTOCOL=1.0 in the environment
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run a plugin to its end; the exit code is 0, 1 for a plugin that does not load, 2 for a wrong use."""
+    by_hand = "ASTROS_PROTOCOL" not in os.environ
+    on_terminal = "ASTROS_RPC_FDS" not in os.environ and sys.stdin is not None and sys.stdin.isatty()
+    if len(argv) != 1 or argv[0].startswith("-") or by_hand or on_terminal:
+        sys.stderr.write(USAGE)
+        return 2
+    try:
+        reading, writing = _stdio.take_over()
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"error: no descriptors for the protocol: {error}; `ASTROS_RPC_FDS` is like `3,4`\n")
+        return 2
+    plugin = _load(argv[0])
+    if plugin is None:
+        return 1
+    import asyncio
+
+    try:
+        return asyncio.run(_serve(plugin, reading, writing))
+    except AstrOSError as error:  # two handlers of one name
+        sys.stderr.write(f"error: cannot serve `{argv[0]}`: {error}\n")
+        return 1
+
+
+def _load(target: str) -> BasePlugin | None:
+    """The plugin, or None after its traceback and one last line that names file and cause."""
+    from ._load import load
+
+    try:
+        return load(target)
+    except LoadError as error:
+        sys.stderr.write(f"error: cannot load the plugin: {error}\n")
+    except BaseException as error:  # whatever the plugin's code raises, SystemExit too
+        import traceback
+
+        traceback.print_exception(error)
+        sys.stderr.write(f"error: cannot load `{target}`: {_where(error)}{type(error).__name__}: {error}\n")
+    return None
+
+
+def _where(error: BaseException) -> str:
+    """The file and line of the plugin's own code that failed."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}: "
+    step, found = error.__traceback__, ""
+    while step is not None:
+        file = step.tb_frame.f_code.co_filename
+        if not file.startswith("<frozen") and os.path.dirname(file) != os.path.dirname(__file__):
+            found = f"{file}:{step.tb_lineno}: "
+        step = step.tb_next
+    return found
+
+
+async def _serve(plugin: BasePlugin, reading: int, writing: int) -> int:
+    import asyncio
+    import signal
+
+    from ._context import adopt
+    from ._server import Server
+
+    loop = asyncio.get_running_loop()
+    pipe = _stdio.Pipe(writing)
+    server = Server(plugin, pipe)
+    adopt(server.peer)
+    ended: asyncio.Future[str] = loop.create_future()
+
+    def end(why: str) -> None:
+        if not ended.done():
+            ended.set_result(why)
+
+    def end_soon(why: str) -> None:
+        # From here the clock runs, even where a handler holds the loop or a thread hangs.
+        _last_resort()
+        _post(loop, end, why)
+
+    def deliver(batch: _stdio.Batch) -> None:
+        for message, line in batch:
+            server.peer.receive(message, line)
+
+    # Handlers in Python run between two bytecodes, so they work while a handler computes; Ctrl-C belongs to the
+    # host. A function, not SIG_IGN: ignoring would be inherited by the plugin's children.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: end_soon("terminated"))
+    _stdio.Reader(
+        reading, pipe, lambda batch: _post(loop, deliver, batch), lambda: end_soon(GONE), server.gauges
+    ).start()
+    why = await ended
+    if why == GONE:
+        server.peer.hang_up(why)
+    server.peer.cancel_all()
+    try:
+        await asyncio.sleep(0)  # what was cancelled cleans up first
+        await server.stop()
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+    pipe.flush(1.0)
+    return 0
+
+
+def _post(loop: asyncio.AbstractEventLoop, call: Any, *args: Any) -> None:
+    try:
+        loop.call_soon_threadsafe(call, *args)
+    except RuntimeError:  # the loop is closed: the process is ending
+        return
+
+
+def _last_resort() -> None:
+    """Leave after the grace period, whatever still runs."""
+    import threading
+
+    def leave() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                continue
+        os._exit(0)
+
+    timer = threading.Timer(GRACE, leave)
+    timer.daemon = True
+    timer.start()

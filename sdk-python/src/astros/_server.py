@@ -1,0 +1,210 @@
+"""A plugin behind a connection: the methods that the host asks, and what is legal when."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ._handlers import find_handlers
+from ._peer import Peer, Request, nearest, unknown_method
+from ._transport import MAX_FRAME
+from .errors import (
+    HandlerFailed,
+    HandlerNotFound,
+    InvalidParams,
+    InvalidRequest,
+    InvalidSettings,
+    NotInitialized,
+    ShuttingDown,
+    UnsupportedVersion,
+)
+from .plugin import BasePlugin, describe, plugin_name
+from .types import Intent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import ThreadPoolExecutor
+    from typing import Any
+
+    from ._transport import Transport
+    from .types import Response
+
+SPOKEN = ["1.0"]
+IN_FLIGHT = 64
+
+
+class Server:
+    """Serves one plugin. `stage` runs through new, starting, ready, stopping, stopped."""
+
+    def __init__(self, plugin: BasePlugin, transport: Transport) -> None:
+        self.plugin = plugin
+        self.stage = "new"
+        self.peer = Peer(transport, self.serve)
+        self._handlers = find_handlers(plugin)
+        self._threads: ThreadPoolExecutor | None = None
+        self._stopping: asyncio.Future[None] | None = None
+        self._methods: dict[str, Callable[[Request], Any]] = {
+            "handle_intent": self._handle_intent,
+            "initialize": self._initialize,
+            "describe": self._describe,
+            "ping": self._ping,
+            "settings/changed": self._settings_changed,
+            "bus/deliver": self._deliver,
+            "shutdown": self._shutdown,
+        }
+
+    async def serve(self, request: Request) -> Any:
+        """The result of a request; raises what becomes its error."""
+        method = self._methods.get(request.method)
+        if method is None:
+            raise unknown_method(request.method, sorted(self._methods))
+        return await method(request)
+
+    # --- the work ---------------------------------------------------------------------------------------
+
+    async def _handle_intent(self, request: Request) -> Response:
+        self._must_be_ready()
+        name, intent = request.params.get("handler"), request.params.get("intent")
+        if not isinstance(name, str) or not isinstance(intent, dict):
+            raise InvalidParams("`handle_intent` needs a `handler` (a string) and an `intent` (an object)")
+        handler = self._handlers.get(name)
+        if handler is None:
+            hint = nearest(name, sorted(self._handlers))
+            raise HandlerNotFound(f"the plugin `{plugin_name(self.plugin)}` has no handler `{name}`", hint=hint)
+        if not isinstance(intent.get("context") or {}, dict):
+            raise InvalidParams("`intent.context` is an object")
+        return await handler.run(Intent.from_dict(intent, request.meta), self._pool)
+
+    async def _settings_changed(self, request: Request) -> None:
+        self._must_be_ready()
+        old, new = self.plugin._astros_settings, request.params.get("new")
+        if not isinstance(new, dict):
+            raise InvalidParams("`settings/changed` needs `new`, an object")
+        self.plugin._astros_settings = new
+        try:
+            await self._call(self.plugin.on_settings_changed, old, new)
+        except InvalidSettings:
+            self.plugin._astros_settings = old
+            raise
+
+    async def _deliver(self, request: Request) -> dict[str, Any]:
+        self._must_be_ready()
+        await self._call(self.plugin.on_message, request.params.get("message", {}))
+        return {}
+
+    async def _ping(self, request: Request) -> dict[str, Any]:
+        return self.gauges()
+
+    def gauges(self) -> dict[str, Any]:
+        """What `ping` answers; called from the reader's thread too."""
+        return {"in_flight": self.peer.in_flight}
+
+    # --- the life ---------------------------------------------------------------------------------------
+
+    async def _initialize(self, request: Request) -> dict[str, Any]:
+        if self.stage != "new":
+            raise InvalidRequest("`initialize` came twice")
+        version = _agree(request.params)
+        self.stage = "starting"
+        plugin, params = self.plugin, request.params
+        limits = _object(params, "limits")
+        if isinstance(limit := limits.get("max_frame_bytes"), int) and limit > 0:
+            self.peer.transport.limit = limit
+        plugin._astros_peer = self.peer
+        plugin._astros_settings = _object(params, "settings")
+        plugin._astros_directories = _object(params, "directories")
+        started = False
+        try:
+            if await self._call(plugin.initialize) is False:
+                raise HandlerFailed(
+                    f"`initialize` of `{plugin_name(plugin)}` returned False: the plugin will not start"
+                )
+            started = True
+        finally:
+            self.stage = "ready" if started else "new"
+        return {
+            "protocol_version": version,
+            "features": [],
+            "limits": {"max_frame_bytes": MAX_FRAME, "max_in_flight": plugin.max_in_flight or IN_FLIGHT},
+            "plugin": self.description(),
+        }
+
+    async def _describe(self, request: Request) -> dict[str, Any]:
+        return {"protocol_version": _agree(request.params), "plugin": self.description()}
+
+    def description(self) -> dict[str, Any]:
+        """The PluginDescription."""
+        return describe(self.plugin, [handler.describe() for handler in self._handlers.values()])
+
+    async def _shutdown(self, request: Request) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Run the plugin's own shutdown, once, and only where it was started.
+
+        Whoever waits for it may be cancelled; the shutdown itself is not.
+        """
+        if self._stopping is None:
+            self._stopping = asyncio.ensure_future(self._stop())
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self) -> None:
+        started, self.stage = self.stage == "ready", "stopping"
+        try:
+            if started:
+                await self._call(self.plugin.shutdown)
+        finally:
+            self.stage = "stopped"
+            if self._threads is not None:
+                self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _must_be_ready(self) -> None:
+        if self.stage in ("new", "starting"):
+            raise NotInitialized(f"`{plugin_name(self.plugin)}` is not initialized: `initialize` comes first")
+        if self.stage in ("stopping", "stopped"):
+            raise ShuttingDown(f"`{plugin_name(self.plugin)}` is shutting down", retryable=True)
+
+    # --- threads ----------------------------------------------------------------------------------------
+
+    async def _call(self, hook: Callable[..., Any], *args: Any) -> Any:
+        """An author's hook, sync or async. Sync ones run on the loop's thread: they set up, and are short."""
+        result = hook(*args)
+        return await result if hasattr(result, "__await__") else result
+
+    def _pool(self) -> ThreadPoolExecutor:
+        if self._threads is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._threads = ThreadPoolExecutor(self.plugin.max_in_flight or IN_FLIGHT, "astros-handler")
+        return self._threads
+
+
+def _object(params: dict[str, Any], name: str) -> dict[str, Any]:
+    value = params.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _agree(params: dict[str, Any]) -> str:
+    """The version to speak: of a MAJOR in common the lower MINOR."""
+    offered = params.get("protocol_versions")
+    theirs = _versions(offered if isinstance(offered, list) else [])
+    ours = _versions(SPOKEN)
+    common = max(theirs.keys() & ours.keys(), default=None)
+    if common is None:
+        raise UnsupportedVersion(
+            f"no protocol version in common: the host speaks {offered!r:.200}, this SDK {SPOKEN!r}",
+            host=offered,
+            plugin=SPOKEN,
+            hint="update the older of the two",
+        )
+    return f"{common}.{min(theirs[common], ours[common])}"
+
+
+def _versions(texts: list[Any]) -> dict[int, int]:
+    """The highest MINOR of each MAJOR; what is no version is passed over."""
+    best: dict[int, int] = {}
+    for text in texts:
+        major, dot, minor = text.partition(".") if isinstance(text, str) else ("", "", "")
+        if dot and major.isascii() and major.isdigit() and minor.isascii() and minor.isdigit():
+            best[int(major)] = max(int(minor), best.get(int(major), 0))
+    return best

@@ -1,0 +1,299 @@
+"""Write a plugin: BasePlugin and plugin_handler.
+
+class Weather(BasePlugin):
+    name = "weather"
+
+    @plugin_handler("weather_in", examples=["weather in {city}"])
+    async def weather_in(self, intent: Intent) -> Response:
+        return Response(message=f"It is fine in {intent.context['city']}.")
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from ._context import peer_or_none
+from ._handlers import EFFECTS, MARK, Spec, first_paragraph
+from ._peer import current
+from ._progress import Step, Stream
+from .errors import CallFailed, NotConnected, RemoteError
+from .types import Response
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from typing import Any, TypeVar
+
+    from ._log import Logger
+    from ._peer import OnProgress, Peer
+    from ._settings import Settings
+    from ._storage import Storage
+
+    F = TypeVar("F", bound="Callable[..., Any]")
+
+__all__ = ["BasePlugin", "plugin_handler"]
+
+PREFERENCE = "user_pref_"
+
+
+def plugin_handler(
+    name: str,
+    priority: int = 0,
+    *,
+    examples: Sequence[str] = (),
+    parameters: dict[str, Any] | None = None,
+    effects: str | None = None,
+    idempotent: bool | None = None,
+    timeout_ms: int | None = None,
+    description: str | None = None,
+) -> Callable[[F], F]:
+    """Make a function the handler `name`. The same function is given back, marked.
+
+    examples: utterances with {slot}s; parameters: a JSON schema of the intent's context; effects: none, read,
+    write or destructive (write where it is not said); idempotent: it may be tried again; timeout_ms: its longest
+    time; description: else the first paragraph of the docstring. Where several handlers fit about equally, the
+    one of higher priority is tried first.
+    """
+    if not isinstance(name, str) or not name:
+        raise TypeError(f'`plugin_handler` needs a name: write `@plugin_handler("name")`, found {name!r:.100}')
+    if effects is not None and effects not in EFFECTS:
+        raise ValueError(f"`effects` of the handler `{name}` is {effects!r}, expected one of {', '.join(EFFECTS)}")
+    spec = Spec(name, priority, examples, parameters, effects, idempotent, timeout_ms, description)
+
+    def mark(function: F) -> F:
+        function.__dict__[MARK] = spec
+        return function
+
+    return mark
+
+
+class BasePlugin:
+    """A plugin. Every attribute has a default, and `super().__init__()` may be left out.
+
+    `storage`, `logger`, `settings`, `ai` and `preferences` are made at their first use; an attribute that the
+    author assigns (a mock, another logger) is never touched. The SDK's own names begin with `_astros_`.
+    """
+
+    name: str = ""
+    version: str = "0.0.0"
+    description: str = ""
+    author: str = ""
+    license: str = ""
+    homepage: str = ""
+    handles: Sequence[str] = ()
+    dependencies: Sequence[str] = ()
+    requires_permissions: Sequence[str] = ()
+    requires_config: bool = False
+    requires_ai: bool = False
+    supports_voice: bool = False
+    supports_gui: bool = False
+    settings_schema: dict[str, Any] | None = None
+    max_in_flight: int | None = None
+
+    _astros_peer: Peer | None = None
+    _astros_settings: dict[str, Any] = {}
+    _astros_directories: dict[str, Any] = {}
+
+    # --- the author's hooks -----------------------------------------------------------------------------
+
+    def initialize(self) -> Any:
+        """Called once, before the first request; sync or async. Returning False is a failed start."""
+        return Step(None)  # `super().initialize()` may be awaited, and need not be
+
+    def shutdown(self) -> Any:
+        """Called once, when the plugin is stopped; sync or async."""
+        return Step(None)
+
+    def on_settings_changed(self, old: dict[str, Any], new: dict[str, Any]) -> Any:
+        """Called after the settings changed; sync or async. Raise InvalidSettings to keep the old ones."""
+        return Step(None)
+
+    def on_message(self, message: dict[str, Any]) -> Any:
+        """Called with each message that the plugin has subscribed to; sync or async."""
+        return Step(None)
+
+    # --- what the host offers ---------------------------------------------------------------------------
+
+    @cached_property
+    def storage(self) -> Storage:
+        """The plugin's own keys and values."""
+        from ._storage import Storage
+
+        return Storage(self._astros_host)
+
+    @cached_property
+    def logger(self) -> Logger:
+        """Structured log: `self.logger.info("moved %s", name, files=3)`."""
+        from ._log import Logger
+
+        return Logger(plugin_name(self), lambda: self._astros_peer)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings, live: `self.settings.max_items`."""
+        from ._settings import Settings
+
+        return Settings(lambda: self._astros_settings)
+
+    @cached_property
+    def ai(self) -> Any:
+        """The host's AI by default; assign an AIProvider to choose provider and model."""
+        from .ai import AIProvider
+
+        return AIProvider()
+
+    @cached_property
+    def preferences(self) -> dict[str, Any]:
+        """What `load_user_preferences` read; `save_user_preferences` writes what changed in it."""
+        return {}
+
+    @property
+    def directories(self) -> dict[str, Path]:
+        """The plugin's own folders: data, cache, config."""
+        from pathlib import Path
+
+        return {name: Path(path) for name, path in self._astros_directories.items() if isinstance(path, str)}
+
+    async def call_plugin(
+        self,
+        plugin: str,
+        handler: str,
+        params: dict[str, Any] | None = None,
+        *,
+        check: bool = False,
+        timeout: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Response:
+        """Call a handler of another plugin; `params` are its intent's context, `timeout` is in seconds.
+
+        A call that fails is a Response with `success` False, `error` and `message`; with `check` it raises
+        instead: a RemoteError, or CallFailed where the other plugin answered `success: false`.
+        `on_progress`, a function or coroutine function, takes each step that the other plugin reports.
+        """
+        meta: dict[str, Any] = {}
+        request = current.get()
+        if request is not None:
+            meta["parent"] = request.id
+        if timeout is not None:
+            meta["deadline_ms"] = max(0, round(timeout * 1000))
+        if on_progress is not None:
+            meta["progress"] = True
+        asked = {"plugin": plugin, "handler": handler, "params": params or {}, "meta": meta}
+        try:
+            answer = await self._astros_host().request("call_plugin", asked, timeout=timeout, on_progress=on_progress)
+        except RemoteError as error:
+            if check:
+                raise
+            return Response(success=False, message=str(error), error=error.to_dict())
+        response = Response.from_dict(answer if isinstance(answer, dict) else {"data": answer})
+        if check and not response.success:
+            words = response.message or "no reason given"
+            raise CallFailed(f"`{plugin}.{handler}` did not succeed: {words}", response)
+        return response
+
+    def progress(
+        self,
+        done: float | None = None,
+        total: float | None = None,
+        message: str | None = None,
+        data: Any = None,
+    ) -> Step:
+        """Report a step of the request that is being handled; dropped where nobody listens.
+
+        Await it where every step matters: it waits while the listener is behind. Without awaiting, a newer step
+        takes the place of one that waits, which also works in a blocking handler.
+        """
+        request = current.get()
+        if request is None or request.meta.get("progress") is not True:
+            return Step(None)
+        if request.stream is None:
+            request.stream = Stream(request)
+        step = {"message": message, "done": done, "total": total, "data": data}
+        return request.stream.push({name: value for name, value in step.items() if value is not None})
+
+    async def ask_user(self, question: str, choices: Sequence[str] | None = None, **options: Any) -> Any:
+        """Ask the person; gives back their answer, None where they decline.
+
+        Raises RemoteError where nobody can be asked.
+        """
+        request = current.get()
+        asked: dict[str, Any] = {"question": question, **options}
+        if choices is not None:
+            asked["choices"] = list(choices)
+        asked["meta"] = {} if request is None else {"parent": request.id}
+        answer = await self._astros_host().request("user/ask", asked)
+        if not isinstance(answer, dict):
+            return answer
+        return None if answer.get("declined") is True else answer.get("answer")
+
+    async def load_user_preferences(self) -> dict[str, Any]:
+        """Read every `user_pref_*` key into `self.preferences`, without the prefix, and give that back."""
+        keys = await self.storage.list(PREFERENCE)
+        found = {key[len(PREFERENCE) :]: await self.storage.get(key) for key in keys}
+        self.preferences.update(found)
+        self.__dict__["_astros_preferences"] = dict(found)
+        return self.preferences
+
+    async def save_user_preferences(self) -> None:
+        """Write what changed in `self.preferences` since it was loaded; nothing else is touched."""
+        loaded = self.__dict__.get("_astros_preferences", {})
+        for name, value in self.preferences.items():
+            if name not in loaded or loaded[name] != value:
+                await self.storage.set(PREFERENCE + name, value)
+        for name in loaded.keys() - self.preferences.keys():
+            await self.storage.delete(PREFERENCE + name)
+        self.__dict__["_astros_preferences"] = dict(self.preferences)
+
+    # --- the SDK's own ----------------------------------------------------------------------------------
+
+    def _astros_host(self) -> Peer:
+        peer = self._astros_peer or peer_or_none()
+        if peer is None:
+            raise NotConnected(
+                f"`{plugin_name(self)}` has no host: run it under `astros`, load it into "
+                "`astros.testing.AstrOSTestClient`, or assign a mock in a test"
+            )
+        return peer
+
+
+def plugin_name(plugin: BasePlugin) -> str:
+    """The plugin's name; without one, that of its class in the usual spelling (MyPlugin: my-plugin)."""
+    if isinstance(plugin.name, str) and plugin.name:
+        return plugin.name
+    words = type(plugin).__name__
+    short = words.removesuffix("Plugin") or words
+    return "".join("-" + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(short)).strip("_")
+
+
+def describe(plugin: BasePlugin, handlers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The PluginDescription; what is empty is left out."""
+    said: dict[str, Any] = {
+        "name": plugin_name(plugin),
+        "version": plugin.version,
+        "description": plugin.description or first_paragraph(type(plugin).__doc__ if _documented(plugin) else ""),
+        "language": "python",
+        "author": plugin.author,
+        "license": plugin.license,
+        "homepage": plugin.homepage,
+        "handles": _names(plugin.handles),
+        "handlers": list(handlers),
+        "settings_schema": plugin.settings_schema,
+        "dependencies": _names(plugin.dependencies),
+        "requires_permissions": _names(plugin.requires_permissions),
+        "requires_config": bool(plugin.requires_config),
+        "requires_ai": bool(plugin.requires_ai),
+        "supports_voice": bool(plugin.supports_voice),
+        "supports_gui": bool(plugin.supports_gui),
+    }
+    always = ("name", "version", "description", "handlers")
+    return {name: value for name, value in said.items() if value or name in always}
+
+
+def _names(value: Sequence[str]) -> list[str]:
+    """A list; who wrote one name without brackets meant a list of it."""
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _documented(plugin: BasePlugin) -> bool:
+    return type(plugin).__doc__ != BasePlugin.__doc__
