@@ -82,7 +82,7 @@ pub(crate) fn read<T: DeserializeOwned + 'static>(handler: &str, context: &str) 
 /// Raw JSON without line breaks, which would end the frame; outside of strings, where it cannot be, one is as good
 /// as a space.
 pub(crate) fn one_line(raw: Box<RawValue>) -> Box<RawValue> {
-    if !raw.get().contains(['\n', '\r']) {
+    if memchr::memchr2(b'\n', b'\r', raw.get().as_bytes()).is_none() {
         return raw;
     }
     RawValue::from_string(raw.get().replace(['\n', '\r'], " ")).unwrap_or(raw)
