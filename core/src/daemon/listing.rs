@@ -5,7 +5,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Daemon, specs::kind_name};
-use crate::{registry::Entry, router::Plugin};
+use crate::{
+    registry::Entry,
+    router::Plugin,
+    supervisor::{Admission, Spec, StateName},
+};
 
 /// One plugin in `astros plugins list`.
 #[derive(Debug, Serialize)]
@@ -51,7 +55,7 @@ impl Daemon {
             version: manifest.map(|manifest| manifest.metadata.version.to_string()).unwrap_or_default(),
             state: status.state.to_string(),
             reason: status.reason,
-            hint: hint(entry, &plugin),
+            hint: hint(self.specs.get(&entry.name), &plugin),
             pids: status.pids,
             restarts: status.restarts,
             in_flight: status.in_flight,
@@ -107,12 +111,11 @@ fn permissions(manifest: &astros_protocol::manifest::Manifest) -> Vec<Value> {
     shown.map(|one| json!({ "permission": one.to_string(), "sentence": one.sentence() })).collect()
 }
 
-fn hint(entry: &Entry, plugin: &Plugin) -> Option<String> {
-    use crate::{registry::Status, supervisor::StateName};
-    match (&entry.status, plugin.supervisor.status().state) {
-        (Status::Blocked { hint, .. }, _) => Some(hint.clone()),
+fn hint(spec: Option<&Spec>, plugin: &Plugin) -> Option<String> {
+    match (spec.map(|spec| &spec.admission), plugin.supervisor.status().state) {
+        (Some(Admission::Blocked { hint, .. }), _) => Some(hint.clone()),
         (_, StateName::Quarantined | StateName::Error | StateName::Restarting) => {
-            Some(format!("`astros plugins logs {}` shows more", entry.name))
+            Some(format!("`astros plugins logs {}` shows more", plugin.name))
         }
         _ => None,
     }

@@ -113,8 +113,11 @@ impl Daemon {
             Thresholds { threshold: recognition.threshold / 100.0, margin: recognition.margin / 100.0 };
         let agent = Agent::new(router.clone(), store.clone(), thresholds);
         let user = options.variable("USER").and_then(|user| user.into_string().ok());
-        let user_id =
-            config.user_id.or(user.filter(|user| !user.is_empty())).unwrap_or_else(|| "local".to_owned());
+        let user_id = config
+            .user_id
+            .clone()
+            .or(user.filter(|user| !user.is_empty()))
+            .unwrap_or_else(|| "local".to_owned());
         Ok(Daemon { options, paths, config, python_sdk, user_id, registry, specs, store, log, router, agent })
     }
 
