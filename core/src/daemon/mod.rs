@@ -164,6 +164,12 @@ impl Daemon {
         let (Some(entry), Some(spec)) = (self.registry.get(name), self.specs.get(name)) else {
             return Ok(());
         };
+        let maker = self.maker();
+        let overrides = maker.overrides(&self.registry);
+        if let Some(Err(error)) = maker.settings_by_code(entry, &overrides, &session.description) {
+            supervisor.admit(specs::blocked(&error)).await;
+            return Err(error.into());
+        }
         self.store.set_description(&entry.folder, &fingerprint(entry, spec), &session.description).await
     }
 
