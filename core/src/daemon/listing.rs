@@ -1,6 +1,9 @@
 //! What there is to say of the plugins, without starting any.
 
-use astros_protocol::{Error, manifest::Program};
+use astros_protocol::{
+    Error, PluginDescription,
+    manifest::{Manifest, Program, PythonTarget},
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -52,7 +55,7 @@ impl Daemon {
         let manifest = entry.manifest.as_ref();
         Ok(Listed {
             name: entry.name.clone(),
-            version: manifest.map(|manifest| manifest.metadata.version.to_string()).unwrap_or_default(),
+            version: version(manifest, described.as_deref()),
             state: status.state.to_string(),
             reason: status.reason,
             hint: hint(self.specs.get(&entry.name), &plugin),
@@ -106,7 +109,15 @@ impl Daemon {
     }
 }
 
-fn permissions(manifest: &astros_protocol::manifest::Manifest) -> Vec<Value> {
+/// The manifest's, or the code's where there is no manifest that says one.
+fn version(manifest: Option<&Manifest>, described: Option<&PluginDescription>) -> String {
+    let own = manifest.map(|manifest| manifest.metadata.version.to_string());
+    let by_code =
+        || described.map(|described| described.version.clone()).filter(|version| !version.is_empty());
+    own.filter(|version| version != "0.0.0").or_else(by_code).unwrap_or_default()
+}
+
+fn permissions(manifest: &Manifest) -> Vec<Value> {
     let shown = manifest.permissions.iter();
     shown.map(|one| json!({ "permission": one.to_string(), "sentence": one.sentence() })).collect()
 }
@@ -126,8 +137,8 @@ fn run(entry: &Entry) -> String {
         Some(Program::Executable(name)) => name.clone(),
         Some(Program::Command(words)) => words.join(" "),
         Some(Program::Python(target)) => match target {
-            astros_protocol::manifest::PythonTarget::File(file) => format!("python {file}"),
-            astros_protocol::manifest::PythonTarget::Class { module, class } => {
+            PythonTarget::File(file) => format!("python {file}"),
+            PythonTarget::Class { module, class } => {
                 format!("python {module}:{class}")
             }
         },
