@@ -146,7 +146,6 @@ def test_a_line_beyond_the_limit_is_refused_in_bounded_memory(adversary: PluginP
     adversary.write(b'"}\n')
     error = adversary.error("big")
     assert error["code"] == -32009
-    assert str(16 * MIB) not in error["message"]
     assert adversary.result(adversary.call("echo"))["success"] is True
     assert peak() - before < 40 * MIB
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from astros._memory import Store
+from astros._store import Store
 from astros.errors import AstrOSError, DeadlineExceeded, LoadError, StorageError
 from astros.plugin import BasePlugin, plugin_handler
 from astros.testing import AstrOSTestClient
-from astros.types import Intent, Response
+from astros.types import Intent, Progress, Response
 
 CODE = """
 from astros.plugin import BasePlugin, plugin_handler
@@ -50,9 +50,9 @@ class Keeper(BasePlugin):
     async def relay(self, intent: Intent) -> Response:
         seen: list[Any] = []
 
-        async def listen(step: dict[str, Any]) -> None:
+        async def listen(step: Progress) -> None:
             await asyncio.sleep(0)
-            seen.append(step["done"])
+            seen.append(step.done)
 
         await self.call_plugin("keeper", "count", on_progress=listen)
         return Response(data=seen)
@@ -150,7 +150,7 @@ async def test_a_call_that_nests_too_deep_is_refused(client: AstrOSTestClient) -
 
 async def test_progress_arrives_whole_in_order_and_through_a_call(client: AstrOSTestClient) -> None:
     seen: list[Any] = []
-    await client.call("count", on_progress=lambda step: seen.append(step["done"]))
+    await client.call("count", on_progress=lambda step: seen.append(step.done))
     assert seen == list(range(100))
     assert (await client.call("relay")).data == list(range(100))
 
@@ -274,3 +274,63 @@ async def test_settings_are_given_at_loading() -> None:
     assert json.dumps(response.data) == '[3, "n", {"limits": {"size": 3}, "name": "n"}]'
     with pytest.raises(AttributeError, match="no setting `color`; there is `limits`, `name`"):
         _ = plugin.settings.color
+
+
+MANIFEST = """\
+metadata:
+  name: sorted
+configuration:   # what can be set
+  settings:
+    method: by_type   # the default
+    notify: true
+    size: 100MB
+    ratio: 0.5
+    count: -3
+    nothing:
+    empty: {}
+    quoted: "a: b # c"
+    kinds: [jpg, png]
+    methods:
+      - by_date
+      - 'by size'
+    flush:
+    - one
+    deep:
+      er:
+        still: 1
+  user_configurable:
+    - method
+"""
+
+SETTINGS = {
+    "method": "by_type",
+    "notify": True,
+    "size": "100MB",
+    "ratio": 0.5,
+    "count": -3,
+    "nothing": None,
+    "empty": {},
+    "quoted": "a: b # c",
+    "kinds": ["jpg", "png"],
+    "methods": ["by_date", "by size"],
+    "flush": ["one"],
+    "deep": {"er": {"still": 1}},
+}
+
+
+async def test_settings_begin_with_the_defaults_of_the_manifest(tmp_path: Path) -> None:
+    (tmp_path / "plugin.yaml").write_text(MANIFEST)
+    (tmp_path / "plugin.py").write_text("from astros.plugin import BasePlugin\nclass Sorted(BasePlugin): pass\n")
+    plugin = await AstrOSTestClient().load_plugin(tmp_path)
+    assert dict(plugin.settings) == SETTINGS
+    plugin = await AstrOSTestClient().load_plugin(tmp_path, settings={"method": "by_size"})
+    assert plugin.settings.method == "by_size"
+    assert plugin.settings.notify is True
+
+
+@pytest.mark.parametrize("value", ["&anchor 1", "|", "{a: 1}", "[[1]]", "'it''s'", '"a\\n"', "a: b"])
+async def test_a_manifest_beyond_the_reader_is_refused_with_its_line(tmp_path: Path, value: str) -> None:
+    (tmp_path / "plugin.yaml").write_text(f"configuration:\n  settings:\n    fine: 1\n    odd: {value}\n")
+    (tmp_path / "plugin.py").write_text("from astros.plugin import BasePlugin\nclass Sorted(BasePlugin): pass\n")
+    with pytest.raises(LoadError, match=r"plugin\.yaml` at line 4; give `load_plugin` its `settings`"):
+        await AstrOSTestClient().load_plugin(tmp_path)

@@ -10,7 +10,7 @@ use astros_protocol::{
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::{Context, Result};
+use crate::{Context, Result, params::one_line};
 
 /// A call of another plugin, asked where it is awaited. Dropped while it waits, it is cancelled.
 #[must_use = "a call is asked where it is awaited"]
@@ -41,7 +41,7 @@ impl<'a> CallPlugin<'a> {
         handler: &str,
         params: impl Serialize,
     ) -> CallPlugin<'a> {
-        let params = to_raw_value(&params);
+        let params = to_raw_value(&params).map(one_line);
         let (plugin, handler) = (plugin.to_owned(), handler.to_owned());
         CallPlugin { ctx, plugin, handler, params, timeout: None, on_progress: None }
     }

@@ -114,8 +114,8 @@ impl Context {
 
     /// Tells how far the request is: units done, units in all, what is being done now.
     /// Waits while the host does not keep up; fails once the request was taken back.
-    pub async fn progress(&self, done: f64, total: f64, message: impl Into<String>) -> Result<()> {
-        let (done, total, message) = (Some(done), Some(total), Some(message.into()));
+    pub async fn progress(&self, done: u64, total: u64, message: impl Into<String>) -> Result<()> {
+        let (done, total, message) = (Some(done as f64), Some(total as f64), Some(message.into()));
         self.send_progress(&ProgressValue { message, done, total, data: None }).await
     }
 

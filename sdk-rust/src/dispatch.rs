@@ -2,50 +2,39 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     task::{self, Poll, Waker},
 };
 
-use astros_peer::{Incoming, Oddity, Peer, Responder, Service};
+use astros_peer::{Incoming, Oddity, Responder, Service};
 use astros_protocol::{
-    Error as WireError, ErrorCode, Extra, Request, Version,
+    Error as WireError, ErrorCode, Request,
     call::HandleIntent,
-    lifecycle::{
-        Describe, DescribeParams, DescribeResult, Initialize, InitializeParams, InitializeResult, Limits,
-        Ping, PingResult, Shutdown,
-    },
-    settings::{SettingsChanged, SettingsChangedParams},
-    version::SUPPORTED,
+    lifecycle::{Describe, Initialize, Ping, PingResult, Shutdown},
+    settings::SettingsChanged,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::sync::OnceCell;
 
 use crate::{
-    Context, Error, Plugin, Result,
+    Context, Plugin, Result,
     attend::Attended,
     context::{self, Request as Served},
     handler::Answer,
+    life::Phase,
     params::{Asked, Invocation},
-    plugin::Hook,
-    session::{Session, State},
+    session::State,
 };
 
 /// Serves one connection for a plugin.
 pub(crate) struct Dispatcher {
-    plugin: Plugin,
-    state: Arc<State>,
+    pub(crate) plugin: Plugin,
+    pub(crate) state: Arc<State>,
     // A std mutex: held for a look or a move, never across an await.
-    phase: Mutex<Phase>,
-}
-
-/// Where in its life a plugin is.
-enum Phase {
-    /// `initialize` has not come, or has failed.
-    Fresh,
-    Starting,
-    Ready(Arc<Session>),
-    /// `shutdown` has come, or the host is gone.
-    Stopping,
+    pub(crate) phase: Mutex<Phase>,
+    /// Set when the plugin's own clean-up has run.
+    pub(crate) stopped: OnceCell<()>,
 }
 
 /// The dispatcher as the connection owns it.
@@ -84,26 +73,7 @@ impl Service for Server {
 impl Dispatcher {
     pub(crate) fn new(mut plugin: Plugin) -> Arc<Dispatcher> {
         let state = Arc::new(std::mem::take(&mut plugin.state));
-        Arc::new(Dispatcher { plugin, state, phase: Mutex::new(Phase::Fresh) })
-    }
-
-    fn phase(&self) -> MutexGuard<'_, Phase> {
-        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The session, where requests are served now.
-    fn session(&self, method: &str) -> Result<Arc<Session>, WireError> {
-        match &*self.phase() {
-            Phase::Ready(session) => Ok(session.clone()),
-            Phase::Fresh | Phase::Starting => {
-                let message = format!("`{method}` came before `initialize` was answered");
-                Err(WireError::new(ErrorCode::NOT_INITIALIZED, message))
-            }
-            Phase::Stopping => {
-                let message = format!("`{}` is ending, and has not begun this", self.plugin.description.name);
-                Err(WireError::new(ErrorCode::SHUTTING_DOWN, message).retryable())
-            }
-        }
+        Arc::new(Dispatcher { plugin, state, phase: Mutex::new(Phase::Fresh), stopped: OnceCell::new() })
     }
 
     /// Everything but handlers and `ping`.
@@ -129,78 +99,6 @@ impl Dispatcher {
                 let message = format!("the method `{method}` is unknown here");
                 responder.error(&WireError::new(ErrorCode::METHOD_NOT_FOUND, message));
             }
-        }
-    }
-
-    /// The first half of `initialize`, which decides whether there is a second.
-    fn begin(&self, params: &str) -> Result<InitializeParams, WireError> {
-        let given: InitializeParams = read(Initialize::METHOD, params)?;
-        negotiate(&given.protocol_versions)?;
-        let mut phase = self.phase();
-        if !matches!(*phase, Phase::Fresh) {
-            return Err(WireError::new(ErrorCode::INVALID_REQUEST, "`initialize` came a second time"));
-        }
-        *phase = Phase::Starting;
-        Ok(given)
-    }
-
-    async fn initialize(self: Arc<Self>, given: InitializeParams, responder: Responder) {
-        let peer = responder.peer();
-        peer.set_peer_frame_limit(usize::try_from(given.limits.max_frame_bytes).unwrap_or(usize::MAX));
-        let started = self.start(given, &peer).await;
-        let mut phase = self.phase();
-        // The host may be gone, or have changed its mind, while the plugin's own start ran.
-        let stopping = matches!(*phase, Phase::Stopping);
-        match started {
-            Ok((session, result)) if !stopping => {
-                *phase = Phase::Ready(session);
-                responder.result(&result);
-            }
-            Ok(_) => responder.error(&WireError::new(ErrorCode::SHUTTING_DOWN, "the plugin is ending")),
-            Err(error) => {
-                if !stopping {
-                    *phase = Phase::Fresh;
-                }
-                responder.error(&error);
-            }
-        }
-    }
-
-    async fn start(
-        &self,
-        given: InitializeParams,
-        peer: &Peer,
-    ) -> Result<(Arc<Session>, InitializeResult), WireError> {
-        let protocol_version = negotiate(&given.protocol_versions)?;
-        let session = Session::new(given, self.state.clone(), self.plugin.settings.as_ref())?;
-        let session = Arc::new(session);
-        if let Some(hook) = &self.plugin.on_start {
-            run_hook("on_start", hook, &session, peer.clone()).await.map_err(Error::into_wire)?;
-        }
-        let limits = Limits { max_in_flight: self.plugin.max_in_flight, ..Limits::default() };
-        let plugin = self.plugin.description.clone();
-        let (features, extra) = (Vec::new(), Extra::new());
-        Ok((session, InitializeResult { protocol_version, features, limits, plugin, extra }))
-    }
-
-    fn describe(&self, params: &str) -> Result<DescribeResult, WireError> {
-        let asked: DescribeParams = read(Describe::METHOD, params)?;
-        let protocol_version = negotiate(&asked.protocol_versions)?;
-        Ok(DescribeResult { protocol_version, plugin: self.plugin.description.clone() })
-    }
-
-    fn change_settings(&self, params: &str) -> Result<(), WireError> {
-        let changed: SettingsChangedParams = read(SettingsChanged::METHOD, params)?;
-        let session = self.session(SettingsChanged::METHOD)?;
-        session.change_settings(changed.new, self.plugin.settings.as_ref())
-    }
-
-    /// Ends the plugin: nothing more is begun, and its own clean-up runs, once.
-    pub(crate) async fn stop(&self, peer: Peer) {
-        let before = std::mem::replace(&mut *self.phase(), Phase::Stopping);
-        let (Phase::Ready(session), Some(hook)) = (before, &self.plugin.on_stop) else { return };
-        if let Err(error) = run_hook("on_stop", hook, &session, peer).await {
-            eprintln!("error: `on_stop`: {error}");
         }
     }
 
@@ -265,28 +163,7 @@ fn answer(responder: Responder, outcome: Result<impl Serialize, WireError>) {
     }
 }
 
-async fn run_hook(name: &str, hook: &Hook, session: &Arc<Session>, peer: Peer) -> Result<()> {
-    let ctx = Context::new(session.clone(), peer, None);
-    // The call of the hook itself runs no code of the author's, its future does.
-    Attended::new(name, hook(ctx)).await
-}
-
-fn negotiate(theirs: &[Version]) -> Result<Version, WireError> {
-    Version::negotiate(SUPPORTED, theirs).ok_or_else(|| {
-        let list = |versions: &[Version]| versions.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let (ours, theirs) = (list(SUPPORTED), list(theirs));
-        let message = format!(
-            "no protocol version in common: the plugin speaks {}, the host {}",
-            ours.join(", "),
-            theirs.join(", ")
-        );
-        WireError::new(ErrorCode::UNSUPPORTED_VERSION, message)
-            .with("plugin_versions", ours)
-            .with("host_versions", theirs)
-    })
-}
-
-fn read<'a, T: Deserialize<'a>>(method: &str, params: &'a str) -> Result<T, WireError> {
+pub(crate) fn read<'a, T: Deserialize<'a>>(method: &str, params: &'a str) -> Result<T, WireError> {
     serde_json::from_str(params).map_err(|error| invalid_params(method, &error.to_string()))
 }
 

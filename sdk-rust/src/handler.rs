@@ -95,7 +95,7 @@ where
     let function = Arc::new(function);
     Handler::new(name.into(), move |ctx, context| {
         let function = function.clone();
-        Box::pin(async move { function(ctx, context).await.map(Answer::Raw) })
+        Box::pin(async move { function(ctx, context).await.map(|raw| Answer::Raw(params::one_line(raw))) })
     })
 }
 

@@ -25,7 +25,7 @@
 //!
 //! Handlers share one thread with the connection, which makes calls fast: as in every tokio program, a handler that
 //! blocks its thread (synchronous I/O, long computation, `std::thread::sleep`) is made with [`blocking_handler`],
-//! and the others, `ping` included, go on meanwhile. An [`handler`] that holds the thread for a second is named on
+//! and the others, `ping` included, go on meanwhile. A [`handler`] that holds the thread for a second is named on
 //! stderr.
 
 mod attend;
@@ -34,13 +34,15 @@ mod context;
 mod dispatch;
 mod error;
 mod handler;
+mod life;
 mod params;
+pub mod testing;
+
 mod plugin;
 mod run;
 mod session;
 mod stdio;
 mod storage;
-pub mod testing;
 
 pub use call::CallPlugin;
 pub use context::Context;

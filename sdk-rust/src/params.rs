@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 
 /// The params of any request of the host.
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and is moved, not kept")]
 pub(crate) enum Asked<'a> {
     Intent(Invocation<'a>),
     Other(&'a RawValue),
@@ -78,6 +79,15 @@ pub(crate) fn read<T: DeserializeOwned + 'static>(handler: &str, context: &str) 
     })
 }
 
+/// Raw JSON without line breaks, which would end the frame; outside of strings, where it cannot be, one is as good
+/// as a space.
+pub(crate) fn one_line(raw: Box<RawValue>) -> Box<RawValue> {
+    if memchr::memchr2(b'\n', b'\r', raw.get().as_bytes()).is_none() {
+        return raw;
+    }
+    RawValue::from_string(raw.get().replace(['\n', '\r'], " ")).unwrap_or(raw)
+}
+
 /// The JSON Schema of a type; `None` where it says nothing.
 pub(crate) fn schema<T: JsonSchema + 'static>() -> Option<Value> {
     if TypeId::of::<T>() == TypeId::of::<()>() {
@@ -104,6 +114,12 @@ mod tests {
         assert!(error.message.starts_with("the params of `move_files` do not fit: `files[1]`: invalid type"));
         let error = read::<Move>("move_files", "{}").unwrap_err();
         assert!(error.message.contains("missing field `files`"), "{error}");
+    }
+
+    #[test]
+    fn puts_raw_json_on_one_line() {
+        let raw = RawValue::from_string("{\r\n \"a\\n\": 1\n}".to_owned()).unwrap();
+        assert_eq!(one_line(raw).get(), r#"{   "a\n": 1 }"#);
     }
 
     #[test]

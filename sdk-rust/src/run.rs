@@ -4,15 +4,14 @@ use std::{
     env,
     io::{self, IsTerminal},
     process::ExitCode,
-    sync::Arc,
     time::Duration,
 };
 
-use astros_peer::{Options, Peer, connect};
+use astros_peer::{Options, connect};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     signal::unix::{SignalKind, signal},
-    time::timeout,
+    time::{Instant, timeout_at},
 };
 
 use crate::{
@@ -58,24 +57,29 @@ fn explain(plugin: &Plugin) {
 
 fn serve_process(plugin: Plugin, descriptors: Descriptors) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let served = runtime.block_on(async {
+    let until = runtime.block_on(async {
         let (input, output) = descriptors.open()?;
         let mut terminate = signal(SignalKind::terminate())?;
         // Ctrl-C in the terminal of the host reaches its whole group; the host decides what it means.
         let _interrupt = signal(SignalKind::interrupt())?;
-        serve(plugin, input, output, async move {
+        let asked_to_end = async move {
             terminate.recv().await;
-        })
-        .await;
-        Ok(())
-    });
-    // A blocking handler that does not end is no reason to stay.
-    runtime.shutdown_background();
-    served
+        };
+        io::Result::Ok(serve(plugin, input, output, asked_to_end).await)
+    })?;
+    // Blocking handlers have seen that their requests are taken back; who does not end in time is cut off.
+    runtime.shutdown_timeout(until.saturating_duration_since(Instant::now()));
+    Ok(())
 }
 
 /// Serves until the input ends or `stop` resolves, then runs the plugin's own clean-up, within bounds.
-pub(crate) async fn serve<R, W>(plugin: Plugin, input: R, output: W, stop: impl Future<Output = ()>)
+/// Gives the moment by which everything has to have ended.
+pub(crate) async fn serve<R, W>(
+    plugin: Plugin,
+    input: R,
+    output: W,
+    stop: impl Future<Output = ()>,
+) -> Instant
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
@@ -83,18 +87,22 @@ where
     let dispatcher = Dispatcher::new(plugin);
     let options = Options { answer_malformed: true, ..Options::default() };
     let (peer, connection) = connect(input, output, Server(dispatcher.clone()), options);
-    let clean_up = |dispatcher: Arc<Dispatcher>, peer: Peer| async move {
-        // What does not end in time is cut off with the process.
-        let _ = timeout(LAST_WORK, dispatcher.stop(peer)).await;
-    };
-    let asked_to_stop = async {
-        stop.await;
-        clean_up(dispatcher.clone(), peer.clone()).await;
-    };
-    // Where the process is asked to end, the connection serves the clean-up too.
+    let connection = connection.run();
+    tokio::pin!(connection);
     tokio::select! {
-        () = connection.run() => {}
-        () = asked_to_stop => {}
+        () = &mut connection => {
+            let until = Instant::now() + LAST_WORK;
+            let _ = timeout_at(until, dispatcher.stop(peer)).await;
+            until
+        }
+        () = stop => {
+            let until = Instant::now() + LAST_WORK;
+            // The host is still there, and serves the clean-up too.
+            tokio::select! {
+                _ = timeout_at(until, dispatcher.stop(peer.clone())) => {}
+                () = connection => drop(timeout_at(until, dispatcher.stop(peer)).await),
+            }
+            until
+        }
     }
-    clean_up(dispatcher, peer).await;
 }

@@ -5,7 +5,13 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
-use astros_sdk::{ErrorCode, prelude::*, protocol, serde_json::value::RawValue, testing::TestHost};
+use astros_sdk::{
+    ErrorCode,
+    prelude::*,
+    protocol::{self, intent::Parent},
+    serde_json::value::RawValue,
+    testing::TestHost,
+};
 use tokio::sync::Notify;
 
 #[derive(Deserialize, JsonSchema)]
@@ -94,6 +100,7 @@ async fn shares_state_and_the_whole_intent() {
             let number = ctx.state::<AtomicU32>()?.fetch_add(1, Ordering::Relaxed);
             let intent = ctx.intent();
             assert_eq!(intent.context, params);
+            assert_eq!((ctx.meta().attempt, ctx.deadline().is_some()), (Some(1), true));
             let missing = ctx.state::<String>().unwrap_err();
             Ok(Response::message(format!("{number} {} {missing}", intent.text)))
         },
@@ -132,11 +139,15 @@ async fn tells_a_failed_call_from_an_unsuccessful_one() {
         Ok(answer)
     }));
     let host = TestHost::start(plugin).await;
+    let call = |handler| json!({ "handler": handler });
     host.on_call("other", "no", |_| Ok(Response::failure("no")));
-    assert_eq!(host.call("ask", json!({ "handler": "no" })).await.unwrap().message, "no");
-    let error = host.call("ask", json!({ "handler": "unknown" })).await.unwrap_err();
+    assert_eq!(host.call("ask", call("no")).await.unwrap().message, "no");
+    let error = host.call("ask", call("unknown")).await.unwrap_err();
     assert_eq!(error.kind(), "handler_failed");
     assert_eq!(error.data.as_ref().unwrap().extra["cause"], "plugin_not_found");
+    let asked = &host.calls()[0];
+    assert!(matches!(asked.meta.parent, Parent::Of(_)), "the parent of a call is set by itself");
+    assert_eq!(asked.meta.deadline_ms, Some(1_000));
 }
 
 #[tokio::test(start_paused = true)]
@@ -173,7 +184,7 @@ async fn stores_values_with_versions_and_times_to_live() {
 async fn reports_progress_beyond_the_window_and_logs() {
     let plugin = Plugin::new("p", "1.0.0").handler(handler("work", async |ctx: Context, (): ()| {
         for done in 0..100 {
-            ctx.progress(f64::from(done), 100.0, "working").await?;
+            ctx.progress(done, 100, "working").await?;
         }
         ctx.progress_data(json!({ "part": 1 })).await?;
         assert_eq!(ctx.progress_data("x".repeat(70_000)).await.unwrap_err().kind(), "frame_too_large");
@@ -243,7 +254,10 @@ async fn lets_a_blocking_handler_end_itself_while_others_go_on() {
     assert_eq!(call.await.unwrap_err().kind(), "cancelled");
 }
 
-#[derive(Deserialize, JsonSchema)]
+/// The derives without `serde` and `schemars` among the dependencies.
+#[derive(astros_sdk::serde::Deserialize, astros_sdk::schemars::JsonSchema)]
+#[serde(crate = "astros_sdk::serde")]
+#[schemars(crate = "astros_sdk::schemars")]
 struct Units {
     units: String,
 }
@@ -310,6 +324,31 @@ async fn cleans_up_where_the_host_is_gone() {
     });
     TestHost::start(plugin).await.hang_up().await;
     assert!(stopped.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
+async fn ends_its_clean_up_where_the_host_is_gone_in_the_middle_of_it() {
+    let (began, ended) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+    let (begins, flag) = (began.clone(), ended.clone());
+    let plugin = Plugin::new("p", "1.0.0").on_stop(move |ctx: Context| {
+        let (begins, flag) = (begins.clone(), flag.clone());
+        async move {
+            begins.notify_one();
+            // Ends when the connection does; the runner must then wait for the rest.
+            while ctx.storage().list("").await.is_ok() {}
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            flag.store(true, Ordering::SeqCst);
+            Ok(())
+        }
+    });
+    let host = TestHost::start(plugin).await;
+    let shutdown = protocol::lifecycle::ShutdownParams { reason: "test".into(), grace_ms: 1 };
+    let _asked = host.peer().call("shutdown", &shutdown);
+    began.notified().await;
+    host.hang_up().await;
+    assert!(ended.load(Ordering::SeqCst));
 }
 
 #[tokio::test]

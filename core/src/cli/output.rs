@@ -94,7 +94,9 @@ pub(super) fn error_json(error: &Error) -> Value {
         members.insert("detail".to_owned(), detail.into());
     }
     if let Value::Object(members) = &mut members {
-        data.extra.into_iter().for_each(|(name, value)| drop(members.entry(name).or_insert(value)));
+        for (name, value) in data.extra {
+            members.entry(name).or_insert(value);
+        }
     }
     members
 }

@@ -47,7 +47,7 @@ pub struct PluginConfig {
     /// As they were written.
     pub permissions: Option<Vec<Value>>,
     /// The members of the manifest's section that are other here.
-    supervision: Option<SupervisionChange>,
+    supervision: SupervisionChange,
 }
 
 /// When a text counts as understood.
@@ -132,7 +132,8 @@ impl Config {
 impl PluginConfig {
     /// The manifest's supervision with what the person changed.
     pub fn supervision(&self, manifest: &Supervision) -> Supervision {
-        self.supervision.as_ref().map_or_else(|| manifest.clone(), |change| change.apply(manifest))
+        // The changes fitted when they were read, and no member depends on another.
+        manifest.with(&self.supervision.0).unwrap_or_else(|_| manifest.clone())
     }
 }
 
@@ -151,7 +152,7 @@ struct File {
 struct Section {
     enabled: Option<bool>,
     permissions: Option<Vec<Value>>,
-    supervision: Option<SupervisionChange>,
+    supervision: SupervisionChange,
     /// These two are here for their shape; [`settings`] takes them as they were written.
     #[serde(rename = "settings")]
     _settings: Map<String, Value>,
@@ -175,50 +176,19 @@ impl TryFrom<Recognition> for Checked {
     }
 }
 
-/// A part of a `supervision` section.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+/// A part of a `supervision` section, held against the defaults when it is read.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(try_from = "Map<String, Value>")]
-struct SupervisionChange {
-    names: Vec<String>,
-    values: Supervision,
-}
+struct SupervisionChange(Map<String, Value>);
 
 impl TryFrom<Map<String, Value>> for SupervisionChange {
     type Error = String;
 
-    fn try_from(members: Map<String, Value>) -> Result<Self, Self::Error> {
-        let names = members.keys().cloned().collect();
-        let values = serde_path_to_error::deserialize(Value::Object(members));
-        let words = |error: serde_path_to_error::Error<_>| {
-            format!("does not fit: `{}`: {}", error.path(), error.inner())
-        };
-        Ok(Self { names, values: values.map_err(words)? })
-    }
-}
-
-impl SupervisionChange {
-    fn apply(&self, manifest: &Supervision) -> Supervision {
-        let mut result = manifest.clone();
-        let from = &self.values;
-        for name in &self.names {
-            match name.as_str() {
-                "start" => result.start = from.start,
-                "restart" => result.restart = from.restart,
-                "initialize_timeout" => result.initialize_timeout = from.initialize_timeout,
-                "idle_stop" => result.idle_stop = from.idle_stop,
-                "stop_grace" => result.stop_grace = from.stop_grace,
-                "backoff_initial" => result.backoff_initial = from.backoff_initial,
-                "backoff_max" => result.backoff_max = from.backoff_max,
-                "max_restarts" => result.max_restarts = from.max_restarts,
-                "restart_window" => result.restart_window = from.restart_window,
-                "quarantine" => result.quarantine = from.quarantine,
-                "max_in_flight" => result.max_in_flight = from.max_in_flight,
-                "exclusive" => result.exclusive = from.exclusive,
-                "instances" => result.instances = from.instances,
-                _ => {}
-            }
+    fn try_from(changes: Map<String, Value>) -> Result<Self, Self::Error> {
+        match Supervision::default().with(&changes) {
+            Ok(_) => Ok(Self(changes)),
+            Err(words) => Err(format!("does not fit: {words}")),
         }
-        result
     }
 }
 

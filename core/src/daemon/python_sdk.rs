@@ -12,7 +12,7 @@ use std::{
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/python_sdk.rs"));
 
 /// Names the content: another one has another folder.
-pub fn fingerprint() -> String {
+pub(super) fn fingerprint() -> String {
     let mut hasher = DefaultHasher::new();
     FILES.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
@@ -22,7 +22,7 @@ pub fn fingerprint() -> String {
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn unpack(data: &Path) -> io::Result<PathBuf> {
+pub(super) fn unpack(data: &Path) -> io::Result<PathBuf> {
     let folder = data.join("python-sdk").join(fingerprint());
     if folder.is_dir() {
         return Ok(folder);

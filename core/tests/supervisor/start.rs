@@ -71,6 +71,45 @@ async fn takes_the_virtual_environment_of_the_plugins_folder_as_it_is() {
     assert!(error.message.contains(".venv/bin/python with -m astros.run main.py"), "{error}");
 }
 
+/// A script in the way of the real one, which writes down how it is called.
+fn shim(folder: &Path, name: &str) {
+    let script = format!(
+        "#!/bin/sh\necho \"$1\" >> '{}/calls'\nPATH=${{PATH#*:}} exec {name} \"$@\"\n",
+        folder.display()
+    );
+    fs::create_dir_all(folder.join("shims")).unwrap();
+    fs::write(folder.join("shims").join(name), script).unwrap();
+    fs::set_permissions(folder.join("shims").join(name), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[tokio::test]
+async fn asks_a_shim_once_for_the_interpreter_behind_it() {
+    let shims = tempfile::tempdir().unwrap();
+    shim(shims.path(), "python3");
+    let test = plugin(&[], |spec| {
+        let (_, path) = spec.environment.iter_mut().find(|(name, _)| name == "PATH").unwrap();
+        *path = format!("{}/shims:{}", shims.path().display(), path.to_str().unwrap()).into();
+    });
+    test.ready().await;
+    test.supervisor.restart().await.unwrap();
+    assert_eq!(fs::read_to_string(shims.path().join("calls")).unwrap(), "-I\n");
+}
+
+#[tokio::test]
+async fn finds_an_executable_beside_the_daemon_after_the_plugins_folder() {
+    let beside = tempfile::tempdir().unwrap();
+    shim(beside.path(), "false");
+    let test = launched(Launch::Executable("false".into()), |_, spec| {
+        spec.look_in = vec![beside.path().join("shims")];
+    });
+    test.refusal().await;
+    assert!(beside.path().join("calls").exists());
+    shim(test.folder.path(), "false");
+    fs::rename(test.folder.path().join("shims/false"), test.folder.path().join("false")).unwrap();
+    test.supervisor.restart().await.err().unwrap();
+    assert!(test.folder.path().join("calls").exists());
+}
+
 #[tokio::test]
 async fn names_an_executable_that_cannot_be_started() {
     let error = |launch: Launch, mode: Option<(u32, &'static str)>| async move {

@@ -92,7 +92,7 @@ impl State {
         if self.closed || self.closing {
             return Some(Failure::Closed);
         }
-        if size > self.frame_limit_out + 1 {
+        if size > self.frame_limit_out.saturating_add(1) {
             let message =
                 format!("the message has {size} bytes, the other side takes {}", self.frame_limit_out);
             let error = Error::new(ErrorCode::FRAME_TOO_LARGE, message).with("size", size);

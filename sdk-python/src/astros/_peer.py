@@ -12,6 +12,7 @@ import itertools
 import sys
 
 from . import _wire
+from ._calls import Call
 from ._progress import WINDOW, Stream
 from .errors import (
     BadResponse,
@@ -20,7 +21,6 @@ from .errors import (
     FrameTooLarge,
     HandlerFailed,
     InvalidParams,
-    MethodNotFound,
     NotConnected,
     RemoteError,
 )
@@ -59,50 +59,6 @@ class Request:
         self.stream: Stream | None = None
 
 
-class _Call:
-    """A request of ours that waits for its answer, on the loop that awaits it."""
-
-    __slots__ = ("answer", "events", "loop", "unread")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, listening: bool) -> None:
-        self.loop = loop
-        self.answer: asyncio.Future[Any] = loop.create_future()
-        self.events: asyncio.Queue[Any] | None = asyncio.Queue() if listening else None
-        self.unread = 0
-
-    def settle(self, value: Any, error: BaseException | None) -> None:
-        """Give the outcome, from whatever thread; the first one counts."""
-        if self.loop is _running():
-            self._settle(value, error)
-        elif not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self._settle, value, error)
-
-    def _settle(self, value: Any, error: BaseException | None) -> None:
-        if self.answer.done():
-            return
-        if error is None:
-            self.answer.set_result(value)
-        else:
-            self.answer.set_exception(error)
-        if self.events is not None:
-            self.events.put_nowait(None)
-
-    def progress(self, value: Any) -> None:
-        """Hand on a step of progress, from whatever thread."""
-        assert self.events is not None
-        if self.loop is _running():
-            self.events.put_nowait((value,))
-        elif not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self.events.put_nowait, (value,))
-
-
-def _running() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
 class Peer:
     """A connection's end. `serve` answers the requests that come in, `notified` takes the notifications."""
 
@@ -119,7 +75,7 @@ class Peer:
         self._notified = notified
         self._any_code = any_code  # a host may answer with every code of the protocol
         self._ids = itertools.count(1)
-        self._calls: dict[str | int, _Call] = {}
+        self._calls: dict[str | int, Call] = {}
         self._open: dict[str | int, Request] = {}
         self._gone: str | None = None
 
@@ -136,7 +92,7 @@ class Peer:
             raise NotConnected(self._gone)
         loop = asyncio.get_running_loop()
         id = next(self._ids)
-        call = _Call(loop, on_progress is not None)
+        call = Call(loop, on_progress is not None)
         frame = _wire.request(id, method, params)
         self._measure(frame, f"the request `{method}`")
         self._calls[id] = call
@@ -156,7 +112,7 @@ class Peer:
             if self._calls.pop(id, None) is not None:
                 self.notify("$/cancel", {"id": id})
 
-    async def _listen(self, id: int, call: _Call, on_progress: OnProgress) -> None:
+    async def _listen(self, id: int, call: Call, on_progress: OnProgress) -> None:
         assert call.events is not None
         while (event := await call.events.get()) is not None:
             step = on_progress(event[0])
@@ -333,18 +289,3 @@ class Peer:
 
     def _refuse(self, id: str | int | None, error: RemoteError) -> None:
         self.transport.send(_wire.failure(id, error))
-
-
-def unknown_method(name: str, known: list[str]) -> MethodNotFound:
-    """The error for a method that is not served, with the nearest one as its hint."""
-    return MethodNotFound(f"no method `{name}`", hint=nearest(name, known))
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """A hint that names what could have been meant, or all there is."""
-    import difflib
-
-    close = difflib.get_close_matches(name, known, 1, 0.5)
-    if close:
-        return f"did you mean `{close[0]}`?"
-    return "there is " + ", ".join(f"`{one}`" for one in known[:20]) if known else "there is none"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from ._describe import describe, plugin_name
 from ._handlers import find_handlers
-from ._peer import Peer, Request, nearest, unknown_method
+from ._hints import nearest, unknown_method
+from ._peer import Peer, Request
 from ._transport import MAX_FRAME
 from .errors import (
     HandlerFailed,
@@ -17,7 +19,7 @@ from .errors import (
     ShuttingDown,
     UnsupportedVersion,
 )
-from .plugin import BasePlugin, describe, plugin_name
+from .plugin import BasePlugin
 from .types import Intent
 
 TYPE_CHECKING = False

@@ -267,18 +267,15 @@ class AIError(RemoteError):
 
 
 class StorageError(RemoteError):
-    """The storage refused; `reason` is `quota`, `conflict`, `unreadable` or None."""
+    """The storage refused; `reason` is `quota`, `conflict`, `too_large`… or None."""
 
     default_code, default_kind = -32017, "storage_failed"
 
     @property
     def reason(self) -> str | None:
-        """Why: `quota`, `conflict` (an `if_version` that does not hold) or `unreadable`."""
-        detail = self.data.get("reason", self.data.get("detail"))
-        if isinstance(detail, dict):
-            detail = detail.get("reason")
-        words = f"{detail or ''} {self.message}".lower()
-        return next((word for word in ("conflict", "quota", "unreadable") if word in words), None)
+        """Why, in the host's word: `conflict` is an `if_version` that does not hold."""
+        reason = self.data.get("reason")
+        return reason if isinstance(reason, str) else None
 
 
 class BadResponse(RemoteError):

@@ -13,11 +13,12 @@ from __future__ import annotations
 from functools import cached_property
 
 from ._context import peer_or_none
-from ._handlers import EFFECTS, MARK, Spec, first_paragraph
+from ._describe import plugin_name
+from ._handlers import EFFECTS, MARK, Spec
 from ._peer import current
 from ._progress import Step, Stream
 from .errors import CallFailed, NotConnected, RemoteError
-from .types import Response
+from .types import Progress, Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from ._log import Logger
-    from ._peer import OnProgress, Peer
+    from ._peer import Peer
     from ._settings import Settings
     from ._storage import Storage
 
@@ -163,13 +164,13 @@ class BasePlugin:
         *,
         check: bool = False,
         timeout: float | None = None,
-        on_progress: OnProgress | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
     ) -> Response:
         """Call a handler of another plugin; `params` are its intent's context, `timeout` is in seconds.
 
         A call that fails is a Response with `success` False, `error` and `message`; with `check` it raises
         instead: a RemoteError, or CallFailed where the other plugin answered `success: false`.
-        `on_progress`, a function or coroutine function, takes each step that the other plugin reports.
+        `on_progress`, a function or coroutine function, takes each step that the other plugin reports, a Progress.
         """
         meta: dict[str, Any] = {}
         request = current.get()
@@ -180,8 +181,9 @@ class BasePlugin:
         if on_progress is not None:
             meta["progress"] = True
         asked = {"plugin": plugin, "handler": handler, "params": params or {}, "meta": meta}
+        listen = None if on_progress is None else lambda step: on_progress(Progress.from_dict(step))
         try:
-            answer = await self._astros_host().request("call_plugin", asked, timeout=timeout, on_progress=on_progress)
+            answer = await self._astros_host().request("call_plugin", asked, timeout=timeout, on_progress=listen)
         except RemoteError as error:
             if check:
                 raise
@@ -209,8 +211,7 @@ class BasePlugin:
             return Step(None)
         if request.stream is None:
             request.stream = Stream(request)
-        step = {"message": message, "done": done, "total": total, "data": data}
-        return request.stream.push({name: value for name, value in step.items() if value is not None})
+        return request.stream.push(Progress(done, total, message, data).to_dict())
 
     async def ask_user(self, question: str, choices: Sequence[str] | None = None, **options: Any) -> Any:
         """Ask the person; gives back their answer, None where they decline.
@@ -255,45 +256,3 @@ class BasePlugin:
                 "`astros.testing.AstrOSTestClient`, or assign a mock in a test"
             )
         return peer
-
-
-def plugin_name(plugin: BasePlugin) -> str:
-    """The plugin's name; without one, that of its class in the usual spelling (MyPlugin: my-plugin)."""
-    if isinstance(plugin.name, str) and plugin.name:
-        return plugin.name
-    words = type(plugin).__name__
-    short = words.removesuffix("Plugin") or words
-    return "".join("-" + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(short)).strip("_")
-
-
-def describe(plugin: BasePlugin, handlers: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The PluginDescription; what is empty is left out."""
-    said: dict[str, Any] = {
-        "name": plugin_name(plugin),
-        "version": plugin.version,
-        "description": plugin.description or first_paragraph(type(plugin).__doc__ if _documented(plugin) else ""),
-        "language": "python",
-        "author": plugin.author,
-        "license": plugin.license,
-        "homepage": plugin.homepage,
-        "handles": _names(plugin.handles),
-        "handlers": list(handlers),
-        "settings_schema": plugin.settings_schema,
-        "dependencies": _names(plugin.dependencies),
-        "requires_permissions": _names(plugin.requires_permissions),
-        "requires_config": bool(plugin.requires_config),
-        "requires_ai": bool(plugin.requires_ai),
-        "supports_voice": bool(plugin.supports_voice),
-        "supports_gui": bool(plugin.supports_gui),
-    }
-    always = ("name", "version", "description", "handlers")
-    return {name: value for name, value in said.items() if value or name in always}
-
-
-def _names(value: Sequence[str]) -> list[str]:
-    """A list; who wrote one name without brackets meant a list of it."""
-    return [value] if isinstance(value, str) else list(value)
-
-
-def _documented(plugin: BasePlugin) -> bool:
-    return type(plugin).__doc__ != BasePlugin.__doc__

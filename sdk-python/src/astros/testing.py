@@ -18,17 +18,16 @@ from pathlib import Path
 
 from . import _ask
 from ._load import load
+from ._manifest import default_settings
 from ._memory import MemoryHost
 from .errors import CallFailed, HandlerNotFound, LoadError, RemoteError
 from .plugin import BasePlugin
-from .types import Response
+from .types import Progress, Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
-
-    from ._peer import OnProgress
 
 __all__ = ["AstrOSTestClient"]
 
@@ -73,7 +72,8 @@ class AstrOSTestClient:
         """Load and initialize a plugin: an object, a class, a path, `module:Class`, or the name of a folder.
 
         A name is looked for from the working directory upwards, there and in `plugins/`, and in
-        ASTROS_PLUGIN_PATH. Raises LoadError, or what the plugin's `initialize` answered.
+        ASTROS_PLUGIN_PATH. `settings` go over the defaults of its manifest. Raises LoadError, or what the
+        plugin's `initialize` answered.
         """
         if isinstance(plugin, BasePlugin):
             loaded = plugin
@@ -84,6 +84,7 @@ class AstrOSTestClient:
             loaded = load(target)
             if folder := _folder(target):
                 self._folders[folder.name] = folder
+                settings = default_settings(folder) | (settings or {})
         await self._host.load(loaded, dict(settings or {}))
         return loaded
 
@@ -98,7 +99,7 @@ class AstrOSTestClient:
         session_id: str | None = None,
         check: bool = False,
         timeout: float | None = None,
-        on_progress: OnProgress | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
     ) -> Response:
         """Call a handler; `params` are its intent's context. Failures are as for `call_plugin`."""
         meta: dict[str, Any] = {"user_id": user_id, "session_id": session_id}
@@ -108,7 +109,8 @@ class AstrOSTestClient:
         intent |= {"user_id": user_id, "session_id": session_id}
         try:
             name = plugin or self._whose(handler)
-            answer = await self._host.ask(name, handler, intent, meta, on_progress)
+            listen = None if on_progress is None else lambda step: on_progress(Progress.from_dict(step))
+            answer = await self._host.ask(name, handler, intent, meta, listen)
         except RemoteError as error:
             if check:
                 raise

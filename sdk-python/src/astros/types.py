@@ -1,4 +1,4 @@
-"""What a handler takes and gives: Intent and Response."""
+"""What a handler takes and gives: Intent and Response, and Progress on the way."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-__all__ = ["Intent", "Response"]
+__all__ = ["Intent", "Progress", "Response"]
 
 
 class Intent:
@@ -154,6 +154,35 @@ class Response:
     def __repr__(self) -> str:
         members = ", ".join(f"{name}={value!r}" for name, value in self.to_dict().items())
         return f"Response({members})"
+
+
+class Progress:
+    """A step that a callee reports, as `on_progress` gets it; what it did not say is None."""
+
+    def __init__(
+        self, done: float | None = None, total: float | None = None, message: str | None = None, data: Any = None
+    ) -> None:
+        self.done = done
+        self.total = total
+        self.message = message
+        self.data = data
+
+    @staticmethod
+    def from_dict(members: Mapping[str, Any]) -> Progress:
+        """A step from its JSON object."""
+        return Progress(*map(members.get, ("done", "total", "message", "data")))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is None."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if isinstance(other, Progress) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Progress({', '.join(f'{name}={value!r}' for name, value in self.to_dict().items())})"
 
 
 _INTENT = ("text", "intent_type", "confidence", "user_id", "session_id", "context", "timestamp")

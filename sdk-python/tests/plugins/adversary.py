@@ -151,7 +151,7 @@ class Adversary(BasePlugin):
     async def call_listening(self, intent: Intent) -> Response:
         seen: list[Any] = []
         await self.call_plugin("other", "work", on_progress=seen.append)
-        return Response(data={"seen": seen})
+        return Response(data={"seen": seen, "done": [step.done for step in seen]})
 
     @plugin_handler("call_from_thread")
     def call_from_thread(self, intent: Intent) -> Response:

@@ -5,7 +5,7 @@ use std::{pin::Pin, sync::Arc};
 use astros_peer::{Call, Options, Peer, connect};
 use astros_protocol::{
     Extra, Intent, Meta, Request, Response,
-    call::{HandleIntent, HandleIntentParams},
+    call::{CallPluginParams, HandleIntent, HandleIntentParams},
     lifecycle::{
         Directories, Identity, Initialize, InitializeParams, InitializeResult, Limits, Product, Sandbox,
         Shutdown, ShutdownParams,
@@ -16,7 +16,7 @@ use astros_protocol::{
     version::SUPPORTED,
 };
 use serde_json::{Value, json};
-use tokio::{io::duplex, task::JoinHandle};
+use tokio::{io::duplex, task::JoinHandle, time::Instant};
 
 use super::service::{ServiceEnd, Services};
 use crate::{Error, Plugin, PluginDescription, Result, run};
@@ -28,7 +28,7 @@ pub struct TestHost {
     services: Arc<Services>,
     description: PluginDescription,
     settings: std::sync::Mutex<Extra>,
-    plugin: JoinHandle<()>,
+    plugin: JoinHandle<Instant>,
 }
 
 impl TestHost {
@@ -104,6 +104,11 @@ impl TestHost {
         F: Fn(Value) -> Result<Response> + Send + Sync + 'static,
     {
         self.services.answer(plugin, handler, Box::new(answer));
+    }
+
+    /// What the plugin asked of other plugins, in order.
+    pub fn calls(&self) -> Vec<CallPluginParams> {
+        self.services.calls()
     }
 
     /// What the person answers from now on; `None`, as it is at first: they decline.

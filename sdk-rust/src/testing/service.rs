@@ -31,6 +31,7 @@ struct Inner {
     store: Store,
     logs: Vec<LogParams>,
     progress: Vec<ProgressValue>,
+    calls: Vec<CallPluginParams>,
     answers: HashMap<(String, String), Arc<Answer>>,
     user: Option<Value>,
 }
@@ -63,6 +64,10 @@ impl Services {
         self.lock().logs.clone()
     }
 
+    pub(crate) fn calls(&self) -> Vec<CallPluginParams> {
+        self.lock().calls.clone()
+    }
+
     pub(crate) fn stored(&self, key: &str) -> Option<Value> {
         self.lock().store.stored(key)
     }
@@ -72,6 +77,7 @@ impl Services {
     }
 
     fn call_plugin(&self, asked: CallPluginParams) -> Result<Response, WireError> {
+        self.lock().calls.push(asked.clone());
         let CallPluginParams { plugin, handler, params, .. } = asked;
         let answer = self.lock().answers.get(&(plugin.clone(), handler.clone())).cloned();
         let Some(answer) = answer else {

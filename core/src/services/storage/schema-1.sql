@@ -24,6 +24,7 @@ CREATE TABLE followups (
   session TEXT PRIMARY KEY,
   plugin TEXT NOT NULL,
   handler TEXT NOT NULL,
+  context TEXT NOT NULL, -- JSON
   until INTEGER NOT NULL
 ) WITHOUT ROWID;
 

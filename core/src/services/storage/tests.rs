@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use astros_protocol::Extra;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -248,7 +249,11 @@ async fn keeps_every_answered_write_when_the_process_is_killed() {
 async fn remembers_sessions_enablement_and_descriptions() {
     let one = Clocked::new();
     let store = &one.store;
-    let followup = Followup { plugin: "p".into(), handler: "h".into(), context: Extra::new() };
+    let followup = Followup {
+        plugin: "p".into(),
+        handler: "h".into(),
+        context: Extra::from_iter([("a".to_owned(), json!(1))]),
+    };
     let lapse = Duration::from_millis(50);
     store.set_followup("s", Some(followup.clone()), lapse).await.unwrap();
     one.pass(49);
@@ -331,6 +336,18 @@ async fn names_the_file_when_its_middle_is_damaged() {
 }
 
 #[tokio::test]
+async fn says_so_where_a_stored_value_is_no_json_and_takes_a_new_one() {
+    let folder = TempDir::new().unwrap();
+    let store = Store::open(&file(&folder)).unwrap();
+    store.set("p", "k", json_of("1"), None, None).await.unwrap();
+    let other = Connection::open(file(&folder)).unwrap();
+    other.execute("UPDATE entries SET value = '{'", []).unwrap();
+    assert_eq!(reason(&store.get("p", "k", None).await.unwrap_err()), "unreadable");
+    store.set("p", "k", json_of("2"), None, None).await.unwrap();
+    assert_eq!(store.get("p", "k", None).await.unwrap().value.get(), "2");
+}
+
+#[tokio::test]
 async fn fails_one_request_without_the_others_of_its_batch() {
     let one = Clocked::new();
     let (good, bad, also_good) = tokio::join!(
@@ -341,39 +358,4 @@ async fn fails_one_request_without_the_others_of_its_batch() {
     assert!(good.is_ok() && also_good.is_ok());
     assert_eq!(reason(&bad.unwrap_err()), "conflict");
     assert_eq!(one.store.list("p", "", None, None).await.unwrap().keys, ["a", "c"]);
-}
-
-#[tokio::test]
-#[ignore = "a measurement: run it with --ignored --nocapture"]
-async fn measures_writes_and_reads() {
-    const CALLS: u32 = 20_000;
-    let folder = TempDir::new().unwrap();
-    let store = Store::open(&file(&folder)).unwrap();
-    let value = || json_of(&format!("\"{}\"", "x".repeat(300)));
-    let one_by_one = std::time::Instant::now();
-    for n in 0..CALLS {
-        store.set("p", &format!("k{}", n % 1_000), value(), None, None).await.unwrap();
-    }
-    let one_by_one = one_by_one.elapsed();
-    let together = std::time::Instant::now();
-    let writer = |task: u32, store: Store| async move {
-        for n in 0..CALLS / 64 {
-            store.set("p", &format!("k{task}/{}", n % 20), value(), None, None).await.unwrap();
-        }
-    };
-    let tasks: Vec<_> = (0..64).map(|task| tokio::spawn(writer(task, store.clone()))).collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
-    let together = together.elapsed();
-    let mut gets: Vec<Duration> = Vec::new();
-    for n in 0..CALLS {
-        let began = std::time::Instant::now();
-        store.get("p", &format!("k{}", n % 1_000), None).await.unwrap();
-        gets.push(began.elapsed());
-    }
-    gets.sort();
-    let per_second = |time: Duration| f64::from(CALLS) / time.as_secs_f64();
-    println!("writes/s one by one {:.0}, 64 in flight {:.0}", per_second(one_by_one), per_second(together));
-    println!("get median {:?}, 99 % {:?}", gets[gets.len() / 2], gets[gets.len() * 99 / 100]);
 }
