@@ -1,9 +1,11 @@
 //! What is sent and comes back: a task as plugins hand them to each other.
 
+use std::sync::Arc;
+
 use serde_json::{json, value::RawValue};
 
 /// An object of about 300 bytes, or with as many records of about 190 bytes as it takes to have `size` bytes.
-pub fn payload(size: usize) -> Box<RawValue> {
+pub fn payload(size: usize) -> Arc<RawValue> {
     let mut task = json!({
         "task": "organize_files",
         "folder": "/home/ada/Downloads",
@@ -30,7 +32,7 @@ pub fn payload(size: usize) -> Box<RawValue> {
     if !files.is_empty() {
         task["files"] = files.into();
     }
-    serde_json::value::to_raw_value(&task).expect("a JSON value is JSON")
+    serde_json::value::to_raw_value(&task).expect("a JSON value is JSON").into()
 }
 
 #[cfg(test)]

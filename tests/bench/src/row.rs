@@ -1,7 +1,7 @@
 //! A host that is measured, and the measuring: every timed call begins with an argument that was made before the
 //! clock and ends with an owned result that is dropped after it.
 
-use std::{future::Future, time::Instant};
+use std::{future::Future, sync::Arc, time::Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, value::RawValue};
@@ -20,8 +20,8 @@ pub trait Row: Clone + Send + Sync + Sized + 'static {
     /// Spawns the child and finishes its handshake.
     fn start(host: &Self::Host, child: &[String]) -> impl Future<Output = Result<Self>> + Send;
 
-    /// Makes what one call takes.
-    fn prepare(payload: &RawValue) -> Result<Self::Argument>;
+    /// Makes what one call takes; who need not own its payload shares it.
+    fn prepare(payload: &Arc<RawValue>) -> Result<Self::Argument>;
 
     fn call(&self, argument: Self::Argument) -> impl Future<Output = Result<Self::Outcome>> + Send;
 

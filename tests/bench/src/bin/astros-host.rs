@@ -81,7 +81,7 @@ fn spec(host: &Host, name: &str, child: &[String]) -> Result<Spec> {
 
 impl Row for Started {
     type Host = Host;
-    type Argument = Box<RawValue>;
+    type Argument = Arc<RawValue>;
     type Outcome = Box<RawValue>;
 
     fn host() -> Result<Host> {
@@ -97,11 +97,11 @@ impl Row for Started {
         Started::launch(host, &name, child).await
     }
 
-    fn prepare(payload: &RawValue) -> Result<Box<RawValue>> {
-        Ok(payload.to_owned())
+    fn prepare(payload: &Arc<RawValue>) -> Result<Arc<RawValue>> {
+        Ok(payload.clone())
     }
 
-    async fn call(&self, payload: Box<RawValue>) -> Result<Box<RawValue>> {
+    async fn call(&self, payload: Arc<RawValue>) -> Result<Box<RawValue>> {
         self.ask("echo", &payload).await
     }
 

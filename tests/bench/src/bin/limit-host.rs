@@ -171,7 +171,7 @@ fn write_all(input: &mut ChildStdin, payload: &RawValue, calls: usize, window: &
 /// A asks the host, which asks B: both are served by this one thread.
 fn route(child: &[String], calls: usize) -> Result<Vec<u64>> {
     let (mut a, mut b) = (Plugin::start(child)?, Plugin::start(child)?);
-    let params = to_raw_value(&json!({ "calls": calls, "payload": payload(300) }))?;
+    let params = to_raw_value(&json!({ "calls": calls, "payload": &*payload(300) }))?;
     let mut out = Vec::new();
     Message::request(2, "route", &params).write(&mut out)?;
     a.input.write_all(&out)?;

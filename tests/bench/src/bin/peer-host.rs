@@ -39,7 +39,7 @@ impl Service for Nothing {
 
 impl Row for Started {
     type Host = ();
-    type Argument = Box<RawValue>;
+    type Argument = Arc<RawValue>;
     type Outcome = Box<RawValue>;
 
     fn host() -> Result<()> {
@@ -69,11 +69,11 @@ impl Row for Started {
         Ok(Started { peer, _child: Arc::new(child) })
     }
 
-    fn prepare(payload: &RawValue) -> Result<Box<RawValue>> {
-        Ok(payload.to_owned())
+    fn prepare(payload: &Arc<RawValue>) -> Result<Arc<RawValue>> {
+        Ok(payload.clone())
     }
 
-    async fn call(&self, payload: Box<RawValue>) -> Result<Box<RawValue>> {
+    async fn call(&self, payload: Arc<RawValue>) -> Result<Box<RawValue>> {
         let correlation_id = "4bf92f3577b34da6a3ce929d0e0e4736";
         let meta = MetaRef {
             correlation_id,

@@ -67,7 +67,7 @@ impl Row for Started {
         Started::launch(child, Client::default()).await
     }
 
-    fn prepare(payload: &RawValue) -> Result<JsonObject> {
+    fn prepare(payload: &Arc<RawValue>) -> Result<JsonObject> {
         Ok(serde_json::from_str(payload.get())?)
     }
 
