@@ -1,7 +1,6 @@
 //! The connection itself: what both sides share, and the future that reads and writes.
 
 use std::{
-    collections::HashMap,
     convert::Infallible,
     sync::{
         Arc, Mutex, MutexGuard,
@@ -14,6 +13,7 @@ use astros_protocol::{
     message::write,
     stream::{Ack, AckParams, Cancel, CancelParams, Progress},
 };
+use foldhash::HashMap;
 use serde_json::value::RawValue;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
@@ -127,8 +127,8 @@ impl State {
 impl Shared {
     fn new(options: &Options) -> Shared {
         let state = State {
-            pending: HashMap::new(),
-            serving: HashMap::new(),
+            pending: HashMap::default(),
+            serving: HashMap::default(),
             queue: Queue::default(),
             frame_limit_out: MAX_FRAME_BYTES,
             max_queued_bytes: options.max_queued_bytes,
