@@ -52,13 +52,14 @@ pub(crate) fn reaches(path: &str, other: &str) -> bool {
     inside || path.ends_with(&format!("::{other}"))
 }
 
-/// The crates of ours that a manifest names among its dependencies.
+/// The crates of ours that a manifest names among its dependencies, those of its tests aside.
 pub(crate) fn own_dependencies(manifest: &str) -> Vec<String> {
     let mut among = false;
     let mut found = Vec::new();
     for line in manifest.lines() {
         if let Some(section) = line.strip_prefix('[') {
-            among = section.trim_end_matches(']').ends_with("dependencies");
+            let section = section.trim_end_matches(']');
+            among = section.ends_with("dependencies") && !section.contains("dev-");
         } else if among && line.starts_with("astros-") {
             found.extend(line.split(['.', ' ', '=']).next().map(str::to_owned));
         }
