@@ -1,5 +1,7 @@
 //! Holds the tree of dependencies against `deny.toml` and the oldest Rust that is promised, without a network.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{
     collections::BTreeMap,
     fs,

@@ -2,6 +2,8 @@
 //!
 //! `docs/src/architecture.md` states them; here they are held against the files themselves.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod imports;
 mod source;
 
