@@ -2,25 +2,9 @@
 
 use astros_protocol::{Error, ErrorCode};
 
-/// The codes of its own that a plugin may send; what else it sends becomes `handler_failed`.
-const FROM_PLUGINS: &[ErrorCode] = &[
-    ErrorCode::PARSE_ERROR,
-    ErrorCode::INVALID_REQUEST,
-    ErrorCode::METHOD_NOT_FOUND,
-    ErrorCode::INVALID_PARAMS,
-    ErrorCode::INTERNAL_ERROR,
-    ErrorCode::CANCELLED,
-    ErrorCode::UNSUPPORTED_VERSION,
-    ErrorCode::INVALID_SETTINGS,
-    ErrorCode::HANDLER_FAILED,
-    ErrorCode::HANDLER_NOT_FOUND,
-    ErrorCode::SHUTTING_DOWN,
-    ErrorCode::AI_FAILED,
-];
-
 /// An error that a plugin answered with, made safe to believe: it names the plugin and claims nothing of the host's.
 pub fn from_plugin(mut error: Error, plugin: &str) -> Error {
-    if !FROM_PLUGINS.contains(&error.code) {
+    if !error.code.may_come_from_plugins() {
         error.code = ErrorCode::HANDLER_FAILED;
     }
     let kind = error.code.kind();
