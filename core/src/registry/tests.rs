@@ -1,3 +1,5 @@
+//! Finds plugins in real folders: ranks, shadows, what is wrong with one.
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
