@@ -18,7 +18,7 @@ use super::{
     progress::Display,
 };
 use crate::{
-    agent::{Answer, Person, Progress},
+    agent::{Answer, Person},
     daemon::Daemon,
     services::printable::printable,
 };
@@ -26,8 +26,10 @@ use crate::{
 /// Runs `astros ask`.
 pub(super) async fn run(ask: args::Ask, daemon: &Daemon, output: &Output) -> Result<ExitCode, Error> {
     let text = input::text(&ask.text)?;
-    let person = person(daemon, ask.session, ask.timeout)?;
-    let unable = daemon.learn().await;
+    let mut person = person(daemon, ask.session, ask.timeout)?;
+    let started = Instant::now();
+    let unable = within(person.timeout, "learning what the plugins can do", daemon.learn()).await?;
+    person.timeout = person.timeout.map(|timeout| timeout.saturating_sub(started.elapsed()));
     if ask.dry_run || ask.explain {
         let understanding = daemon.agent().understand(&text, &person).await?;
         if ask.dry_run && output.json {
@@ -42,9 +44,8 @@ pub(super) async fn run(ask: args::Ask, daemon: &Daemon, output: &Output) -> Res
             return Ok(understanding.exit_code());
         }
     }
-    let started = Instant::now();
     let (display, progress) = Display::start(output);
-    let answered = interruptible(daemon.agent().ask(&text, &person, progress)).await;
+    let answered = daemon.agent().ask(&text, &person, progress).await;
     display.finish().await;
     let answer = answered.map_err(|error| mention(error, &unable))?;
     Ok(show(&answer, started.elapsed(), output))
@@ -64,28 +65,18 @@ pub(super) async fn call(
     daemon.usable(plugin)?;
     let started = Instant::now();
     let (display, progress) = Display::start(output);
-    let answered = interruptible(invoke(daemon, plugin, handler, context, &person, progress)).await;
+    let answered = daemon.agent().invoke(plugin, handler, context, &person, progress).await;
     display.finish().await;
     Ok(show(&answered?, started.elapsed(), output))
 }
 
-async fn invoke(
-    daemon: &Daemon,
-    plugin: &str,
-    handler: &str,
-    context: astros_protocol::Extra,
-    person: &Person,
-    progress: Progress,
-) -> Result<Answer, Error> {
-    daemon.agent().invoke(plugin, handler, context, person, progress).await
-}
-
-/// Runs until done, or until the person has enough: what was asked is then taken back down the tree.
-async fn interruptible<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    tokio::select! {
-        done = work => done,
-        Ok(()) = tokio::signal::ctrl_c() => Err(Error::new(ErrorCode::CANCELLED, "interrupted")),
-    }
+/// Limits what comes before the request itself.
+async fn within<T>(limit: Option<Duration>, doing: &str, work: impl Future<Output = T>) -> Result<T, Error> {
+    let Some(limit) = limit else { return Ok(work.await) };
+    tokio::time::timeout(limit, work).await.map_err(|_| {
+        let limit = humantime::format_duration(limit);
+        Error::new(ErrorCode::DEADLINE_EXCEEDED, format!("{doing} took longer than {limit}")).retryable()
+    })
 }
 
 fn person(daemon: &Daemon, session: Option<String>, timeout: Option<Duration>) -> Result<Person, Error> {
@@ -93,7 +84,7 @@ fn person(daemon: &Daemon, session: Option<String>, timeout: Option<Duration>) -
         Error::new(ErrorCode::INVALID_PARAMS, format!("the current folder cannot be told: {error}"))
     })?;
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let user_id = daemon.user_id();
+    let user_id = daemon.user_id().to_owned();
     Ok(Person {
         session_id: session.unwrap_or_else(|| format!("{user_id}:default")),
         user_id,

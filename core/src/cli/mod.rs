@@ -13,6 +13,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use astros_protocol::{Error, ErrorCode};
 use clap::{Parser, error::ErrorKind};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::daemon::{Daemon, Options};
 use args::{Cli, Command, Global};
@@ -64,9 +65,32 @@ async fn with_daemon(
         environment: std::env::vars_os().collect::<Vec<(OsString, OsString)>>(),
     };
     let daemon = Daemon::start(options).await?;
-    let outcome = command(&daemon).await;
-    daemon.stop().await;
+    let outcome = tokio::select! {
+        outcome = command(&daemon) => outcome,
+        // What was asked is taken back down the tree, and what runs is stopped.
+        error = interrupted() => Err(error),
+    };
+    tokio::select! {
+        () = daemon.stop() => {}
+        // Enough is enough: what still runs is killed as the daemon is dropped.
+        _ = interrupted() => {}
+    }
     outcome
+}
+
+/// Resolves when somebody wants the command to end.
+async fn interrupted() -> Error {
+    let mut terminate = match signal(SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            return Error::new(ErrorCode::INTERNAL_ERROR, format!("signals cannot be seen: {error}"));
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    Error::new(ErrorCode::CANCELLED, "interrupted")
 }
 
 fn absolute(folders: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {

@@ -1,11 +1,18 @@
 //! What there is to say of the plugins, without starting any.
 
-use astros_protocol::{Error, manifest::Program};
+use astros_protocol::{
+    Error, PluginDescription,
+    manifest::{Manifest, Program, PythonTarget},
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Daemon, specs::kind_name};
-use crate::{registry::Entry, router::Plugin};
+use crate::{
+    registry::Entry,
+    router::Plugin,
+    supervisor::{Admission, Spec, StateName},
+};
 
 /// One plugin in `astros plugins list`.
 #[derive(Debug, Serialize)]
@@ -48,10 +55,10 @@ impl Daemon {
         let manifest = entry.manifest.as_ref();
         Ok(Listed {
             name: entry.name.clone(),
-            version: manifest.map(|manifest| manifest.metadata.version.to_string()).unwrap_or_default(),
+            version: version(manifest, described.as_deref()),
             state: status.state.to_string(),
             reason: status.reason,
-            hint: hint(entry, &plugin),
+            hint: hint(self.specs.get(&entry.name), &plugin),
             pids: status.pids,
             restarts: status.restarts,
             in_flight: status.in_flight,
@@ -102,17 +109,24 @@ impl Daemon {
     }
 }
 
-fn permissions(manifest: &astros_protocol::manifest::Manifest) -> Vec<Value> {
+/// The manifest's, or the code's where there is no manifest that says one.
+fn version(manifest: Option<&Manifest>, described: Option<&PluginDescription>) -> String {
+    let own = manifest.map(|manifest| manifest.metadata.version.to_string());
+    let by_code =
+        || described.map(|described| described.version.clone()).filter(|version| !version.is_empty());
+    own.filter(|version| version != "0.0.0").or_else(by_code).unwrap_or_default()
+}
+
+fn permissions(manifest: &Manifest) -> Vec<Value> {
     let shown = manifest.permissions.iter();
     shown.map(|one| json!({ "permission": one.to_string(), "sentence": one.sentence() })).collect()
 }
 
-fn hint(entry: &Entry, plugin: &Plugin) -> Option<String> {
-    use crate::{registry::Status, supervisor::StateName};
-    match (&entry.status, plugin.supervisor.status().state) {
-        (Status::Blocked { hint, .. }, _) => Some(hint.clone()),
+fn hint(spec: Option<&Spec>, plugin: &Plugin) -> Option<String> {
+    match (spec.map(|spec| &spec.admission), plugin.supervisor.status().state) {
+        (Some(Admission::Blocked { hint, .. }), _) => Some(hint.clone()),
         (_, StateName::Quarantined | StateName::Error | StateName::Restarting) => {
-            Some(format!("`astros plugins logs {}` shows more", entry.name))
+            Some(format!("`astros plugins logs {}` shows more", plugin.name))
         }
         _ => None,
     }
@@ -123,8 +137,8 @@ fn run(entry: &Entry) -> String {
         Some(Program::Executable(name)) => name.clone(),
         Some(Program::Command(words)) => words.join(" "),
         Some(Program::Python(target)) => match target {
-            astros_protocol::manifest::PythonTarget::File(file) => format!("python {file}"),
-            astros_protocol::manifest::PythonTarget::Class { module, class } => {
+            PythonTarget::File(file) => format!("python {file}"),
+            PythonTarget::Class { module, class } => {
                 format!("python {module}:{class}")
             }
         },

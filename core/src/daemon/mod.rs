@@ -27,12 +27,13 @@ use crate::{
         log::{self, Log, Record},
         storage::Store,
     },
-    supervisor::{Spec, Supervisor},
+    supervisor::{Admission, Spec, Supervisor},
 };
 
 use config::Config;
 pub use listing::Listed;
 use paths::Paths;
+use specs::Maker;
 
 /// How a daemon is started.
 #[derive(Clone, Debug, Default)]
@@ -51,8 +52,11 @@ impl Options {
 
 /// Everything that runs.
 pub struct Daemon {
+    options: Options,
     paths: Paths,
     config: Config,
+    python_sdk: PathBuf,
+    user_id: String,
     registry: Registry,
     /// What each plugin is started with, by name.
     specs: BTreeMap<String, Spec>,
@@ -87,17 +91,34 @@ impl Daemon {
                 paths.data.display()
             ))
         })?;
-        let maker = specs::Maker { options: &options, paths: &paths, config: &config, python_sdk };
-        let specs = maker.specs(&registry);
+        let maker = Maker { options: &options, paths: &paths, config: &config, python_sdk: &python_sdk };
+        let (mut specs, overrides) = (maker.specs(&registry), maker.overrides(&registry));
         let router = Router::new(Services::new(store.clone(), log.clone()));
-        for (name, spec) in &specs {
-            add(&router, &store, &registry.entries[name], spec).await?;
+        for (name, spec) in &mut specs {
+            let entry = &registry.entries[name];
+            let known = store.description(&entry.folder, &fingerprint(entry, spec)).await?;
+            let by_code = known.as_ref().and_then(|known| maker.settings_by_code(entry, &overrides, known));
+            match by_code {
+                Some(Ok(settings)) => spec.settings = settings,
+                Some(Err(error)) if spec.admission == Admission::Enabled => {
+                    spec.admission = specs::blocked(&error);
+                }
+                _ => {}
+            }
+            let serial = spec.supervision.max_in_flight.get() == 1;
+            router.add(name, serial, known.map(Arc::new), |host| Supervisor::start(spec.clone(), host));
         }
         let recognition = &config.recognition;
         let thresholds =
             Thresholds { threshold: recognition.threshold / 100.0, margin: recognition.margin / 100.0 };
         let agent = Agent::new(router.clone(), store.clone(), thresholds);
-        Ok(Daemon { paths, config, registry, specs, store, log, router, agent })
+        let user = options.variable("USER").and_then(|user| user.into_string().ok());
+        let user_id = config
+            .user_id
+            .clone()
+            .or(user.filter(|user| !user.is_empty()))
+            .unwrap_or_else(|| "local".to_owned());
+        Ok(Daemon { options, paths, config, python_sdk, user_id, registry, specs, store, log, router, agent })
     }
 
     pub fn agent(&self) -> &Agent {
@@ -109,9 +130,8 @@ impl Daemon {
     }
 
     /// Who asks where nobody says otherwise.
-    pub fn user_id(&self) -> String {
-        let variable = || std::env::var("USER").ok().filter(|user| !user.is_empty());
-        self.config.user_id.clone().or_else(variable).unwrap_or_else(|| "local".to_owned())
+    pub fn user_id(&self) -> &str {
+        &self.user_id
     }
 
     pub fn thresholds(&self) -> Thresholds {
@@ -132,6 +152,11 @@ impl Daemon {
         unable
     }
 
+    fn maker(&self) -> Maker<'_> {
+        let Daemon { options, paths, config, python_sdk, .. } = self;
+        Maker { options, paths, config, python_sdk }
+    }
+
     /// Starts a plugin and remembers what it says that it offers.
     async fn describe(&self, name: &str, supervisor: &Supervisor) -> Result<(), Error> {
         let session = supervisor.ready().await?;
@@ -139,6 +164,12 @@ impl Daemon {
         let (Some(entry), Some(spec)) = (self.registry.get(name), self.specs.get(name)) else {
             return Ok(());
         };
+        let maker = self.maker();
+        let overrides = maker.overrides(&self.registry);
+        if let Some(Err(error)) = maker.settings_by_code(entry, &overrides, &session.description) {
+            supervisor.admit(specs::blocked(&error)).await;
+            return Err(error.into());
+        }
         self.store.set_description(&entry.folder, &fingerprint(entry, spec), &session.description).await
     }
 
@@ -213,14 +244,6 @@ async fn discover(
     Registry::discover(&places, &enablement).map_err(|error| match error {
         RegistryError::Folder { .. } => misconfigured(error),
     })
-}
-
-/// Gives a plugin to the router, with what is known of it from before.
-async fn add(router: &Router, store: &Store, entry: &Entry, spec: &Spec) -> Result<(), Error> {
-    let known = store.description(&entry.folder, &fingerprint(entry, spec)).await?;
-    let serial = spec.supervision.max_in_flight.get() == 1;
-    router.add(&entry.name, serial, known.map(Arc::new), |host| Supervisor::start(spec.clone(), host));
-    Ok(())
 }
 
 fn fingerprint(entry: &Entry, spec: &Spec) -> String {

@@ -6,10 +6,10 @@ use std::{
 };
 
 use astros_protocol::{
-    Extra,
+    Extra, PluginDescription,
     manifest::{Kind, Manifest, Permission, Program, PythonTarget, Supervision},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Options, config::Config, default_deadline_ms, paths::Paths, text_variables};
 use crate::{
@@ -24,26 +24,29 @@ pub(super) struct Maker<'a> {
     pub paths: &'a Paths,
     pub config: &'a Config,
     /// The folder of the Python SDK.
-    pub python_sdk: PathBuf,
+    pub python_sdk: &'a Path,
 }
 
 impl Maker<'_> {
     /// What each plugin is started with, by name.
     pub(super) fn specs(&self, registry: &Registry) -> BTreeMap<String, Spec> {
-        let names = registry.entries.keys().map(String::as_str);
-        let overrides = settings::overrides(names, text_variables(&self.options.environment));
-        let spec = |(name, entry): (&String, &Entry)| {
-            let own = overrides.get(name).map_or(&[][..], Vec::as_slice);
-            (name.clone(), self.spec(entry, own, registry))
-        };
+        let overrides = self.overrides(registry);
+        let spec = |(name, entry): (&String, &Entry)| (name.clone(), self.spec(entry, &overrides, registry));
         registry.entries.iter().map(spec).collect()
     }
 
-    fn spec(&self, entry: &Entry, overrides: &[Override], registry: &Registry) -> Spec {
+    /// What the environment sets of each plugin's settings.
+    pub(super) fn overrides(&self, registry: &Registry) -> Overrides {
+        let names = registry.entries.keys().map(String::as_str);
+        settings::overrides(names, text_variables(&self.options.environment))
+    }
+
+    fn spec(&self, entry: &Entry, overrides: &Overrides, registry: &Registry) -> Spec {
         let manifest = entry.manifest.as_ref();
         let configured = self.config.plugin(&entry.name);
         let supervision = manifest.map_or_else(Supervision::default, |manifest| manifest.supervision.clone());
-        let (settings, admission) = match (self.settings(entry, overrides), admission(entry)) {
+        let schema = entry.settings_schema.as_ref().map(|schema| (&schema.value, &*schema.origin));
+        let (settings, admission) = match (self.settings(entry, overrides, schema), admission(entry)) {
             (Ok(settings), admission) => (settings, admission),
             (Err(error), Admission::Enabled) => (Extra::new(), blocked(&error)),
             (Err(_), admission) => (Extra::new(), admission),
@@ -54,7 +57,7 @@ impl Maker<'_> {
             supervision: configured.map_or(supervision.clone(), |own| own.supervision(&supervision)),
             admission,
             look_in: look_in(),
-            python_sdk: Some(self.python_sdk.clone()),
+            python_sdk: Some(self.python_sdk.to_owned()),
             environment: self.options.environment.clone(),
             plugins: registry.entries.keys().cloned().collect(),
             session_bus: permissions.iter().any(|one| matches!(one, Permission::SystemControl(_))),
@@ -66,21 +69,41 @@ impl Maker<'_> {
         }
     }
 
-    fn settings(&self, entry: &Entry, overrides: &[Override]) -> Result<Extra, SettingsError> {
+    /// A plugin's settings, held against a schema where there is one.
+    pub(super) fn settings(
+        &self,
+        entry: &Entry,
+        overrides: &Overrides,
+        schema: Option<(&Value, &str)>,
+    ) -> Result<Extra, SettingsError> {
         let Some(Manifest { configuration, .. }) = &entry.manifest else { return Ok(Extra::new()) };
         let nothing = BTreeMap::new();
-        let schema = entry.settings_schema.as_ref();
         settings::resolve(&Sources {
             plugin: &entry.name,
             configuration,
-            schema: schema.map(|schema| (&schema.value, &*schema.origin)),
+            schema,
             requires_config: false,
             configured: self.config.plugin(&entry.name).map_or(&nothing, |own| &own.settings),
             file: &self.config.path,
-            environment: overrides,
+            environment: overrides.get(&entry.name).map_or(&[], Vec::as_slice),
         })
     }
+
+    /// As [`Maker::settings`], with the schema that only the plugin's code knows; `None` where that says nothing
+    /// more than the manifest.
+    pub(super) fn settings_by_code(
+        &self,
+        entry: &Entry,
+        overrides: &Overrides,
+        description: &PluginDescription,
+    ) -> Option<Result<Extra, SettingsError>> {
+        let schema = description.settings_schema.as_ref().filter(|_| entry.settings_schema.is_none())?;
+        Some(self.settings(entry, overrides, Some((schema, "its code"))))
+    }
 }
+
+/// What the environment sets, by plugin.
+type Overrides = BTreeMap<String, Vec<Override>>;
 
 fn launch(entry: &Entry) -> Launch {
     match &entry.run.program {
@@ -117,7 +140,7 @@ pub(super) fn kind_name(kind: Kind) -> String {
     json!(kind).as_str().unwrap_or_default().to_owned()
 }
 
-fn blocked(error: &SettingsError) -> Admission {
+pub(super) fn blocked(error: &SettingsError) -> Admission {
     Admission::Blocked { reason: error.to_string(), hint: error.hint() }
 }
 

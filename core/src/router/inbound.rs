@@ -1,7 +1,10 @@
 //! What plugins ask of the host: each process has a [`PluginService`] that knows who asks.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,6 +18,11 @@ use super::{
     wire::{Asked, CallPluginRef, IntentRef},
 };
 use crate::supervisor;
+
+/// A plugin has at most so many requests of its own open.
+const MAX_OPEN: usize = 256;
+/// With so many requests whose id is still open, a plugin is restarted.
+const MAX_DUPLICATES: u32 = 3;
 
 /// The supervisor's way to its owner, for one plugin.
 pub struct Host {
@@ -37,6 +45,7 @@ impl supervisor::Host for Host {
             router: self.router.clone(),
             name: self.name.clone(),
             connection: (self.number, generation),
+            duplicates: AtomicU32::new(0),
         }
     }
 
@@ -52,6 +61,8 @@ pub struct PluginService {
     router: Weak<Router>,
     name: Arc<str>,
     connection: Connection,
+    /// Requests whose id was open already.
+    duplicates: AtomicU32,
 }
 
 impl Service for PluginService {
@@ -62,6 +73,12 @@ impl Service for PluginService {
         let Some(router) = self.router.upgrade() else {
             return responder.error(&Error::new(ErrorCode::SHUTTING_DOWN, "the daemon stops"));
         };
+        if responder.peer().serving() > MAX_OPEN {
+            let message =
+                format!("`{}` has {MAX_OPEN} requests open, the most that a plugin may have", self.name);
+            let error = Error::new(ErrorCode::OVERLOADED, message).with("retry_after_ms", 100);
+            return responder.error(&error.retryable());
+        }
         match params {
             Some(Asked::CallPlugin(asked)) => self.call_plugin(router, asked, responder),
             Some(Asked::Raw(params)) => router.services.serve(&self.name, &method, params, responder),
@@ -82,8 +99,13 @@ impl Service for PluginService {
     }
 
     fn oddity(&self, oddity: Oddity<'_>) {
-        if let Some(router) = self.router.upgrade() {
-            router.services.oddity(&self.name, &oddity);
+        let Some(router) = self.router.upgrade() else { return };
+        router.services.oddity(&self.name, &oddity);
+        let repeats = matches!(oddity, Oddity::DuplicateId(_))
+            && self.duplicates.fetch_add(1, Ordering::Relaxed) + 1 == MAX_DUPLICATES;
+        if let (true, Ok(plugin)) = (repeats, router.plugin(&self.name)) {
+            // It has lost count of its requests: a new process starts anew.
+            tokio::spawn(async move { drop(plugin.supervisor.restart().await) });
         }
     }
 }

@@ -11,7 +11,10 @@ pub mod wire;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, RwLock, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -37,8 +40,8 @@ pub struct Plugin {
     pub name: Arc<str>,
     /// Stands for the plugin in the call tree.
     number: usize,
-    /// Works on one request at a time.
-    serial: bool,
+    /// Works on one request at a time, as its manifest or its latest `initialize` says.
+    serial: AtomicBool,
     pub supervisor: Supervisor,
     /// What it offered last: from its latest `initialize`, or the cache.
     description: RwLock<Option<Arc<PluginDescription>>>,
@@ -46,11 +49,11 @@ pub struct Plugin {
 
 impl Plugin {
     pub fn description(&self) -> Option<Arc<PluginDescription>> {
-        self.description.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.description.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn set_description(&self, description: Arc<PluginDescription>) {
-        *self.description.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(description);
+        *self.description.write().unwrap_or_else(PoisonError::into_inner) = Some(description);
     }
 
     /// The handler's own limit on its time.
@@ -132,14 +135,14 @@ impl Router {
         description: Option<Arc<PluginDescription>>,
         start: impl FnOnce(Arc<Host>) -> Supervisor,
     ) -> Arc<Plugin> {
-        let mut plugins = self.plugins.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut plugins = self.plugins.write().unwrap_or_else(PoisonError::into_inner);
         let name: Arc<str> = Arc::from(name);
         let number = plugins.len();
         let host = Arc::new(Host::new(self.me.clone(), name.clone(), number));
         let plugin = Arc::new(Plugin {
             name: name.clone(),
             number,
-            serial,
+            serial: AtomicBool::new(serial),
             supervisor: start(host),
             description: RwLock::new(description),
         });
@@ -148,12 +151,12 @@ impl Router {
     }
 
     pub fn plugins(&self) -> Vec<Arc<Plugin>> {
-        let plugins = self.plugins.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let plugins = self.plugins.read().unwrap_or_else(PoisonError::into_inner);
         plugins.values().cloned().collect()
     }
 
     pub fn plugin(&self, name: &str) -> Result<Arc<Plugin>, Error> {
-        let plugins = self.plugins.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let plugins = self.plugins.read().unwrap_or_else(PoisonError::into_inner);
         plugins.get(name).cloned().ok_or_else(|| {
             let error = Error::new(ErrorCode::PLUGIN_NOT_FOUND, format!("there is no plugin `{name}`"));
             error.with_hint(match errors::nearest(name, plugins.keys().map(|name| &**name)) {
@@ -166,7 +169,12 @@ impl Router {
     /// Calls a handler; the result is its response, as it came. Dropped, the call is taken back down the tree.
     pub async fn call(&self, call: Call<'_>) -> Result<Box<RawValue>, Error> {
         let plugin = self.plugin(call.plugin)?;
-        let link = Link::extend(call.above.link.as_ref(), &plugin.name, call.handler, plugin.serial)?;
+        let link = Link::extend(
+            call.above.link.as_ref(),
+            &plugin.name,
+            call.handler,
+            plugin.serial.load(Ordering::Relaxed),
+        )?;
         let own = call.timeout.or_else(|| plugin.handler_timeout(call.handler)).unwrap_or(DEFAULT_DEADLINE);
         let own = own.min(plugin.handler_timeout(call.handler).unwrap_or(own));
         let deadline = Instant::now() + own;
@@ -189,6 +197,7 @@ impl Router {
                 Some(session) => session,
                 None => plugin.supervisor.ready().await?,
             };
+            plugin.serial.store(session.limits.max_in_flight == Some(1), Ordering::Relaxed);
             offers(&session.description, &plugin.name, call.handler)?;
             let working = session.begin();
             let outcome = self.exchange(plugin, &session, node, call, attempt).await;
@@ -258,7 +267,7 @@ impl Router {
     }
 
     fn tree(&self) -> MutexGuard<'_, Tree> {
-        self.tree.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.tree.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

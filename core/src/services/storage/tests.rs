@@ -359,38 +359,3 @@ async fn fails_one_request_without_the_others_of_its_batch() {
     assert_eq!(reason(&bad.unwrap_err()), "conflict");
     assert_eq!(one.store.list("p", "", None, None).await.unwrap().keys, ["a", "c"]);
 }
-
-#[tokio::test]
-#[ignore = "a measurement: run it with --ignored --nocapture"]
-async fn measures_writes_and_reads() {
-    const CALLS: u32 = 20_000;
-    let folder = TempDir::new().unwrap();
-    let store = Store::open(&file(&folder)).unwrap();
-    let value = || json_of(&format!("\"{}\"", "x".repeat(300)));
-    let one_by_one = std::time::Instant::now();
-    for n in 0..CALLS {
-        store.set("p", &format!("k{}", n % 1_000), value(), None, None).await.unwrap();
-    }
-    let one_by_one = one_by_one.elapsed();
-    let together = std::time::Instant::now();
-    let writer = |task: u32, store: Store| async move {
-        for n in 0..CALLS / 64 {
-            store.set("p", &format!("k{task}/{}", n % 20), value(), None, None).await.unwrap();
-        }
-    };
-    let tasks: Vec<_> = (0..64).map(|task| tokio::spawn(writer(task, store.clone()))).collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
-    let together = together.elapsed();
-    let mut gets: Vec<Duration> = Vec::new();
-    for n in 0..CALLS {
-        let began = std::time::Instant::now();
-        store.get("p", &format!("k{}", n % 1_000), None).await.unwrap();
-        gets.push(began.elapsed());
-    }
-    gets.sort();
-    let per_second = |time: Duration| f64::from(CALLS) / time.as_secs_f64();
-    println!("writes/s one by one {:.0}, 64 in flight {:.0}", per_second(one_by_one), per_second(together));
-    println!("get median {:?}, 99 % {:?}", gets[gets.len() / 2], gets[gets.len() * 99 / 100]);
-}

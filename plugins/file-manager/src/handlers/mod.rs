@@ -41,9 +41,8 @@ fn watch<'a>(ctx: &'a Context, doing: &'a str) -> impl FnMut(u64, u64) -> Contro
     move |done, total| {
         if listened_to && (told.elapsed() >= BEAT || done == total) {
             told = Instant::now();
-            #[expect(clippy::cast_precision_loss, reason = "nobody has 2⁵³ files")]
             // It fails only where the request was taken back, which is looked at below.
-            let _ = ctx.block_on(ctx.progress(done as u64, total as u64, doing));
+            let _ = ctx.block_on(ctx.progress(done, total, doing));
         }
         if ctx.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
