@@ -104,7 +104,8 @@ impl Outcome {
     #[track_caller]
     pub fn answered_by(self, expected: &str) -> Outcome {
         let json = self.json();
-        let who = format!("{}.{}", json["plugin"].as_str().unwrap_or("?"), json["handler"].as_str().unwrap_or("?"));
+        let who =
+            format!("{}.{}", json["plugin"].as_str().unwrap_or("?"), json["handler"].as_str().unwrap_or("?"));
         assert_eq!(who, expected, "{}", self.shown());
         self
     }

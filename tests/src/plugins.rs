@@ -23,7 +23,9 @@ pub fn folder(name: &str) -> Plugin {
 
 /// A plugin of Python code in `src/main.py`, which may use the SDK.
 pub fn python(name: &str, code: &str) -> Plugin {
-    folder(name).file("plugin.yaml", format!("metadata:\n  name: {name}\n  version: 1.0.0\n")).file("src/main.py", code)
+    folder(name)
+        .file("plugin.yaml", format!("metadata:\n  name: {name}\n  version: 1.0.0\n"))
+        .file("src/main.py", code)
 }
 
 /// The plugin that misbehaves; see `src/bin/adversary`.

@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     fs::{self, File, FileTimes},
-    os::unix::{ffi::OsStringExt, fs::{MetadataExt, symlink}},
+    os::unix::{
+        ffi::OsStringExt,
+        fs::{MetadataExt, symlink},
+    },
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -108,13 +111,15 @@ pub fn mixed_files(folder: &Path) -> Tree {
     fs::create_dir_all(folder.join("Images")).expect("a folder");
     write(&folder.join("Images").join("report 0.jpg"), 10_001);
     for number in 0..5 {
-        let name = OsString::from_vec([b"caf\xe9 ".as_slice(), number.to_string().as_bytes(), b".txt"].concat());
+        let name =
+            OsString::from_vec([b"caf\xe9 ".as_slice(), number.to_string().as_bytes(), b".txt"].concat());
         write(&folder.join(name), 20_000 + number);
     }
     for number in 0..5 {
-        fs::hard_link(folder.join("report 5.jpg"), folder.join(format!("the same {number}.jpg"))).expect("a hard link");
+        fs::hard_link(folder.join("report 50.jpg"), folder.join(format!("the same {number}.jpg")))
+            .expect("a hard link");
     }
-    symlink("report 5.jpg", folder.join("a link.jpg")).expect("a link");
+    symlink("report 50.jpg", folder.join("a link.jpg")).expect("a link");
     symlink("nowhere", folder.join("a broken link.txt")).expect("a link");
     symlink("already here", folder.join("a link to a folder")).expect("a link");
     write(&folder.join(".hidden.txt"), 30_000);

@@ -157,7 +157,11 @@ fn finds_a_handler_that_declares_no_examples() {
     let timestamp = greeted.data()["timestamp"].as_str().expect("a datetime becomes text").to_owned();
     assert!(timestamp.contains('T') && timestamp.starts_with("20"), "RFC 3339: {timestamp}");
     for text in ["please introduce astros", "introduce AstrOS to me", "introduce astros"] {
-        world.ask(text).succeeds().answered_by("hello-world.introduce_astros").says("AstrOS, at your service");
+        world
+            .ask(text)
+            .succeeds()
+            .answered_by("hello-world.introduce_astros")
+            .says("AstrOS, at your service");
     }
     let named = world.call("hello-world", "say_hello", json!({ "user_name": "Ada" })).succeeds();
     assert_eq!(named.message(), "Greetings, Ada, from the guide");
@@ -183,7 +187,11 @@ fn lets_a_plugin_list_files_and_notify_through_others() {
     world.file("Documents/two words.txt", "2");
     let code = COMMUNICATING.replace("FOLDER", &documents.to_string_lossy());
     let world = world.with(as_in_the_guide("communicating", &code));
-    world.ask("coordinate action").succeeds().answered_by("communicating.coordinate_action").says("Coordinated over 2 files");
+    world
+        .ask("coordinate action")
+        .succeeds()
+        .answered_by("communicating.coordinate_action")
+        .says("Coordinated over 2 files");
 }
 
 #[test]
@@ -202,6 +210,7 @@ fn shows_what_the_guides_manifest_says() {
     assert_eq!(shown["author"], "Ada Example <ada@example.org>");
     assert_eq!(shown["settings"], json!({ "max_file_size": "100MB", "cache_duration": 3600 }));
     assert_eq!(shown["permissions"][0]["permission"], "file_system");
-    let handlers: Vec<_> = shown["handlers"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
+    let handlers: Vec<_> =
+        shown["handlers"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
     assert_eq!(handlers, ["say_hello", "introduce_astros"]);
 }

@@ -1,13 +1,13 @@
 //! The end-to-end tests: the real command, real plugins, real processes.
 
-mod organize;
+mod bad_input;
+mod command;
 mod crash;
 mod guide;
-mod command;
+mod interrupt;
+mod organize;
 mod plugins;
 mod session;
+mod settings;
 mod tree;
 mod wire;
-mod bad_input;
-mod settings;
-mod interrupt;

@@ -42,6 +42,10 @@ fn asks_which_folder_and_takes_the_answer() {
     let photo = world.file("inbox/a.jpg", "a picture");
     world.ask("organize my files").succeeds().says("Which folder");
     let folder = photo.parent().unwrap();
-    world.ask(&folder.to_string_lossy()).succeeds().answered_by("smart-organizer.organize_files").says("Organized 1 file");
+    world
+        .ask(&folder.to_string_lossy())
+        .succeeds()
+        .answered_by("smart-organizer.organize_files")
+        .says("Organized 1 file");
     assert!(folder.join("Images/a.jpg").is_file());
 }

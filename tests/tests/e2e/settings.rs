@@ -64,7 +64,12 @@ fn names_the_variable_whose_value_does_not_fit() {
 #[test]
 fn refuses_a_configuration_that_cannot_be_read() {
     let world = World::new().configured("plugins: [1, 2]\n");
-    world.astros(["plugins", "list", "--json"]).run().fails(2, "invalid_params").says("astros.yaml:1").says("plugins");
+    world
+        .astros(["plugins", "list", "--json"])
+        .run()
+        .fails(2, "invalid_params")
+        .says("astros.yaml:1")
+        .says("plugins");
     let world = world.configured("plugins: {a: b: c}\n");
     world.astros(["plugins", "list", "--json"]).run().fails(2, "invalid_params").says("astros.yaml:1");
 }

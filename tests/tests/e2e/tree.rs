@@ -73,7 +73,11 @@ fn knows_the_parent_that_is_named_or_meant() {
         assert_eq!((&meta["user_id"], &meta["chain"]), (&json!("ada"), &json!(["alice.call"])), "{parent}");
     }
     let root = meta("null");
-    assert_eq!((root.get("user_id"), root.get("session_id"), root.get("chain")), (None, None, None), "an intended root");
+    assert_eq!(
+        (root.get("user_id"), root.get("session_id"), root.get("chain")),
+        (None, None, None),
+        "an intended root"
+    );
     assert_eq!(root["caller"], "alice", "who calls is no secret");
 }
 
@@ -88,7 +92,8 @@ fn refuses_a_cycle_with_its_chain() {
 
 #[test]
 fn refuses_a_call_that_is_nested_too_deeply() {
-    let deepest = (2..=17).rev().fold(json!({}), |below, number| call("alice", &format!("call-{number}"), below));
+    let deepest =
+        (2..=17).rev().fold(json!({}), |below, number| call("alice", &format!("call-{number}"), below));
     let told = World::new().with(adversary("alice")).call("alice", "call-1", deepest).succeeds();
     let error = innermost(told.data())["error"].clone();
     assert_eq!(error["data"]["kind"], "call_cycle", "{error}");
@@ -98,7 +103,9 @@ fn refuses_a_call_that_is_nested_too_deeply() {
 
 #[test]
 fn allows_sixteen_calls_within_each_other() {
-    let deepest = (2..=15).rev().fold(call("alice", "echo", json!({})), |below, number| call("alice", &format!("call-{number}"), below));
+    let deepest = (2..=15).rev().fold(call("alice", "echo", json!({})), |below, number| {
+        call("alice", &format!("call-{number}"), below)
+    });
     let told = World::new().with(adversary("alice")).call("alice", "call-1", deepest).succeeds();
     assert_eq!(innermost(told.data())["meta"]["chain"].as_array().map(Vec::len), Some(15));
 }
@@ -116,7 +123,7 @@ fn cancels_what_a_call_asked_for_when_its_time_is_over() {
     let world = two();
     let note = world.path("note");
     let params = call("bob", "hang", json!({ "note": note }));
-    world.calling("alice", "call", params).arg("--timeout").arg("2s").run().fails(7, "deadline_exceeded");
+    world.calling("alice", "call", params).arg("--timeout").arg("3s").run().fails(7, "deadline_exceeded");
     assert_eq!(fs::read_to_string(note).unwrap(), "begun\ncancelled\n", "bob's handler heard of it");
 }
 
@@ -127,7 +134,9 @@ fn cancels_the_children_of_a_request_that_is_answered() {
     let mut params = call("bob", "hang", json!({ "note": note }));
     params["after"] = json!(note);
     assert_eq!(world.call("alice", "abandon", params).succeeds().message(), "I did not wait");
-    eventually("bob's handler hears of it", || fs::read_to_string(&note).unwrap().contains("cancelled").then_some(()));
+    eventually("bob's handler hears of it", || {
+        fs::read_to_string(&note).unwrap().contains("cancelled").then_some(())
+    });
 }
 
 #[test]
@@ -140,7 +149,10 @@ fn answers_calls_to_nobody_and_nothing() {
     assert_eq!(kind("nobody", "echo"), "plugin_not_found");
     assert_eq!(kind("bob", "no_such"), "handler_not_found");
     let params = json!({ "plugin": "bob", "handler": "echo", "params": [1] });
-    assert_eq!(world.call("alice", "call", params).succeeds().data()["error"]["data"]["kind"], "invalid_params");
+    assert_eq!(
+        world.call("alice", "call", params).succeeds().data()["error"]["data"]["kind"],
+        "invalid_params"
+    );
 }
 
 #[test]

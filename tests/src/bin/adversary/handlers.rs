@@ -19,8 +19,30 @@ use crate::{
 
 /// All but the numbered `call-1` to `call-20`.
 const NAMES: [&str; 24] = [
-    "echo", "call", "abandon", "crash", "kill", "quit", "hang", "ignore", "block", "garbage", "stray", "half", "huge",
-    "duplicate", "decline", "fail", "flood", "unknown", "twice", "shapeless", "wrong", "claim", "mute", "grandchild",
+    "echo",
+    "call",
+    "abandon",
+    "crash",
+    "kill",
+    "quit",
+    "hang",
+    "ignore",
+    "block",
+    "garbage",
+    "stray",
+    "half",
+    "huge",
+    "duplicate",
+    "decline",
+    "fail",
+    "flood",
+    "unknown",
+    "twice",
+    "shapeless",
+    "wrong",
+    "claim",
+    "mute",
+    "grandchild",
 ];
 
 /// What is open: the host's requests that wait, and the adversary's own.
@@ -153,7 +175,8 @@ fn break_the_wire(name: &str, id: &Value) -> Option<ExitCode> {
             done(id, json!({ "message": "in spite of it" }));
         }
         "flood" => {
-            (0..200).for_each(|step| Wire.notify("$/progress", json!({ "id": id, "value": { "done": step } })));
+            (0..200)
+                .for_each(|step| Wire.notify("$/progress", json!({ "id": id, "value": { "done": step } })));
             done(id, json!({ "message": "flooded" }));
         }
         "unknown" => {

@@ -25,7 +25,8 @@ fn main() -> ExitCode {
     }
     let mut handlers = Handlers::default();
     for line in stdin().lock().lines() {
-        let Ok(message) = line.map_err(|_| ()).and_then(|line| serde_json::from_str(&line).map_err(|_| ())) else {
+        let Ok(message) = line.map_err(|_| ()).and_then(|line| serde_json::from_str(&line).map_err(|_| ()))
+        else {
             Wire.answer(&Value::Null, Err(json!({ "code": -32700, "message": "no JSON" })));
             continue;
         };
