@@ -3,12 +3,14 @@
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File},
+    io::{Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use nix::{
+    pty::{OpenptyResult, openpty},
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
@@ -66,6 +68,24 @@ impl Astros {
     pub fn stdin(mut self, input: impl Into<Vec<u8>>) -> Astros {
         self.input = Some(input.into());
         self
+    }
+
+    /// Runs it to its end on a terminal, where somebody types `typed`; what it shows is the outcome's stdout.
+    pub fn run_on_a_terminal(mut self, typed: &str) -> Outcome {
+        let OpenptyResult { master, slave } = openpty(None, None).expect("a terminal");
+        let stream = || Stdio::from(slave.try_clone().expect("the terminal"));
+        self.command.env("TERM", "xterm").stdin(stream()).stdout(stream()).stderr(stream());
+        let mut child = self.command.spawn().expect("astros starts");
+        // Nobody else holds that end: reading ends with the program.
+        drop((self.command, slave));
+        let mut terminal = File::from(master);
+        terminal.write_all(typed.as_bytes()).expect("somebody types");
+        let mut shown = Vec::new();
+        // The end is an error here: that is how a terminal hangs up.
+        let _ = terminal.read_to_end(&mut shown);
+        let code = child.wait().expect("astros ends").code();
+        let stdout = String::from_utf8(shown).expect("astros prints UTF-8");
+        Outcome { code, stdout, stderr: String::new(), said: self.said }
     }
 
     /// Runs it to its end.

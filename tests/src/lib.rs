@@ -1,6 +1,6 @@
 //! The harness of the end-to-end tests: the real `astros` in a home of its own, with plugins made for the test.
 //!
-//! ```ignore
+//! ```text
 //! let world = World::new().with(adversary("villain"));
 //! world.call("villain", "crash", json!({})).fails(5, "plugin_crashed").says("its last words");
 //! world.call("villain", "echo", json!({})).succeeds();

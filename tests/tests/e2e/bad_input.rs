@@ -20,7 +20,11 @@ fn refuses(plugin: impl Into<Plugin>, code: i32, kind: &str, words: &[&str]) {
 #[track_caller]
 fn assert_untouched(world: &World) {
     let list = world.astros(["plugins", "list", "--json"]).run().succeeds().json();
-    assert_eq!(list.as_array().map(Vec::len), Some(6), "four bundled, the bad one and the bystander: {list:#}");
+    assert_eq!(
+        list.as_array().map(Vec::len),
+        Some(6),
+        "four bundled, the bad one and the bystander: {list:#}"
+    );
     world.call("bystander", "echo", json!({})).succeeds();
     world.ask("make bystander echo").succeeds().answered_by("bystander.echo");
 }
