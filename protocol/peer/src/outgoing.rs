@@ -21,9 +21,12 @@ use crate::shared::Shared;
 /// Why a call has no result.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Failure {
-    /// The other side answered with an error, or this side could not ask.
+    /// The other side answered with an error.
     #[error("{0}")]
-    Error(#[from] Error),
+    Error(Error),
+    /// This side could not ask, or could not read the answer.
+    #[error("{0}")]
+    Here(#[from] Error),
     /// The connection ended before the answer came.
     #[error("the connection is closed")]
     Closed,
