@@ -228,6 +228,7 @@ impl PluginCall {
                 root: root.clone(),
                 above: Above { link, deadline, caller: Some(self.caller.clone()) },
                 timeout: self.timeout,
+                followup: false,
                 progress: if self.progress { Listener::Plugin(responder) } else { Listener::Nobody },
             })
             .await

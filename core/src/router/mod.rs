@@ -76,6 +76,8 @@ pub struct Call<'a> {
     /// Can only shorten what is left.
     pub timeout: Option<Duration>,
     pub progress: Listener<'a>,
+    /// The text answers a question of the plugin's.
+    pub followup: bool,
 }
 
 /// What a call hangs below.
@@ -308,6 +310,7 @@ fn meta<'a>(
         locale: root.locale.as_deref(),
         attempt,
         progress,
+        followup: call.followup,
     }
 }
 
