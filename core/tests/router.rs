@@ -111,3 +111,13 @@ async fn takes_any_time_limit() {
     let host = Host::new().plugin("one", "");
     assert_eq!(host.call("echo", json!({ "a": 1 }), Duration::MAX).await.unwrap(), json!({ "a": 1 }));
 }
+
+#[tokio::test]
+async fn replaces_a_process_that_closed_its_input() {
+    let host = Host::new().plugin("one", "");
+    host.call("deaf", json!({}), PATIENCE).await.unwrap();
+    let error = host.call("echo", json!({}), PATIENCE).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::PLUGIN_CRASHED);
+    assert!(error.message.contains("closed its input"), "{error}");
+    assert_eq!(host.call("echo", json!({ "a": 1 }), PATIENCE).await.unwrap(), json!({ "a": 1 }));
+}
