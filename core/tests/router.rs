@@ -121,3 +121,12 @@ async fn replaces_a_process_that_closed_its_input() {
     assert!(error.message.contains("closed its input"), "{error}");
     assert_eq!(host.call("echo", json!({ "a": 1 }), PATIENCE).await.unwrap(), json!({ "a": 1 }));
 }
+
+#[tokio::test]
+async fn keeps_a_plugins_last_words_from_other_plugins() {
+    let host = Host::new().plugin("one", "").plugin("other", "broken");
+    let asked = json!({ "plugin": "other", "handler": "echo" });
+    let answer = host.call("call", asked, PATIENCE).await.unwrap();
+    assert_eq!(answer["error"]["message"], "plugin `other` exited with status 1 before it was ready");
+    assert!(!answer.to_string().contains("secret"), "{answer}");
+}
