@@ -130,3 +130,17 @@ async fn keeps_a_plugins_last_words_from_other_plugins() {
     assert_eq!(answer["error"]["message"], "plugin `other` exited with status 1 before it was ready");
     assert!(!answer.to_string().contains("secret"), "{answer}");
 }
+
+#[tokio::test]
+async fn quarantines_a_plugin_that_loses_count_of_its_requests_again_and_again() {
+    let host = Host::new().plugin("one", "").plugin("other", "");
+    for _ in 0..6 {
+        let error = host.call("repeat_ids", json!({}), PATIENCE).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::PLUGIN_CRASHED, "{error}");
+        assert!(error.message.contains("used the ids of open requests again and was killed"), "{error}");
+    }
+    let error = host.call("echo", json!({}), PATIENCE).await.unwrap_err();
+    assert!(error.message.contains("quarantined"), "{error}");
+    let plugin = host.router.plugin("one").unwrap();
+    assert_eq!(plugin.supervisor.status().state, StateName::Quarantined);
+}
