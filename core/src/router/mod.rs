@@ -32,6 +32,8 @@ use wire::{HandleIntentRef, IntentRef, MetaRef, Traceparent};
 
 /// The time of a request that nobody gave another.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+/// Who gives a request more time than this means for ever; beyond it clocks have an end.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// How often a request that was not begun is given to the plugin's next process.
 const MAX_ATTEMPTS: u32 = 3;
 
@@ -179,7 +181,7 @@ impl Router {
         )?;
         let own = call.timeout.or_else(|| plugin.handler_timeout(call.handler)).unwrap_or(DEFAULT_DEADLINE);
         let own = own.min(plugin.handler_timeout(call.handler).unwrap_or(own));
-        let deadline = Instant::now() + own;
+        let deadline = Instant::now() + own.min(LONGEST);
         let deadline = call.above.deadline.map_or(deadline, |parents| parents.min(deadline));
         let node = Node::new(call.root.clone(), link, deadline);
         match tokio::time::timeout_at(deadline.into(), self.serve(&plugin, &node, &call)).await {
