@@ -113,7 +113,7 @@ impl Peer {
         let mut frame = Vec::with_capacity(512);
         let asked = match write::request(&mut frame, &Id::Number(id), method, params) {
             Ok(()) => self.shared.ask(id, frame, Pending::Waiting { outcome: sender, progress }),
-            Err(error) => Err((sender, Failure::Error(unwritable(method, &error)))),
+            Err(error) => Err((sender, Failure::Here(unwritable(method, &error)))),
         };
         if let Err((sender, failure)) = asked {
             // Nobody else holds the sender; the receiver is right here.
