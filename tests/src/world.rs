@@ -106,6 +106,11 @@ impl World {
         })
     }
 
+    /// How often plugins with the switch `counted` were started.
+    pub fn starts(&self) -> usize {
+        fs::read(self.path("tmp/starts")).map_or(0, |marks| marks.len())
+    }
+
     /// The ids of the processes that were started in this world and run.
     pub fn processes(&self) -> Vec<u32> {
         processes::with_environment("HOME", &self.path("home"))
@@ -144,5 +149,21 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         }
         assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
         std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "processes are left behind")]
+    fn notices_a_process_that_is_left() {
+        let world = World::new();
+        let shell =
+            Command::new("sh").args(["-c", "sleep 600 & exit 0"]).env("HOME", world.path("home")).status();
+        assert!(shell.unwrap().success());
     }
 }

@@ -16,17 +16,36 @@ fn refuses(plugin: impl Into<Plugin>, code: i32, kind: &str, words: &[&str]) {
     assert_untouched(&world);
 }
 
-/// The list is whole, and others answer, by name and by words.
+/// The list is whole, and another plugin answers.
 #[track_caller]
 fn assert_untouched(world: &World) {
     let list = world.astros(["plugins", "list", "--json"]).run().succeeds().json();
-    assert_eq!(
-        list.as_array().map(Vec::len),
-        Some(6),
-        "four bundled, the bad one and the bystander: {list:#}"
-    );
+    let count = list.as_array().map(Vec::len);
+    assert_eq!(count, Some(6), "four bundled, the bad one and the bystander: {list:#}");
     world.call("bystander", "echo", json!({})).succeeds();
+}
+
+#[test]
+fn understands_and_serves_people_among_plugins_that_are_all_broken() {
+    let named = |name: &str, text: &str| folder(name).file("plugin.yaml", format!("name: {name}\n{text}"));
+    let world = World::new()
+        .with(named("empty", ""))
+        .with(named("malformed", "run: [\n"))
+        .with(named("gone", "run: {executable: no-such-program}\n"))
+        .with(python("unloadable", "def broken(:\n"))
+        .with(adversary("ended").that("exit-in-initialize"))
+        .with(adversary("old").that("wrong-version"))
+        .with(adversary("garbled").that("garbage"))
+        .with(adversary("bystander"));
     world.ask("make bystander echo").succeeds().answered_by("bystander.echo");
+    world.ask("say hello").succeeds().answered_by("hello-world.say_hello");
+    let inbox = world.file("inbox/a.jpg", "a");
+    let text = format!("organize the files in {} by type", inbox.parent().expect("a folder").display());
+    world.ask(&text).succeeds().says("Organized 1 file");
+    let list = world.astros(["plugins", "list"]).run().succeeds();
+    for name in ["empty", "malformed", "gone", "unloadable", "ended", "old", "garbled", "bystander"] {
+        assert!(list.stdout.contains(name), "`{name}` is not listed\n{}", list.stdout);
+    }
 }
 
 fn manifest(text: &str) -> Plugin {

@@ -102,24 +102,33 @@ fn explains_how_it_was_decided() {
 
 #[test]
 fn runs_nothing_on_a_dry_run() {
-    let world = World::new().with(adversary("villain"));
-    let note = world.path("note");
-    world.file("inbox/a.jpg", "a");
+    let world = World::new().with(adversary("villain").that("counted"));
+    let photo = world.file("inbox/a.jpg", "a");
+    let inbox = photo.parent().expect("a folder");
     // What the plugins offer is learnt once, here.
     world.ask("say hello").succeeds();
-    let before = Tree::of(&world.path("inbox"));
-    for text in
-        ["make villain crash", &format!("organize the files in {} by type", world.path("inbox").display())]
-    {
+    assert_eq!(world.starts(), 1);
+    let before = Tree::of(inbox);
+    for text in ["make villain echo", &format!("organize the files in {} by type", inbox.display())] {
         let planned = world.astros(["ask", "--dry-run", "--json", text]).run().succeeds().json();
         assert_eq!(planned["dry_run"], true);
         assert!(planned["chosen"]["handler"].is_string(), "{planned}");
     }
-    Tree::of(&world.path("inbox")).is_again(&before);
-    assert!(!note.exists());
+    Tree::of(inbox).is_again(&before);
     world.astros(["ask", "--dry-run", "fold my laundry"]).run().exits(4);
-    let logs = world.astros(["plugins", "logs", "villain"]).run().succeeds();
-    assert_eq!(logs.stdout, "", "the villain was not started to crash");
+    assert_eq!(world.starts(), 1, "what is known is not asked for again");
+    world.ask("make villain echo").succeeds();
+    assert_eq!(world.starts(), 2);
+}
+
+#[test]
+fn starts_nothing_to_list_and_to_show_plugins() {
+    let world = World::new().with(adversary("villain").that("counted"));
+    world.astros(["plugins", "list"]).run().succeeds();
+    world.astros(["plugins", "logs", "villain"]).run().succeeds();
+    world.astros(["plugins", "disable", "villain"]).run().succeeds();
+    world.astros(["ask", "say hello"]).run().succeeds();
+    assert_eq!(world.starts(), 0);
 }
 
 #[test]

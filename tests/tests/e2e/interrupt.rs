@@ -80,3 +80,20 @@ fn leaves_nobody_when_it_is_killed() {
     assert_eq!(running.finish().code, None);
     eventually("the plugin goes", || world.processes().is_empty().then_some(()));
 }
+
+#[test]
+fn interrupts_a_plugin_that_is_still_starting() {
+    let silent =
+        adversary("villain").that("silent").that("counted").supervised(json!({ "stop_grace": "100ms" }));
+    let world = World::new().with(silent);
+    for arguments in
+        [vec!["ask", "--json", "say hello"], vec!["plugins", "call", "villain", "echo", "--json"]]
+    {
+        let before = world.starts();
+        let running = world.astros(arguments).spawn();
+        eventually("it starts", || (world.starts() > before).then_some(()));
+        running.signal(Signal::SIGINT);
+        running.finish().fails(130, "cancelled");
+        assert_eq!(world.processes(), [0; 0]);
+    }
+}

@@ -26,7 +26,9 @@ done
 "#;
 
 fn sheller() -> Plugin {
-    folder("sheller").file("plugin.yaml", "name: sheller\n").executable("sheller", SCRIPT)
+    folder("sheller")
+        .file("plugin.yaml", "name: sheller\nsupervision: {stop_grace: 100ms}\n")
+        .executable("sheller", SCRIPT)
 }
 
 #[test]
