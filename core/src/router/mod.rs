@@ -179,8 +179,9 @@ impl Router {
             call.handler,
             plugin.serial.load(Ordering::Relaxed),
         )?;
-        let own = call.timeout.or_else(|| plugin.handler_timeout(call.handler)).unwrap_or(DEFAULT_DEADLINE);
-        let own = own.min(plugin.handler_timeout(call.handler).unwrap_or(own));
+        let handlers = plugin.handler_timeout(call.handler);
+        let own = call.timeout.or(handlers).unwrap_or(DEFAULT_DEADLINE);
+        let own = own.min(handlers.unwrap_or(own));
         let deadline = Instant::now() + own.min(LONGEST);
         let deadline = call.above.deadline.map_or(deadline, |parents| parents.min(deadline));
         let node = Node::new(call.root.clone(), link, deadline);
