@@ -63,7 +63,7 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
         if let Some(error) = any.downcast_ref::<WireError>() {
             return Error(Box::new(error.clone()));
         }
-        if let Some(Failure::Error(error)) = any.downcast_ref::<Failure>() {
+        if let Some(Failure::Error(error) | Failure::Here(error)) = any.downcast_ref::<Failure>() {
             return Error(Box::new(error.clone()));
         }
         let failed = WireError::new(ErrorCode::HANDLER_FAILED, with_causes(&error));

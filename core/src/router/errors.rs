@@ -16,11 +16,11 @@ pub fn from_plugin(mut error: Error, plugin: &str) -> Error {
 
 /// What another plugin may see: stacks, last words and hints are for people.
 pub fn for_plugins(mut error: Error) -> Error {
-    if let Some(data) = &mut error.data {
-        data.detail = None;
-        data.hint = None;
-        data.extra.remove("last_words");
-    }
+    // Made where there is none: its kind belongs on the wire.
+    let data = error.data_mut();
+    data.detail = None;
+    data.hint = None;
+    data.extra.remove("last_words");
     error
 }
 
@@ -51,6 +51,12 @@ mod tests {
         let error = Error::new(ErrorCode::PLUGIN_CRASHED, "m").with_hint("h").with_detail("d");
         let data = for_plugins(error.with("last_words", vec!["secret"])).data.unwrap();
         assert_eq!((data.hint, data.detail, data.extra.len()), (None, None, 0));
+    }
+
+    #[test]
+    fn names_the_kind_of_every_error() {
+        let error = for_plugins(Error::new(ErrorCode::INVALID_PARAMS, "m"));
+        assert_eq!(error.data.unwrap().kind, "invalid_params");
     }
 
     #[test]

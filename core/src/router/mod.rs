@@ -213,6 +213,7 @@ impl Router {
                     continue;
                 }
                 Err(Failure::Error(error)) => Err(errors::from_plugin(error, &plugin.name)),
+                Err(Failure::Here(error)) => Err(failed_here(error, plugin, call.handler)),
                 Err(Failure::Closed) => Err(crashed(session.crashed().await, plugin, call.handler)),
             };
         }
@@ -334,6 +335,12 @@ fn deadline_exceeded(plugin: &Plugin, handler: &str, own: Duration) -> Error {
 fn no_object(plugin: &Plugin, handler: &str) -> Error {
     let message = format!("plugin `{}` answered `{handler}` with no response object", plugin.name);
     Error::new(ErrorCode::BAD_RESPONSE, message).with_plugin(&*plugin.name)
+}
+
+/// What the host itself has to say of an exchange: it could not ask, or what came cannot be read.
+fn failed_here(mut error: Error, plugin: &Plugin, handler: &str) -> Error {
+    error.message = format!("the call of `{}.{handler}` failed: {}", plugin.name, error.message);
+    error.with_plugin(&*plugin.name)
 }
 
 fn crashed(mut error: Error, plugin: &Plugin, handler: &str) -> Error {

@@ -28,9 +28,10 @@ impl<S: Service> Dispatch<'_, S> {
     pub(crate) fn frame(&self, frame: Frame<'_>) {
         match frame {
             Frame::Line(line) => self.line(line),
-            Frame::TooLarge { size, prefix } => {
-                let message = format!("a message of {size} bytes was not read");
+            Frame::TooLarge { size, limit, prefix } => {
+                let message = format!("a message of {size} bytes was not read, the limit is {limit}");
                 let error = Error::new(ErrorCode::FRAME_TOO_LARGE, message).with("size", size);
+                let error = error.with("limit", limit);
                 self.fail_answered(prefix, &error);
                 self.service.oddity(Oddity::TooLarge { size, prefix });
                 if self.answer_malformed {
