@@ -61,6 +61,28 @@ codes! {
     NOT_UNDERSTOOD = -32019 "not_understood" "Nobody can do what the text asks; names the nearest candidates."
 }
 
+impl ErrorCode {
+    /// Whether a plugin may answer with it. The others are the host's to say; a plugin's are taken as
+    /// `handler_failed`.
+    pub fn may_come_from_plugins(self) -> bool {
+        matches!(
+            self,
+            ErrorCode::PARSE_ERROR
+                | ErrorCode::INVALID_REQUEST
+                | ErrorCode::METHOD_NOT_FOUND
+                | ErrorCode::INVALID_PARAMS
+                | ErrorCode::INTERNAL_ERROR
+                | ErrorCode::CANCELLED
+                | ErrorCode::UNSUPPORTED_VERSION
+                | ErrorCode::INVALID_SETTINGS
+                | ErrorCode::HANDLER_FAILED
+                | ErrorCode::HANDLER_NOT_FOUND
+                | ErrorCode::SHUTTING_DOWN
+                | ErrorCode::AI_FAILED
+        )
+    }
+}
+
 /// The error of a failed request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
 pub struct Error {

@@ -16,17 +16,6 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// code for the host.
 pub struct Error(Box<WireError>);
 
-/// The codes of a plugin's own, beside those of JSON-RPC.
-const OF_PLUGINS: [ErrorCode; 7] = [
-    ErrorCode::CANCELLED,
-    ErrorCode::UNSUPPORTED_VERSION,
-    ErrorCode::INVALID_SETTINGS,
-    ErrorCode::HANDLER_FAILED,
-    ErrorCode::HANDLER_NOT_FOUND,
-    ErrorCode::SHUTTING_DOWN,
-    ErrorCode::AI_FAILED,
-];
-
 impl Error {
     /// A failure in the author's own words.
     pub fn msg(message: impl fmt::Display) -> Error {
@@ -50,8 +39,7 @@ impl Error {
     /// As a plugin may send it: a code of the host's becomes `handler_failed` with that cause.
     pub(crate) fn into_wire(self) -> WireError {
         let mut error = *self.0;
-        let allowed = (-32768..=-32100).contains(&error.code.0) || OF_PLUGINS.contains(&error.code);
-        if !allowed {
+        if !error.code.may_come_from_plugins() {
             let cause = std::mem::replace(&mut error.code, ErrorCode::HANDLER_FAILED).kind();
             error = error.with("cause", cause);
         }
@@ -75,7 +63,7 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
         if let Some(error) = any.downcast_ref::<WireError>() {
             return Error(Box::new(error.clone()));
         }
-        if let Some(Failure::Error(error)) = any.downcast_ref::<Failure>() {
+        if let Some(Failure::Error(error) | Failure::Here(error)) = any.downcast_ref::<Failure>() {
             return Error(Box::new(error.clone()));
         }
         let failed = WireError::new(ErrorCode::HANDLER_FAILED, with_causes(&error));

@@ -135,6 +135,8 @@ def report(rounds: Rounds, rows: list[str]) -> str:
     columns = list(COLUMNS)
     return "\n".join(
         [
+            *(f"- `{row}`: {ROWS[row][0]}" for row in rows),
+            "",
             f"Medians of {len(rounds)} round{'s' if len(rounds) > 1 else ''}:",
             "",
             *table(["row", *columns], figures),
@@ -172,7 +174,6 @@ def main() -> None:
             parser.error(f"there is no row `{row}`, there are {', '.join(ROWS)}")
     rounds = measure(rows, options.rounds, options.quick, options.bin)
     text = report(rounds, rows)
-    print("\n".join(f"- `{row}`: {ROWS[row][0]}" for row in rows), end="\n\n")
     print(text)
     results = HERE / "results"
     results.mkdir(exist_ok=True)

@@ -1,1 +1,21 @@
-//! AstrOS.
+//! The harness of the end-to-end tests: the real `astros` in a home of its own, with plugins made for the test.
+//!
+//! ```text
+//! let world = World::new().with(adversary("villain"));
+//! world.call("villain", "crash", json!({})).fails(5, "plugin_crashed").says("its last words");
+//! world.call("villain", "echo", json!({})).succeeds();
+//! ```
+//! When a [`World`] is dropped, no process that was started in it may be left.
+
+mod astros;
+mod outcome;
+mod plugins;
+pub mod processes;
+mod tree;
+mod world;
+
+pub use astros::{Astros, Running};
+pub use outcome::Outcome;
+pub use plugins::{Plugin, adversary, folder, python};
+pub use tree::{Tree, mixed_files};
+pub use world::{World, eventually};

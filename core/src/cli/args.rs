@@ -52,7 +52,7 @@ pub(super) enum Command {
     /// Print the JSON Schema of a message, of the manifest, or of all of them
     #[command(after_help = "Examples:
   astros schema --list
-  astros schema initialize.params
+  astros schema initialize
   astros schema plugin.yaml > plugin-schema.json")]
     Schema {
         /// Which one; all of them where none is named

@@ -2,25 +2,9 @@
 
 use astros_protocol::{Error, ErrorCode};
 
-/// The codes of its own that a plugin may send; what else it sends becomes `handler_failed`.
-const FROM_PLUGINS: &[ErrorCode] = &[
-    ErrorCode::PARSE_ERROR,
-    ErrorCode::INVALID_REQUEST,
-    ErrorCode::METHOD_NOT_FOUND,
-    ErrorCode::INVALID_PARAMS,
-    ErrorCode::INTERNAL_ERROR,
-    ErrorCode::CANCELLED,
-    ErrorCode::UNSUPPORTED_VERSION,
-    ErrorCode::INVALID_SETTINGS,
-    ErrorCode::HANDLER_FAILED,
-    ErrorCode::HANDLER_NOT_FOUND,
-    ErrorCode::SHUTTING_DOWN,
-    ErrorCode::AI_FAILED,
-];
-
 /// An error that a plugin answered with, made safe to believe: it names the plugin and claims nothing of the host's.
 pub fn from_plugin(mut error: Error, plugin: &str) -> Error {
-    if !FROM_PLUGINS.contains(&error.code) {
+    if !error.code.may_come_from_plugins() {
         error.code = ErrorCode::HANDLER_FAILED;
     }
     let kind = error.code.kind();
@@ -32,10 +16,18 @@ pub fn from_plugin(mut error: Error, plugin: &str) -> Error {
 
 /// What another plugin may see: stacks, last words and hints are for people.
 pub fn for_plugins(mut error: Error) -> Error {
-    if let Some(data) = &mut error.data {
-        data.detail = None;
-        data.hint = None;
-        data.extra.remove("last_words");
+    // Made where there is none: its kind belongs on the wire.
+    let data = error.data_mut();
+    data.detail = None;
+    data.hint = None;
+    // A failed start says the last of them for people in its message too.
+    if let Some(last) = data
+        .extra
+        .remove("last_words")
+        .and_then(|words| Some(words.as_array()?.last()?.as_str()?.trim().to_owned()))
+        && let Some(message) = error.message.strip_suffix(&format!(": {last}"))
+    {
+        error.message = message.to_owned();
     }
     error
 }
@@ -64,9 +56,17 @@ mod tests {
 
     #[test]
     fn keeps_from_plugins_what_is_for_people() {
-        let error = Error::new(ErrorCode::PLUGIN_CRASHED, "m").with_hint("h").with_detail("d");
-        let data = for_plugins(error.with("last_words", vec!["secret"])).data.unwrap();
+        let error = Error::new(ErrorCode::PLUGIN_CRASHED, "m: secret").with_hint("h").with_detail("d");
+        let error = for_plugins(error.with("last_words", vec!["first", " secret"]));
+        let data = error.data.unwrap();
         assert_eq!((data.hint, data.detail, data.extra.len()), (None, None, 0));
+        assert_eq!(error.message, "m");
+    }
+
+    #[test]
+    fn names_the_kind_of_every_error() {
+        let error = for_plugins(Error::new(ErrorCode::INVALID_PARAMS, "m"));
+        assert_eq!(error.data.unwrap().kind, "invalid_params");
     }
 
     #[test]

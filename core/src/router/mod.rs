@@ -32,6 +32,8 @@ use wire::{HandleIntentRef, IntentRef, MetaRef, Traceparent};
 
 /// The time of a request that nobody gave another.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+/// Who gives a request more time than this means for ever; beyond it clocks have an end.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// How often a request that was not begun is given to the plugin's next process.
 const MAX_ATTEMPTS: u32 = 3;
 
@@ -76,6 +78,8 @@ pub struct Call<'a> {
     /// Can only shorten what is left.
     pub timeout: Option<Duration>,
     pub progress: Listener<'a>,
+    /// The text answers a question of the plugin's.
+    pub followup: bool,
 }
 
 /// What a call hangs below.
@@ -178,7 +182,7 @@ impl Router {
         let handlers = plugin.handler_timeout(call.handler);
         let own = call.timeout.or(handlers).unwrap_or(DEFAULT_DEADLINE);
         let own = own.min(handlers.unwrap_or(own));
-        let deadline = Instant::now() + own;
+        let deadline = Instant::now() + own.min(LONGEST);
         let deadline = call.above.deadline.map_or(deadline, |parents| parents.min(deadline));
         let node = Node::new(call.root.clone(), link, deadline);
         match tokio::time::timeout_at(deadline.into(), self.serve(&plugin, &node, &call)).await {
@@ -214,6 +218,7 @@ impl Router {
                     continue;
                 }
                 Err(Failure::Error(error)) => Err(errors::from_plugin(error, &plugin.name)),
+                Err(Failure::Here(error)) => Err(failed_here(error, plugin, call.handler)),
                 Err(Failure::Closed) => Err(crashed(session.crashed().await, plugin, call.handler)),
             };
         }
@@ -308,6 +313,7 @@ fn meta<'a>(
         locale: root.locale.as_deref(),
         attempt,
         progress,
+        followup: call.followup,
     }
 }
 
@@ -335,6 +341,12 @@ fn deadline_exceeded(plugin: &Plugin, handler: &str, own: Duration) -> Error {
 fn no_object(plugin: &Plugin, handler: &str) -> Error {
     let message = format!("plugin `{}` answered `{handler}` with no response object", plugin.name);
     Error::new(ErrorCode::BAD_RESPONSE, message).with_plugin(&*plugin.name)
+}
+
+/// What the host itself has to say of an exchange: it could not ask, or what came cannot be read.
+fn failed_here(mut error: Error, plugin: &Plugin, handler: &str) -> Error {
+    error.message = format!("the call of `{}.{handler}` failed: {}", plugin.name, error.message);
+    error.with_plugin(&*plugin.name)
 }
 
 fn crashed(mut error: Error, plugin: &Plugin, handler: &str) -> Error {

@@ -1,35 +1,14 @@
-//! The connection itself: what both sides share, and the future that reads and writes.
+//! The connection itself: the future that reads and writes.
 
-use std::{
-    convert::Infallible,
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicI64, Ordering},
-    },
-};
+use std::{sync::Arc, time::Duration};
 
-use astros_protocol::{
-    Error, ErrorCode, Id, MAX_FRAME_BYTES, Malformed, Message, Notification,
-    message::write,
-    stream::{Ack, AckParams, Cancel, CancelParams, Progress},
-};
-use foldhash::HashMap;
-use serde_json::value::RawValue;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
-    sync::Notify,
-};
+use astros_protocol::MAX_FRAME_BYTES;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use crate::{
-    frame::{Frame, FrameReader},
-    incoming::{Incoming, Oddity, RawProgress, Service, Serving},
-    outgoing::{Failure, Peer, Pending},
-    queue::Queue,
-    salvage,
-};
+use crate::{dispatch::Dispatch, frame::FrameReader, incoming::Service, outgoing::Peer, shared::Shared};
 
-/// So many may wait for room in a connection's queue.
-const MAX_WAITING: usize = 1_024;
+/// How long answers may still come from a side that closed its input.
+const LAST_ANSWERS: Duration = Duration::from_millis(250);
 
 /// How a connection behaves.
 #[derive(Clone, Debug)]
@@ -62,193 +41,6 @@ where
     (peer, Connection { shared, reader, output, service, answer_malformed: options.answer_malformed })
 }
 
-/// What handle, responders and the running connection share.
-pub(crate) struct Shared {
-    // A std mutex: held for a few moves of memory, never across an await.
-    state: Mutex<State>,
-    next_id: AtomicI64,
-    max_queued_bytes: usize,
-    writable: Notify,
-    room: Notify,
-}
-
-pub(crate) struct State {
-    pub(crate) pending: HashMap<i64, Pending>,
-    pub(crate) serving: HashMap<Id, Arc<Serving>>,
-    pub(crate) queue: Queue,
-    pub(crate) frame_limit_out: usize,
-    max_queued_bytes: usize,
-    /// So many wait for room in the queue.
-    waiting: usize,
-    /// Nothing more is written after what waits.
-    closing: bool,
-    /// The other side is gone.
-    pub(crate) closed: bool,
-}
-
-impl State {
-    /// Why a frame of this size cannot be sent now.
-    pub(crate) fn refusal(&self, size: usize) -> Option<Failure> {
-        if self.closed || self.closing {
-            return Some(Failure::Closed);
-        }
-        if size > self.frame_limit_out.saturating_add(1) {
-            let message =
-                format!("the message has {size} bytes, the other side takes {}", self.frame_limit_out);
-            let error = Error::new(ErrorCode::FRAME_TOO_LARGE, message).with("size", size);
-            return Some(
-                error.with("limit", self.frame_limit_out).with_hint("send what is large by file").into(),
-            );
-        }
-        (!self.has_room()).then(|| self.overloaded())
-    }
-
-    /// One frame may go beyond the bound, so that a large one is not refused for ever.
-    fn has_room(&self) -> bool {
-        self.queue.bytes() < self.max_queued_bytes
-    }
-
-    fn overloaded(&self) -> Failure {
-        let waiting = self.queue.bytes();
-        let message = format!("the other side does not keep up: {waiting} bytes wait to be read");
-        Error::new(ErrorCode::OVERLOADED, message).with("retry_after_ms", 100).retryable().into()
-    }
-
-    /// Queues a frame, unless it cannot be sent now. The caller wakes the writer.
-    pub(crate) fn push(&mut self, request: Option<i64>, frame: Vec<u8>) -> Result<(), Failure> {
-        if let Some(refusal) = self.refusal(frame.len()) {
-            return Err(refusal);
-        }
-        self.queue.push(request, frame);
-        Ok(())
-    }
-}
-
-impl Shared {
-    fn new(options: &Options) -> Shared {
-        let state = State {
-            pending: HashMap::default(),
-            serving: HashMap::default(),
-            queue: Queue::default(),
-            frame_limit_out: MAX_FRAME_BYTES,
-            max_queued_bytes: options.max_queued_bytes,
-            waiting: 0,
-            closing: false,
-            closed: false,
-        };
-        Shared {
-            state: Mutex::new(state),
-            next_id: AtomicI64::new(1),
-            max_queued_bytes: options.max_queued_bytes,
-            writable: Notify::new(),
-            room: Notify::new(),
-        }
-    }
-
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing that holds the lock panics; if it did, the maps would still be whole.
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    pub(crate) fn next_id(&self) -> i64 {
-        self.next_id.fetch_add(1, Ordering::Relaxed)
-    }
-
-    pub(crate) fn wake_writer(&self) {
-        self.writable.notify_one();
-    }
-
-    /// Waits until more may be queued. Fails where too many wait already, or nobody will read any more.
-    pub(crate) async fn wait_for_room(&self) -> Result<(), Failure> {
-        let mut waiting = None;
-        loop {
-            // Made before the look, so that no news is missed between the two.
-            let news = self.room.notified();
-            {
-                let mut state = self.lock();
-                if state.closed || state.closing {
-                    return Err(Failure::Closed);
-                }
-                if state.has_room() {
-                    break;
-                }
-                if waiting.is_none() {
-                    if state.waiting >= MAX_WAITING {
-                        return Err(state.overloaded());
-                    }
-                    state.waiting += 1;
-                    waiting = Some(Waiting(self));
-                }
-            }
-            news.await;
-        }
-        // Who waits behind this one may fit as well.
-        if waiting.is_some() {
-            self.room.notify_one();
-        }
-        Ok(())
-    }
-
-    pub(crate) fn send(&self, request: Option<i64>, frame: Vec<u8>) -> Result<(), Failure> {
-        self.lock().push(request, frame)?;
-        self.wake_writer();
-        Ok(())
-    }
-
-    /// Sends what is small and of use only soon, past all that waits.
-    pub(crate) fn send_urgent<M: Notification>(&self, params: &M::Params) {
-        let mut frame = Vec::with_capacity(96);
-        if write::notification(&mut frame, M::METHOD, params).is_ok() {
-            self.lock().queue.push_urgent(frame);
-            self.wake_writer();
-        }
-    }
-
-    /// Ends a request of the other side with its answer. Answers are never refused: there are as many as requests.
-    pub(crate) fn close_request(&self, id: &Id, frame: Vec<u8>) {
-        let mut state = self.lock();
-        if let Some(serving) = state.serving.remove(id) {
-            serving.answered();
-        }
-        if !state.closed {
-            state.queue.push(None, frame);
-            drop(state);
-            self.wake_writer();
-        }
-    }
-
-    pub(crate) fn close_output(&self) {
-        self.lock().closing = true;
-        self.wake_writer();
-    }
-
-    /// The other side is gone: every call gets its outcome, every handler learns that nobody waits.
-    fn close(&self) {
-        let (pending, serving) = {
-            let mut state = self.lock();
-            state.closed = true;
-            state.queue = Queue::default();
-            (std::mem::take(&mut state.pending), std::mem::take(&mut state.serving))
-        };
-        for call in pending.into_values() {
-            call.settle(Err(Failure::Closed));
-        }
-        for request in serving.into_values() {
-            request.cancel();
-        }
-        self.room.notify_waiters();
-    }
-}
-
-/// Counts one that waits for room.
-struct Waiting<'a>(&'a Shared);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.lock().waiting -= 1;
-    }
-}
-
 /// The future that moves the bytes.
 pub struct Connection<R, W, S> {
     shared: Arc<Shared>,
@@ -264,7 +56,8 @@ where
     W: AsyncWrite + Unpin,
     S: Service,
 {
-    /// Reads and writes until the other side's output ends; then every open call fails with [`Failure::Closed`].
+    /// Reads and writes until the other side's output ends, or its input is closed while something is to be written;
+    /// then every open call fails with [`crate::Failure::Closed`].
     pub async fn run(self) {
         let Connection { shared, mut reader, output, service, answer_malformed } = self;
         let dispatch = Dispatch { shared: &shared, service: &service, answer_malformed };
@@ -282,11 +75,13 @@ where
                 dispatch.unreadable(reader.rest(), "the stream ended within the line".to_owned());
             }
         };
+        tokio::pin!(reading);
         // In one task: what the reader's work puts into the queue is written in the same turn.
         tokio::select! {
             biased;
-            () = reading => {}
-            never = write_all(&shared, output) => match never {},
+            () = &mut reading => {}
+            // Nobody reads any more. What was asked before may have been answered; for ever nobody waits.
+            () = write_all(&shared, output) => drop(tokio::time::timeout(LAST_ANSWERS, reading).await),
         }
         drop(guard);
     }
@@ -301,8 +96,8 @@ impl Drop for CloseOnDrop<'_> {
     }
 }
 
-/// Writes what waits; once the output is closed, by either side, waits for ever.
-async fn write_all<W: AsyncWrite + Unpin>(shared: &Shared, mut output: W) -> Infallible {
+/// Writes what waits. Returns when the other side closed its input; once this side closed its output, waits for ever.
+async fn write_all<W: AsyncWrite + Unpin>(shared: &Shared, mut output: W) {
     let mut batch = Vec::new();
     loop {
         {
@@ -318,10 +113,9 @@ async fn write_all<W: AsyncWrite + Unpin>(shared: &Shared, mut output: W) -> Inf
         if batch.is_empty() {
             shared.writable.notified().await;
         } else if output.write_all(&batch).await.is_err() || output.flush().await.is_err() {
-            // Nobody reads any more. What was asked before may still be answered, so reading goes on.
             shared.lock().closing = true;
             shared.room.notify_waiters();
-            break;
+            return;
         }
         if batch.capacity() > shared.max_queued_bytes {
             batch = Vec::new();
@@ -330,127 +124,4 @@ async fn write_all<W: AsyncWrite + Unpin>(shared: &Shared, mut output: W) -> Inf
     let _ = output.shutdown().await;
     drop(output);
     std::future::pending().await
-}
-
-/// Reads frames and hands them on.
-struct Dispatch<'a, S> {
-    shared: &'a Arc<Shared>,
-    service: &'a S,
-    answer_malformed: bool,
-}
-
-impl<S: Service> Dispatch<'_, S> {
-    fn frame(&self, frame: Frame<'_>) {
-        match frame {
-            Frame::Line(line) => self.line(line),
-            Frame::TooLarge { size, prefix } => {
-                let message = format!("a message of {size} bytes was not read");
-                let error = Error::new(ErrorCode::FRAME_TOO_LARGE, message).with("size", size);
-                self.fail_answered(prefix, &error);
-                self.service.oddity(Oddity::TooLarge { size, prefix });
-                if self.answer_malformed {
-                    self.answer_null(&error);
-                }
-            }
-        }
-    }
-
-    fn line(&self, line: &[u8]) {
-        match Message::<S::Params<'_>>::parse(line) {
-            Ok(Message::Request { id, method, params }) => match self.shared.open(id.clone()) {
-                Some(responder) => self.service.request(Incoming { method, params, responder }),
-                None => self.service.oddity(Oddity::DuplicateId(id)),
-            },
-            Ok(Message::Notification { method, params }) if method.starts_with("$/") => {
-                drop(params);
-                self.stream_notification(line, &method);
-            }
-            Ok(Message::Notification { method, params }) => self.service.notification(&method, params),
-            Ok(Message::Response { id, outcome }) => self.response(id, outcome),
-            Err(malformed) => self.malformed(line, malformed),
-        }
-    }
-
-    fn response(&self, id: Option<Id>, outcome: Result<&RawValue, Error>) {
-        let error = outcome.as_ref().err().cloned();
-        let known = id.as_ref().is_some_and(|id| {
-            self.shared.answered(id, outcome.map(ToOwned::to_owned).map_err(Failure::Error))
-        });
-        if !known {
-            self.service.oddity(Oddity::UnknownResponse(id, error));
-        }
-    }
-
-    /// `$/cancel`, `$/ack`, `$/progress`; others are of a later version and passed over.
-    fn stream_notification(&self, line: &[u8], method: &str) {
-        let Ok(Message::Notification { params: Some(params), .. }) = Message::<&RawValue>::parse(line) else {
-            return;
-        };
-        let params = params.get();
-        let read = match method {
-            Cancel::METHOD => serde_json::from_str(params).map(|CancelParams { id }| self.cancelled(&id)),
-            Ack::METHOD => serde_json::from_str(params).map(|AckParams { id, count }| {
-                let serving = self.shared.lock().serving.get(&id).cloned();
-                serving.inspect(|serving| serving.acknowledged(count));
-            }),
-            Progress::METHOD => serde_json::from_str(params).map(|RawProgress { id, value }| {
-                if let Id::Number(id) = id {
-                    self.shared.progressed(id, value);
-                }
-            }),
-            _ => Ok(()),
-        };
-        if let Err(error) = read {
-            self.service.oddity(Oddity::Malformed { line, error: format!("params of `{method}`: {error}") });
-        }
-    }
-
-    fn cancelled(&self, id: &Id) {
-        let serving = self.shared.lock().serving.get(id).cloned();
-        serving.inspect(|serving| serving.cancel());
-    }
-
-    fn malformed(&self, line: &[u8], malformed: Malformed) {
-        // The receiver's own type for params may be what did not fit: then the request can be told so.
-        if let Ok(Message::Request { id, method, .. }) = Message::<&RawValue>::parse(line) {
-            let message = format!("the params of `{method}` do not fit: {malformed}");
-            match self.shared.open(id.clone()) {
-                Some(responder) => responder.error(&Error::new(ErrorCode::INVALID_PARAMS, message)),
-                None => self.service.oddity(Oddity::DuplicateId(id)),
-            }
-            return;
-        }
-        self.unreadable(line, malformed.to_string());
-        if self.answer_malformed {
-            let code = match malformed {
-                Malformed::Json(_) => ErrorCode::PARSE_ERROR,
-                Malformed::Envelope(_) => ErrorCode::INVALID_REQUEST,
-            };
-            self.answer_null(&Error::new(code, malformed.to_string()));
-        }
-    }
-
-    /// A line that is no message: stray output, or a broken answer, which fails the request that it belongs to.
-    fn unreadable(&self, line: &[u8], error: String) {
-        if !salvage::begins_as_envelope(line) {
-            return self.service.oddity(Oddity::Stray(line));
-        }
-        let failure = Error::new(ErrorCode::BAD_RESPONSE, format!("the answer cannot be read: {error}"));
-        self.fail_answered(line, &failure);
-        self.service.oddity(Oddity::Malformed { line, error });
-    }
-
-    fn fail_answered(&self, line: &[u8], error: &Error) {
-        if let Some(id) = salvage::response_id(line) {
-            self.shared.answered(&id, Err(error.clone().into()));
-        }
-    }
-
-    fn answer_null(&self, error: &Error) {
-        let mut frame = Vec::new();
-        if write::error(&mut frame, None, error).is_ok() {
-            // Refused only where the other side does not read: it does not want to know.
-            let _ = self.shared.send(None, frame);
-        }
-    }
 }

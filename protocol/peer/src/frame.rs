@@ -22,6 +22,7 @@ pub enum Frame<'a> {
     /// The line was longer than the limit.
     TooLarge {
         size: usize,
+        limit: usize,
         prefix: &'a [u8],
     },
 }
@@ -74,7 +75,9 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
                 return Some(Frame::Line(&self.buffer[line.start..line.start + length]));
             }
         }
-        self.oversized.as_ref().map(|Oversized { size, prefix, .. }| Frame::TooLarge { size: *size, prefix })
+        let limit = self.limit;
+        let oversized = self.oversized.as_ref();
+        oversized.map(|Oversized { size, prefix, .. }| Frame::TooLarge { size: *size, limit, prefix })
     }
 
     /// Where the next whole line stands in the buffer.
@@ -187,7 +190,7 @@ mod tests {
         let input = [b"{\"id\":7".as_slice(), &[b' '; 2_000], b"}\n"].concat();
         let mut reader = FrameReader::new(Pieces { input: &input, piece: 100 }, 500);
         while reader.fill().await.unwrap() {
-            if let Some(Frame::TooLarge { size, prefix }) = reader.buffered() {
+            if let Some(Frame::TooLarge { size, prefix, .. }) = reader.buffered() {
                 assert_eq!(size, input.len() - 1);
                 assert!(prefix.starts_with(b"{\"id\":7"));
                 return;

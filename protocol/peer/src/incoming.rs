@@ -18,8 +18,8 @@ use serde_json::value::RawValue;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::{
-    connection::Shared,
     outgoing::{Failure, Peer},
+    shared::Shared,
 };
 
 /// Serves the other side. Its functions are called in the order of the messages, on the task that reads: they must

@@ -8,11 +8,14 @@
 //! a dropped [`Call`] is cancelled there too.
 
 mod connection;
-pub mod frame;
 mod incoming;
 mod outgoing;
+
+mod dispatch;
+pub mod frame;
 mod queue;
 mod salvage;
+mod shared;
 
 pub use connection::{Connection, Options, connect};
 pub use incoming::{Incoming, Oddity, Responder, Service, Ticket};

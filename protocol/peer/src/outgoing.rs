@@ -16,14 +16,17 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::connection::Shared;
+use crate::shared::Shared;
 
 /// Why a call has no result.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Failure {
-    /// The other side answered with an error, or this side could not ask.
+    /// The other side answered with an error.
     #[error("{0}")]
-    Error(#[from] Error),
+    Error(Error),
+    /// This side could not ask, or could not read the answer.
+    #[error("{0}")]
+    Here(#[from] Error),
     /// The connection ended before the answer came.
     #[error("the connection is closed")]
     Closed,
@@ -110,7 +113,7 @@ impl Peer {
         let mut frame = Vec::with_capacity(1024);
         let asked = match write::request(&mut frame, &Id::Number(id), method, params) {
             Ok(()) => self.shared.ask(id, frame, Pending::Waiting { outcome: sender, progress }),
-            Err(error) => Err((sender, Failure::Error(unwritable(method, &error)))),
+            Err(error) => Err((sender, Failure::Here(unwritable(method, &error)))),
         };
         if let Err((sender, failure)) = asked {
             // Nobody else holds the sender; the receiver is right here.

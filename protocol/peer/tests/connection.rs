@@ -119,7 +119,7 @@ async fn line(far: &mut BufReader<DuplexStream>) -> String {
 
 async fn failure(call: Call) -> Error {
     match call.await {
-        Err(Failure::Error(error)) => error,
+        Err(Failure::Error(error) | Failure::Here(error)) => error,
         other => panic!("expected an error, found {other:?}"),
     }
 }

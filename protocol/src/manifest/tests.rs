@@ -1,3 +1,5 @@
+//! Reads manifests of both shapes, and says what is wrong with bad ones.
+
 use std::path::Path;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Reads `astros.yaml` as people write it, well and badly.
+
 use std::time::Duration;
 
 use serde_json::json;

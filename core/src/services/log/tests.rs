@@ -1,3 +1,5 @@
+//! Writes logs into real folders and reads them again.
+
 use serde_json::json;
 use tempfile::TempDir;
 

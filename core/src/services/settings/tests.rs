@@ -1,3 +1,5 @@
+//! Puts settings together from all their sources, fitting and not.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Stores in real databases, several processes' worth of handles among them.
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;

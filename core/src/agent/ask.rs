@@ -1,0 +1,176 @@
+//! Doing what was understood: the candidates in their order, and what the session has to remember.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use astros_protocol::{Error, ErrorCode, Extra, Response};
+use serde_json::value::RawValue;
+
+use super::{
+    Agent, Person, Progress, Understanding,
+    recognition::{Decision, Match},
+    refusal::{declined, not_understood},
+    suggestions,
+};
+use crate::{
+    router::{Above, Call, Listener, tree::Root, wire::IntentRef},
+    services::storage::Followup,
+};
+
+/// A session's follow-up lapses after this.
+const FOLLOWUP_LAPSE: Duration = Duration::from_secs(10 * 60);
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Answer {
+    pub response: Response,
+    pub plugin: String,
+    pub handler: String,
+    pub confidence: f64,
+    pub context: Extra,
+    pub correlation_id: String,
+    /// What could be said next, as sentences.
+    pub suggestions: Vec<String>,
+}
+
+impl Agent {
+    /// Does what is asked.
+    pub async fn ask(&self, text: &str, person: &Person, progress: Progress) -> Result<Answer, Error> {
+        let Understanding { decision, followup } = self.understand(text, person).await?;
+        let candidates = match decision {
+            Decision::Try(candidates) => candidates,
+            Decision::Nobody(nearest) => {
+                return Err(not_understood(text, &nearest, self.thresholds.threshold));
+            }
+        };
+        let root = person.root();
+        let started = Instant::now();
+        for candidate in &candidates {
+            let left = person.timeout.map(|timeout| timeout.saturating_sub(started.elapsed()));
+            let wanted = Wanted {
+                plugin: &candidate.plugin,
+                handler: &candidate.handler,
+                text,
+                confidence: candidate.confidence,
+                context: context(candidate, person, followup.as_ref()),
+                followup: followup.as_ref().is_some_and(|followup| followup.plugin == candidate.plugin),
+            };
+            let response = self.call(&wanted, &root, left, progress.clone()).await?;
+            if !response.declined {
+                self.remember(person, &wanted, &response, followup.is_some()).await?;
+                return Ok(self.answer(response, wanted, &root));
+            }
+        }
+        Err(declined(text, &candidates))
+    }
+
+    /// Calls one handler by its name.
+    pub async fn invoke(
+        &self,
+        plugin: &str,
+        handler: &str,
+        context: Extra,
+        person: &Person,
+        progress: Progress,
+    ) -> Result<Answer, Error> {
+        let root = person.root();
+        let wanted = Wanted { plugin, handler, text: "", confidence: 1.0, context, followup: false };
+        let response = self.call(&wanted, &root, person.timeout, progress).await?;
+        Ok(self.answer(response, wanted, &root))
+    }
+
+    async fn call(
+        &self,
+        wanted: &Wanted<'_>,
+        root: &Arc<Root>,
+        timeout: Option<Duration>,
+        progress: Progress,
+    ) -> Result<Response, Error> {
+        let context = serde_json::value::to_raw_value(&wanted.context)
+            .map_err(|error| Error::new(ErrorCode::INTERNAL_ERROR, error.to_string()))?;
+        let timestamp = jiff::Timestamp::now().to_string();
+        let call = Call {
+            plugin: wanted.plugin,
+            handler: wanted.handler,
+            intent: IntentRef {
+                text: wanted.text,
+                intent_type: wanted.handler,
+                confidence: wanted.confidence,
+                user_id: root.user_id.as_deref(),
+                session_id: root.session_id.as_deref(),
+                timestamp: &timestamp,
+                context: &context,
+            },
+            root: root.clone(),
+            above: Above::default(),
+            timeout,
+            progress: progress.map_or(Listener::Nobody, Listener::Channel),
+            followup: wanted.followup,
+        };
+        let result = self.router.call(call).await?;
+        read_response(&result, wanted.plugin, wanted.handler)
+    }
+
+    /// Keeps who gets the session's next text; forgets what was kept before.
+    async fn remember(
+        &self,
+        person: &Person,
+        wanted: &Wanted<'_>,
+        response: &Response,
+        followed: bool,
+    ) -> Result<(), Error> {
+        let followup = response.requires_followup.then(|| Followup {
+            plugin: wanted.plugin.to_owned(),
+            handler: wanted.handler.to_owned(),
+            context: wanted.context.clone(),
+        });
+        if followup.is_none() && !followed {
+            return Ok(());
+        }
+        self.store.set_followup(&person.session_id, followup, FOLLOWUP_LAPSE).await
+    }
+
+    fn answer(&self, response: Response, wanted: Wanted<'_>, root: &Root) -> Answer {
+        let plugins = self.router.plugins();
+        Answer {
+            suggestions: suggestions::sentences(&response.suggested_actions, wanted.plugin, &plugins),
+            response,
+            plugin: wanted.plugin.to_owned(),
+            handler: wanted.handler.to_owned(),
+            confidence: wanted.confidence,
+            context: wanted.context,
+            correlation_id: root.correlation_id.clone(),
+        }
+    }
+}
+
+/// One handler to call, and with what.
+struct Wanted<'a> {
+    plugin: &'a str,
+    handler: &'a str,
+    text: &'a str,
+    confidence: f64,
+    context: Extra,
+    followup: bool,
+}
+
+/// A handler's response, read; a plugin that answers otherwise is told apart by name.
+fn read_response(result: &RawValue, plugin: &str, handler: &str) -> Result<Response, Error> {
+    serde_json::from_str(result.get()).map_err(|error| {
+        let message = format!("plugin `{plugin}` answered `{handler}` with what is no response: {error}");
+        Error::new(ErrorCode::BAD_RESPONSE, message).with_plugin(plugin)
+    })
+}
+
+/// What the handler gets: the slots of the text, on top of what its question was about.
+fn context(candidate: &Match, person: &Person, followup: Option<&Followup>) -> Extra {
+    let asked = followup
+        .filter(|followup| (&followup.plugin, &followup.handler) == (&candidate.plugin, &candidate.handler));
+    let mut context = asked.map_or_else(Extra::new, |followup| followup.context.clone());
+    for (name, slot) in &candidate.slots {
+        context.insert(name.clone(), slot.value(&person.cwd, &person.home));
+    }
+    context
+}

@@ -1,0 +1,113 @@
+//! Runs the plugins that README and book show, word by word.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::pages::{blocks, read, root};
+
+/// A folder with one plugin, and a home of `astros` for it.
+struct Shown {
+    base: TempDir,
+    plugin: PathBuf,
+}
+
+impl Shown {
+    /// The plugin `name` whose file is this code.
+    fn new(name: &str, file: &str, code: &str) -> Shown {
+        let base = tempfile::tempdir().unwrap();
+        let plugin = base.path().join(name);
+        fs::create_dir(&plugin).unwrap();
+        fs::write(plugin.join(file), code).unwrap();
+        fs::set_permissions(plugin.join(file), fs::Permissions::from_mode(0o755)).unwrap();
+        Shown { base, plugin }
+    }
+
+    /// What `astros ask` answers; its exit status has to be 0.
+    fn ask(&self, text: &str) -> Value {
+        astros(&self.base.path().join("home"), &["ask", text, "--plugin-dir", self.plugin.to_str().unwrap()])
+    }
+}
+
+/// Runs `astros --json` with a home of its own.
+fn astros(home: &Path, arguments: &[&str]) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_astros"));
+    let output = command.args(arguments).arg("--json").env("ASTROS_HOME", home).output().unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{arguments:?}: {stdout}{stderr}");
+    serde_json::from_str(&stdout).unwrap()
+}
+
+#[test]
+fn the_readmes_python_plugin_does_what_it_says() {
+    let shown = Shown::new("shopping", "main.py", &blocks("README.md", "python")[0]);
+    assert_eq!(shown.ask("put oat milk on the shopping list")["data"]["items"], json!(["oat milk"]));
+    assert_eq!(shown.ask("put bread on the shopping list")["plugin"], "shopping");
+    let answer = shown.ask("show me the shopping list");
+    assert_eq!(answer["handler"], "show_list");
+    assert_eq!(answer["data"]["items"], json!(["oat milk", "bread"]));
+}
+
+#[test]
+fn the_books_python_plugin_does_what_it_says() {
+    let shown = Shown::new("weather", "main.py", &blocks("docs/src/python.md", "python")[0]);
+    assert_eq!(shown.ask("it is sunny in Oslo")["message"], "Thank you.");
+    assert_eq!(shown.ask("weather in Oslo")["message"], "Oslo: sunny");
+}
+
+#[test]
+fn the_books_python_test_passes() {
+    let shown = Shown::new("weather", "main.py", &blocks("docs/src/python.md", "python")[0]);
+    let test = format!(
+        "{}\nimport asyncio\nasyncio.run(test_tells_what_it_heard())\n",
+        blocks("docs/src/python.md", "python")[1]
+    );
+    let sdk = root().join("sdk-python/src").canonicalize().unwrap();
+    let mut python = Command::new("python3");
+    python.args(["-c", &test]).current_dir(shown.base.path()).env("PYTHONPATH", sdk);
+    let output = python.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_books_shell_plugin_does_what_it_says() {
+    let shown = Shown::new("shout", "shout", &blocks("docs/src/protocol.md", "sh")[0]);
+    assert_eq!(shown.ask("shout hello")["message"], "HELLO");
+}
+
+#[test]
+fn the_rust_plugin_that_is_shown_is_the_example_that_is_tested() {
+    let example = read(&root().join("sdk-rust/examples/words.rs"));
+    let (_, code) = example.split_once("\n\n").unwrap();
+    let code = code.split("\n#[cfg(test)]").next().unwrap().trim();
+    for page in ["README.md", "docs/src/rust.md"] {
+        assert_eq!(blocks(page, "rust")[0].trim(), code, "{page}");
+    }
+}
+
+#[test]
+fn the_manifest_that_is_shown_is_read_without_a_warning() {
+    let manifests = blocks("docs/src/manifest.md", "yaml");
+    assert_eq!(manifests.len(), 3);
+    for (file, manifest) in ["plugin.yaml", "plugin.yaml", "plugin-manifest.yaml"].iter().zip(&manifests) {
+        let shown = Shown::new("weather", file, manifest);
+        let code = &blocks("docs/src/python.md", "python")[0];
+        for name in ["main.py", "src/main.py", "weather_plugin.py"] {
+            fs::create_dir_all(shown.plugin.join("src")).unwrap();
+            fs::write(shown.plugin.join(name), code).unwrap();
+        }
+        let folder = shown.plugin.to_str().unwrap();
+        let about =
+            astros(&shown.base.path().join("home"), &["plugins", "show", "weather", "--plugin-dir", folder]);
+        let warnings = about["warnings"].as_array().unwrap();
+        let unexpected = warnings.iter().filter(|one| !one.as_str().unwrap().contains("says no version"));
+        assert_eq!(unexpected.count(), 0, "{warnings:?}");
+        assert_eq!(about["handlers"][0]["name"], "weather_in", "{about}");
+    }
+}

@@ -1,0 +1,209 @@
+//! What the handle, the responders and the running connection share: open requests of both sides, and the queue.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use astros_protocol::{Error, ErrorCode, Id, MAX_FRAME_BYTES, Notification, message::write};
+use foldhash::HashMap;
+use tokio::sync::Notify;
+
+use crate::{
+    connection::Options,
+    incoming::Serving,
+    outgoing::{Failure, Pending},
+    queue::Queue,
+};
+
+/// So many may wait for room in a connection's queue.
+const MAX_WAITING: usize = 1_024;
+
+/// What handle, responders and the running connection share.
+pub(crate) struct Shared {
+    // A std mutex: held for a few moves of memory, never across an await.
+    state: Mutex<State>,
+    next_id: AtomicI64,
+    pub(crate) max_queued_bytes: usize,
+    pub(crate) writable: Notify,
+    pub(crate) room: Notify,
+}
+
+pub(crate) struct State {
+    pub(crate) pending: HashMap<i64, Pending>,
+    pub(crate) serving: HashMap<Id, Arc<Serving>>,
+    pub(crate) queue: Queue,
+    pub(crate) frame_limit_out: usize,
+    max_queued_bytes: usize,
+    /// So many wait for room in the queue.
+    pub(crate) waiting: usize,
+    /// Nothing more is written after what waits.
+    pub(crate) closing: bool,
+    /// The other side is gone.
+    pub(crate) closed: bool,
+}
+
+impl State {
+    /// Why a frame of this size cannot be sent now.
+    pub(crate) fn refusal(&self, size: usize) -> Option<Failure> {
+        if self.closed || self.closing {
+            return Some(Failure::Closed);
+        }
+        if size > self.frame_limit_out.saturating_add(1) {
+            let message =
+                format!("the message has {size} bytes, the other side takes {}", self.frame_limit_out);
+            let error = Error::new(ErrorCode::FRAME_TOO_LARGE, message).with("size", size);
+            return Some(
+                error.with("limit", self.frame_limit_out).with_hint("send what is large by file").into(),
+            );
+        }
+        (!self.has_room()).then(|| self.overloaded())
+    }
+
+    /// One frame may go beyond the bound, so that a large one is not refused for ever.
+    pub(crate) fn has_room(&self) -> bool {
+        self.queue.bytes() < self.max_queued_bytes
+    }
+
+    fn overloaded(&self) -> Failure {
+        let waiting = self.queue.bytes();
+        let message = format!("the other side does not keep up: {waiting} bytes wait to be read");
+        Error::new(ErrorCode::OVERLOADED, message).with("retry_after_ms", 100).retryable().into()
+    }
+
+    /// Queues a frame, unless it cannot be sent now. The caller wakes the writer.
+    pub(crate) fn push(&mut self, request: Option<i64>, frame: Vec<u8>) -> Result<(), Failure> {
+        if let Some(refusal) = self.refusal(frame.len()) {
+            return Err(refusal);
+        }
+        self.queue.push(request, frame);
+        Ok(())
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(options: &Options) -> Shared {
+        let state = State {
+            pending: HashMap::default(),
+            serving: HashMap::default(),
+            queue: Queue::default(),
+            frame_limit_out: MAX_FRAME_BYTES,
+            max_queued_bytes: options.max_queued_bytes,
+            waiting: 0,
+            closing: false,
+            closed: false,
+        };
+        Shared {
+            state: Mutex::new(state),
+            next_id: AtomicI64::new(1),
+            max_queued_bytes: options.max_queued_bytes,
+            writable: Notify::new(),
+            room: Notify::new(),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that holds the lock panics; if it did, the maps would still be whole.
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn next_id(&self) -> i64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn wake_writer(&self) {
+        self.writable.notify_one();
+    }
+
+    /// Waits until more may be queued. Fails where too many wait already, or nobody will read any more.
+    pub(crate) async fn wait_for_room(&self) -> Result<(), Failure> {
+        let mut waiting = None;
+        loop {
+            // Made before the look, so that no news is missed between the two.
+            let news = self.room.notified();
+            {
+                let mut state = self.lock();
+                if state.closed || state.closing {
+                    return Err(Failure::Closed);
+                }
+                if state.has_room() {
+                    break;
+                }
+                if waiting.is_none() {
+                    if state.waiting >= MAX_WAITING {
+                        return Err(state.overloaded());
+                    }
+                    state.waiting += 1;
+                    waiting = Some(Waiting(self));
+                }
+            }
+            news.await;
+        }
+        // Who waits behind this one may fit as well.
+        if waiting.is_some() {
+            self.room.notify_one();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn send(&self, request: Option<i64>, frame: Vec<u8>) -> Result<(), Failure> {
+        self.lock().push(request, frame)?;
+        self.wake_writer();
+        Ok(())
+    }
+
+    /// Sends what is small and of use only soon, past all that waits.
+    pub(crate) fn send_urgent<M: Notification>(&self, params: &M::Params) {
+        let mut frame = Vec::with_capacity(96);
+        if write::notification(&mut frame, M::METHOD, params).is_ok() {
+            self.lock().queue.push_urgent(frame);
+            self.wake_writer();
+        }
+    }
+
+    /// Ends a request of the other side with its answer. Answers are never refused: there are as many as requests.
+    pub(crate) fn close_request(&self, id: &Id, frame: Vec<u8>) {
+        let mut state = self.lock();
+        if let Some(serving) = state.serving.remove(id) {
+            serving.answered();
+        }
+        if !state.closed {
+            state.queue.push(None, frame);
+            drop(state);
+            self.wake_writer();
+        }
+    }
+
+    pub(crate) fn close_output(&self) {
+        self.lock().closing = true;
+        self.wake_writer();
+    }
+
+    /// The other side is gone: every call gets its outcome, every handler learns that nobody waits.
+    pub(crate) fn close(&self) {
+        let (pending, serving) = {
+            let mut state = self.lock();
+            state.closed = true;
+            state.queue = Queue::default();
+            (std::mem::take(&mut state.pending), std::mem::take(&mut state.serving))
+        };
+        for call in pending.into_values() {
+            call.settle(Err(Failure::Closed));
+        }
+        for request in serving.into_values() {
+            request.cancel();
+        }
+        self.room.notify_waiters();
+    }
+}
+
+/// Counts one that waits for room.
+struct Waiting<'a>(&'a Shared);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().waiting -= 1;
+    }
+}

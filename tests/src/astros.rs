@@ -1,0 +1,168 @@
+//! One run of the `astros` command.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs::{self, File},
+    io::{Read, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    pty::{OpenptyResult, openpty},
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use crate::Outcome;
+
+/// A command that takes longer than this hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A command to run: built, then [`run`](Astros::run) or [`spawned`](Astros::spawn).
+pub struct Astros {
+    command: Command,
+    said: String,
+    input: Option<Vec<u8>>,
+    /// Where the files of its streams are; nothing of the test's own environment gets in.
+    folder: PathBuf,
+}
+
+impl Astros {
+    pub(crate) fn new<S: AsRef<str>>(folder: &Path, arguments: impl IntoIterator<Item = S>) -> Astros {
+        let arguments: Vec<OsString> = arguments.into_iter().map(|one| one.as_ref().into()).collect();
+        let mut command = Command::new(program("astros"));
+        command.args(&arguments).current_dir(folder).env_clear();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command.env("PATH", path).env("LANG", "C.UTF-8").env("USER", "ada");
+        let said = arguments.iter().map(|one| format!("{} ", one.to_string_lossy())).collect();
+        Astros { command, said, input: None, folder: folder.to_owned() }
+    }
+
+    /// With one more argument.
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Astros {
+        self.command.arg(argument);
+        self
+    }
+
+    /// With a variable in its environment.
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Astros {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Without a variable in its environment.
+    pub fn without_env(mut self, name: &str) -> Astros {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// In this folder.
+    pub fn within(mut self, folder: &Path) -> Astros {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// With this on its standard input.
+    pub fn stdin(mut self, input: impl Into<Vec<u8>>) -> Astros {
+        self.input = Some(input.into());
+        self
+    }
+
+    /// Runs it to its end on a terminal, where somebody types `typed`; what it shows is the outcome's stdout.
+    pub fn run_on_a_terminal(mut self, typed: &str) -> Outcome {
+        let OpenptyResult { master, slave } = openpty(None, None).expect("a terminal");
+        let stream = || Stdio::from(slave.try_clone().expect("the terminal"));
+        self.command.env("TERM", "xterm").stdin(stream()).stdout(stream()).stderr(stream());
+        let mut child = self.command.spawn().expect("astros starts");
+        // Nobody else holds that end: reading ends with the program.
+        drop((self.command, slave));
+        let mut terminal = File::from(master);
+        terminal.write_all(typed.as_bytes()).expect("somebody types");
+        let mut shown = Vec::new();
+        // The end is an error here: that is how a terminal hangs up.
+        let _ = terminal.read_to_end(&mut shown);
+        let code = child.wait().expect("astros ends").code();
+        let stdout = String::from_utf8(shown).expect("astros prints UTF-8");
+        Outcome { code, stdout, stderr: String::new(), said: self.said }
+    }
+
+    /// Runs it to its end.
+    pub fn run(self) -> Outcome {
+        self.spawn().finish()
+    }
+
+    /// Starts it.
+    pub fn spawn(mut self) -> Running {
+        // Files, not pipes: nobody has to read while it runs.
+        let streams = tempfile::tempdir_in(&self.folder).expect("a folder for the streams");
+        let (out, err) = (streams.path().join("stdout"), streams.path().join("stderr"));
+        let stdin = match &self.input {
+            Some(bytes) => {
+                let input = streams.path().join("stdin");
+                fs::write(&input, bytes).expect("the standard input");
+                Stdio::from(File::open(input).expect("the standard input"))
+            }
+            None => Stdio::null(),
+        };
+        let file = |path: &Path| Stdio::from(File::create(path).expect("a file for a stream"));
+        let child = self.command.stdin(stdin).stdout(file(&out)).stderr(file(&err)).spawn();
+        Running { child: child.expect("astros starts"), streams, said: self.said }
+    }
+}
+
+/// A command that runs.
+pub struct Running {
+    child: Child,
+    streams: tempfile::TempDir,
+    said: String,
+}
+
+impl Running {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal, as a terminal does with Ctrl-C.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
+        kill(pid, signal).expect("a signal to astros");
+    }
+
+    /// Waits for its end.
+    pub fn finish(mut self) -> Outcome {
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("astros can be waited for") {
+                break status;
+            }
+            if Instant::now() > deadline {
+                let _ = self.child.kill();
+                panic!("`astros {}` did not end within {PATIENCE:?}\n{}", self.said, self.read("stderr"));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        Outcome {
+            code: status.code(),
+            stdout: self.read("stdout"),
+            stderr: self.read("stderr"),
+            said: self.said,
+        }
+    }
+
+    fn read(&self, stream: &str) -> String {
+        let bytes = fs::read(self.streams.path().join(stream)).expect("what astros printed");
+        String::from_utf8(bytes).expect("astros prints UTF-8")
+    }
+}
+
+/// A program of this workspace, built beside the running test.
+pub(crate) fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the path of the test");
+    let folders = test.ancestors().skip(1).take(2);
+    let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.unwrap_or_else(|| {
+        panic!("`{name}` is not beside the test `{}`; run `cargo build --workspace` first", test.display())
+    })
+}

@@ -1,0 +1,169 @@
+//! A person's machine in a temporary folder: a home, plugins, and what is said to `astros` there.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{Astros, Outcome, Plugin, processes};
+
+/// A condition that has to come true does so within this, on a slow machine too.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A home, and the plugins beside it.
+pub struct World {
+    folder: TempDir,
+    environment: Vec<(String, String)>,
+}
+
+impl World {
+    /// A home that nobody has used yet. The bundled plugins are there, as always.
+    #[expect(clippy::new_without_default, reason = "it makes a folder")]
+    pub fn new() -> World {
+        let folder = tempfile::Builder::new().prefix("astros-e2e-").tempdir().expect("a temporary folder");
+        let world = World { folder, environment: Vec::new() };
+        for name in ["home", "plugins", "tmp"] {
+            fs::create_dir(world.path(name)).expect("a folder in the world");
+        }
+        world
+    }
+
+    /// With a plugin in the folder that `ASTROS_PLUGIN_PATH` names.
+    pub fn with(self, plugin: impl Into<Plugin>) -> World {
+        plugin.into().write(&self.path("plugins"));
+        self
+    }
+
+    /// With this `astros.yaml`.
+    pub fn configured(self, yaml: &str) -> World {
+        fs::create_dir_all(self.home()).expect("the home of AstrOS");
+        fs::write(self.home().join("astros.yaml"), yaml).expect("astros.yaml");
+        self
+    }
+
+    /// With this variable in the environment of every command.
+    pub fn env(mut self, name: &str, value: &str) -> World {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A path in this world.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Where `ASTROS_HOME` is.
+    pub fn home(&self) -> PathBuf {
+        self.path("home/astros")
+    }
+
+    /// A file of this content; its folder is made where it is missing.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).expect("a folder in the world");
+        fs::write(&path, content).expect("a file in the world");
+        path
+    }
+
+    /// The command with these arguments, to be run.
+    pub fn astros<S: AsRef<str>>(&self, arguments: impl IntoIterator<Item = S>) -> Astros {
+        let command = Astros::new(self.folder.path(), arguments);
+        let own = [
+            ("HOME", self.path("home")),
+            ("ASTROS_HOME", self.home()),
+            ("ASTROS_PLUGIN_PATH", self.path("plugins")),
+            ("TMPDIR", self.path("tmp")),
+        ];
+        let command = own.iter().fold(command, |command, (name, path)| command.env(name, path));
+        self.environment.iter().fold(command, |command, (name, value)| command.env(name, value))
+    }
+
+    /// Asks in plain words, for JSON.
+    pub fn ask(&self, text: &str) -> Outcome {
+        self.astros(["ask", "--json", text]).run()
+    }
+
+    /// Calls a handler by its name, for JSON.
+    pub fn call(&self, plugin: &str, handler: &str, params: Value) -> Outcome {
+        self.calling(plugin, handler, params).run()
+    }
+
+    /// That call, to be run with more.
+    pub fn calling(&self, plugin: &str, handler: &str, params: Value) -> Astros {
+        self.astros(["plugins", "call", plugin, handler, "--json", "--params", &params.to_string()])
+    }
+
+    /// A plugin's entry in `plugins list`.
+    pub fn listed(&self, plugin: &str) -> Value {
+        let list = self.astros(["plugins", "list", "--json"]).run().succeeds().json();
+        let mut entries = list.as_array().into_iter().flatten();
+        entries.find(|entry| entry["name"] == plugin).cloned().unwrap_or_else(|| {
+            panic!("`plugins list` does not name `{plugin}`: {list:#}");
+        })
+    }
+
+    /// How often plugins with the switch `counted` were started.
+    pub fn starts(&self) -> usize {
+        fs::read(self.path("tmp/starts")).map_or(0, |marks| marks.len())
+    }
+
+    /// The ids of the processes that were started in this world and run.
+    pub fn processes(&self) -> Vec<u32> {
+        processes::with_environment("HOME", &self.path("home"))
+    }
+
+    fn check_that_nobody_is_left(&self) {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        let mut left = self.processes();
+        // Who was killed may take a moment to be gone.
+        while !left.is_empty() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+            left = self.processes();
+        }
+        let described: Vec<_> = left.iter().map(|pid| processes::describe(*pid)).collect();
+        left.iter().for_each(|pid| processes::kill(*pid));
+        assert!(left.is_empty(), "processes are left behind: {described:#?}");
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.processes().into_iter().for_each(processes::kill);
+        } else {
+            self.check_that_nobody_is_left();
+        }
+    }
+}
+
+/// Waits until something is so; `what` says what does not come where it never is.
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "processes are left behind")]
+    fn notices_a_process_that_is_left() {
+        let world = World::new();
+        let shell =
+            Command::new("sh").args(["-c", "sleep 600 & exit 0"]).env("HOME", world.path("home")).status();
+        assert!(shell.unwrap().success());
+    }
+}

@@ -1,0 +1,16 @@
+//! The end-to-end tests: the real command, real plugins, real processes.
+
+mod bad_input;
+mod command;
+mod crash;
+mod guide;
+mod interrupt;
+mod load;
+mod organize;
+mod plugins;
+mod session;
+mod settings;
+mod shell;
+mod terminal;
+mod tree;
+mod wire;
