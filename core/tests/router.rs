@@ -5,7 +5,7 @@
 use std::{fs, sync::Arc, time::Duration};
 
 use astros_core::{
-    router::{Above, Call, Listener, Router, Services, tree::Root, wire::IntentRef},
+    router::{Above, Call, Known, Listener, Router, Services, tree::Root, wire::IntentRef},
     services::{log::Log, storage::Store},
     supervisor::{Launch, Spec, StateName, Supervisor},
 };
@@ -75,7 +75,7 @@ impl Host {
         let mut spec = Spec::new(name, self.folder.path(), Launch::Command(words));
         spec.supervision.backoff_initial = Duration::from_millis(20);
         spec.supervision.stop_grace = Duration::from_millis(100);
-        self.router.add(name, false, None, |host| Supervisor::start(spec, host));
+        self.router.add(name, Known::default(), |host| Supervisor::start(spec, host));
         self
     }
 

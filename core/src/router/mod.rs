@@ -45,6 +45,8 @@ pub struct Plugin {
     /// Works on one request at a time, as its manifest or its latest `initialize` says.
     serial: AtomicBool,
     pub supervisor: Supervisor,
+    /// The categories that its manifest names.
+    handles: Vec<String>,
     /// What it offered last: from its latest `initialize`, or the cache.
     description: RwLock<Option<Arc<PluginDescription>>>,
 }
@@ -54,7 +56,13 @@ impl Plugin {
         self.description.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub fn set_description(&self, description: Arc<PluginDescription>) {
+    /// Takes what it offers now; the categories of its manifest count as well.
+    pub fn set_description(&self, mut description: Arc<PluginDescription>) {
+        for category in &self.handles {
+            if !description.handles.contains(category) {
+                Arc::make_mut(&mut description).handles.push(category.clone());
+            }
+        }
         *self.description.write().unwrap_or_else(PoisonError::into_inner) = Some(description);
     }
 
@@ -64,6 +72,17 @@ impl Plugin {
         let handler = description.handlers.iter().find(|described| described.name == handler)?;
         handler.timeout_ms.map(Duration::from_millis)
     }
+}
+
+/// What is known of a plugin before it runs.
+#[derive(Default)]
+pub struct Known {
+    /// It works on one request at a time.
+    pub serial: bool,
+    /// The categories that its manifest names.
+    pub handles: Vec<String>,
+    /// What it offered when it ran last.
+    pub description: Option<Arc<PluginDescription>>,
 }
 
 /// A call to bring to a plugin.
@@ -132,13 +151,7 @@ impl Router {
     }
 
     /// Adds a plugin; `start` makes its supervisor, given the host that it is to call.
-    pub fn add(
-        &self,
-        name: &str,
-        serial: bool,
-        description: Option<Arc<PluginDescription>>,
-        start: impl FnOnce(Arc<Host>) -> Supervisor,
-    ) -> Arc<Plugin> {
+    pub fn add(&self, name: &str, known: Known, start: impl FnOnce(Arc<Host>) -> Supervisor) -> Arc<Plugin> {
         let mut plugins = self.plugins.write().unwrap_or_else(PoisonError::into_inner);
         let name: Arc<str> = Arc::from(name);
         let number = plugins.len();
@@ -146,10 +159,14 @@ impl Router {
         let plugin = Arc::new(Plugin {
             name: name.clone(),
             number,
-            serial: AtomicBool::new(serial),
+            serial: AtomicBool::new(known.serial),
             supervisor: start(host),
-            description: RwLock::new(description),
+            handles: known.handles,
+            description: RwLock::default(),
         });
+        if let Some(description) = known.description {
+            plugin.set_description(description);
+        }
         plugins.insert(name, plugin.clone());
         plugin
     }
