@@ -66,7 +66,9 @@ async fn with_daemon(
         environment: std::env::vars_os().collect::<Vec<(OsString, OsString)>>(),
     };
     let daemon = Daemon::start(options).await?;
-    daemon.warnings().for_each(|warning| output.warning(warning));
+    if !output.json {
+        daemon.warnings().for_each(|warning| output.warning(warning));
+    }
     let outcome = tokio::select! {
         outcome = command(&daemon) => outcome,
         // What was asked is taken back down the tree, and what runs is stopped.
