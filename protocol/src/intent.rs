@@ -132,6 +132,9 @@ pub struct Meta {
     /// Somebody listens to `$/progress`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub progress: bool,
+    /// The text answers a question of this plugin's (`requires_followup`); one that does not fit may be declined.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub followup: bool,
     #[serde(flatten)]
     pub extra: Extra,
 }

@@ -112,7 +112,9 @@ pub enum Malformed {
 impl<'a, P: Params<'a>> Message<'a, P> {
     /// Reads one line, its end excluded.
     pub fn parse(line: &'a [u8]) -> Result<Message<'a, P>, Malformed> {
-        let mut reader = serde_json::Deserializer::from_slice(line);
+        // Looked at once here, and not again string by string.
+        let line = std::str::from_utf8(line).map_err(|error| Malformed::Json(error.to_string()))?;
+        let mut reader = serde_json::Deserializer::from_str(line);
         let envelope = reader.deserialize_map(EnvelopeVisitor(PhantomData));
         let envelope = envelope.and_then(|envelope| reader.end().map(|()| envelope));
         envelope.map_err(|error| malformed(&error))?.into_message()

@@ -55,6 +55,7 @@ impl Agent {
                 text,
                 confidence: candidate.confidence,
                 context: context(candidate, person, followup.as_ref()),
+                followup: followup.as_ref().is_some_and(|followup| followup.plugin == candidate.plugin),
             };
             let response = self.call(&wanted, &root, left, progress.clone()).await?;
             if !response.declined {
@@ -75,7 +76,7 @@ impl Agent {
         progress: Progress,
     ) -> Result<Answer, Error> {
         let root = person.root();
-        let wanted = Wanted { plugin, handler, text: "", confidence: 1.0, context };
+        let wanted = Wanted { plugin, handler, text: "", confidence: 1.0, context, followup: false };
         let response = self.call(&wanted, &root, person.timeout, progress).await?;
         Ok(self.answer(response, wanted, &root))
     }
@@ -106,6 +107,7 @@ impl Agent {
             above: Above::default(),
             timeout,
             progress: progress.map_or(Listener::Nobody, Listener::Channel),
+            followup: wanted.followup,
         };
         let result = self.router.call(call).await?;
         read_response(&result, wanted.plugin, wanted.handler)
@@ -151,6 +153,7 @@ struct Wanted<'a> {
     text: &'a str,
     confidence: f64,
     context: Extra,
+    followup: bool,
 }
 
 /// A handler's response, read; a plugin that answers otherwise is told apart by name.

@@ -9,7 +9,10 @@ pub mod recognition;
 mod refusal;
 mod suggestions;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use astros_protocol::{Error, ErrorCode, HandlerDescription, PluginDescription};
 use serde_json::{Value, value::RawValue};
@@ -19,7 +22,7 @@ use crate::{
     router::Router,
     services::storage::{Followup, Store},
 };
-use recognition::{Decision, HandlerDoc, Match, Recognizer, Standard, choose};
+use recognition::{Decision, HandlerDoc, Match, Recognizer, Slot, Standard, choose};
 
 pub use ask::Answer;
 pub use person::Person;
@@ -96,14 +99,17 @@ impl Agent {
         let followup = self.store.followup(&person.session_id).await?;
         let followup = followup.filter(|followup| self.router.plugin(&followup.plugin).is_ok());
         let decision = match &followup {
-            Some(followup) => self.follow(followup, matches),
+            Some(followup) => {
+                let slots = recognizer.slots(&followup.plugin, &followup.handler, text, &exists);
+                self.follow(followup, slots, matches)
+            }
             None => choose(matches, self.thresholds.threshold, self.thresholds.margin),
         };
         Ok(Understanding { decision, followup })
     }
 
     /// The plugin that asked back gets the text first: the handler of its that is meant, else the one that asked.
-    fn follow(&self, followup: &Followup, matches: Vec<Match>) -> Decision {
+    fn follow(&self, followup: &Followup, slots: BTreeMap<String, Slot>, matches: Vec<Match>) -> Decision {
         let Thresholds { threshold, margin } = self.thresholds;
         let (own, others): (Vec<_>, Vec<_>) =
             matches.into_iter().partition(|found| found.plugin == followup.plugin);
@@ -117,7 +123,7 @@ impl Agent {
                 handler: followup.handler.clone(),
                 confidence: 1.0,
                 priority: 0,
-                slots: Default::default(),
+                slots,
                 why: Default::default(),
             });
         }

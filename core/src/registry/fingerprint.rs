@@ -1,7 +1,8 @@
 //! What a plugin's code looks like from outside, so that what it said of itself holds while that stays the same.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -9,6 +10,8 @@ use astros_protocol::manifest::FILE_NAMES;
 
 /// So many files count; in a larger folder the rest may change unseen.
 const MAX_FILES: usize = 2_000;
+/// So much of a manifest counts, in bytes; a larger one is refused anyway.
+const MAX_BYTES: u64 = 1 << 20;
 /// Folders that hold no code of the plugin's own, beside the hidden ones.
 const SKIPPED: [&str; 4] = ["__pycache__", "node_modules", "target", "venv"];
 
@@ -18,7 +21,7 @@ pub(super) fn fingerprint(folder: &Path, programs: &[&Path], sdk_version: &str) 
     (env!("CARGO_PKG_VERSION"), sdk_version).hash(&mut hasher);
     for name in FILE_NAMES {
         // Absent, unreadable: then the file's own entry says as much as there is.
-        fs::read(folder.join(name)).ok().hash(&mut hasher);
+        bytes_of(&folder.join(name)).hash(&mut hasher);
     }
     let mut left = MAX_FILES;
     walk(folder, &mut left, &mut hasher);
@@ -27,6 +30,14 @@ pub(super) fn fingerprint(folder: &Path, programs: &[&Path], sdk_version: &str) 
         stat(program.metadata().ok(), &mut hasher);
     }
     format!("{:016x}", hasher.finish())
+}
+
+/// The beginning of a regular file: a pipe would block, a device may have no end.
+fn bytes_of(path: &Path) -> Option<Vec<u8>> {
+    let file = path.metadata().ok().filter(Metadata::is_file).and_then(|_| File::open(path).ok())?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// Follows links to files, not to folders: those may lead round in circles.

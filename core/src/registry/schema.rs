@@ -38,15 +38,14 @@ pub(super) fn read(folder: &Path, manifest: &Manifest) -> Result<Option<Schema>,
 }
 
 fn text_of(path: &Path) -> std::io::Result<String> {
-    let file = File::open(path)?;
-    let about = file.metadata()?;
-    // A pipe would block the reader for ever.
+    // Before it is opened: to open a pipe that nobody writes to would block for ever.
+    let about = path.metadata()?;
     if !about.is_file() || about.len() > MAX_BYTES {
         let words = format!("expected a regular file of at most {MAX_BYTES} bytes");
         return Err(std::io::Error::other(words));
     }
     let mut text = String::new();
-    file.take(MAX_BYTES).read_to_string(&mut text)?;
+    File::open(path)?.take(MAX_BYTES).read_to_string(&mut text)?;
     Ok(text)
 }
 

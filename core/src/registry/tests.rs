@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::process::Command;
 
 use astros_protocol::manifest::{Kind, Program, PythonTarget};
 use tempfile::TempDir;
@@ -137,6 +138,11 @@ fn blocks_a_broken_plugin_and_no_other() {
     fs::create_dir_all(ground.path("bundled/folder/plugin.yaml")).unwrap();
     fs::create_dir(ground.path("bundled/link")).unwrap();
     symlink("nowhere", ground.path("bundled/link/plugin.yaml")).unwrap();
+    // What would never end is not begun to be read.
+    ground.write("bundled/device/main.py", "").write("bundled/pipe/main.py", "");
+    symlink("/dev/zero", ground.path("bundled/device/plugin.yaml")).unwrap();
+    let pipe = ground.path("bundled/pipe/plugin.yaml");
+    assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
     ground.write("bundled/Bad Name/main.py", "");
     ground.write("bundled/nothing/plugin.yaml", "metadata: {name: nothing}");
     ground.write("bundled/gone/plugin.yaml", "metadata: {name: gone}\nrun: {python: src/gone.py}");
@@ -149,6 +155,8 @@ fn blocks_a_broken_plugin_and_no_other() {
         ("bad", "bad/plugin.yaml:1:"),
         ("bytes", "not UTF-8"),
         ("folder", "no regular file"),
+        ("device", "no regular file"),
+        ("pipe", "no regular file"),
         ("link", "a link to nothing"),
         ("Bad Name", "for example `bad-name`"),
         ("nothing", "there is nothing to run"),
@@ -159,7 +167,10 @@ fn blocks_a_broken_plugin_and_no_other() {
         let reason = blocked(&registry, name);
         assert!(reason.contains(words), "{name}: {reason}");
     }
-    assert_eq!(registry.entries.len(), 10);
+    assert_eq!(registry.entries.len(), 12);
+    for entry in registry.entries.values() {
+        assert_eq!(entry.fingerprint(&[], "1.0").len(), 16, "{}", entry.name);
+    }
 }
 
 #[test]

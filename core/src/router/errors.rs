@@ -20,7 +20,15 @@ pub fn for_plugins(mut error: Error) -> Error {
     let data = error.data_mut();
     data.detail = None;
     data.hint = None;
-    data.extra.remove("last_words");
+    // A failed start says the last of them for people in its message too.
+    if let Some(last) = data
+        .extra
+        .remove("last_words")
+        .and_then(|words| Some(words.as_array()?.last()?.as_str()?.trim().to_owned()))
+        && let Some(message) = error.message.strip_suffix(&format!(": {last}"))
+    {
+        error.message = message.to_owned();
+    }
     error
 }
 
@@ -48,9 +56,11 @@ mod tests {
 
     #[test]
     fn keeps_from_plugins_what_is_for_people() {
-        let error = Error::new(ErrorCode::PLUGIN_CRASHED, "m").with_hint("h").with_detail("d");
-        let data = for_plugins(error.with("last_words", vec!["secret"])).data.unwrap();
+        let error = Error::new(ErrorCode::PLUGIN_CRASHED, "m: secret").with_hint("h").with_detail("d");
+        let error = for_plugins(error.with("last_words", vec!["first", " secret"]));
+        let data = error.data.unwrap();
         assert_eq!((data.hint, data.detail, data.extra.len()), (None, None, 0));
+        assert_eq!(error.message, "m");
     }
 
     #[test]

@@ -103,9 +103,19 @@ impl Service for PluginService {
         router.services.oddity(&self.name, &oddity);
         let repeats = matches!(oddity, Oddity::DuplicateId(_))
             && self.duplicates.fetch_add(1, Ordering::Relaxed) + 1 == MAX_DUPLICATES;
-        if let (true, Ok(plugin)) = (repeats, router.plugin(&self.name)) {
-            // It has lost count of its requests: a new process starts anew.
-            tokio::spawn(async move { drop(plugin.supervisor.restart().await) });
+        let session = router.plugin(&self.name).ok().and_then(|plugin| plugin.supervisor.session());
+        if let (true, Some(session)) = (repeats, session) {
+            // It has lost count of its requests: as after a crash, a new process starts anew.
+            session.fail("used the ids of open requests again");
+        }
+    }
+}
+
+/// It lives as long as its process's connection: what the tree holds of that is of no use any more.
+impl Drop for PluginService {
+    fn drop(&mut self) {
+        if let Some(router) = self.router.upgrade() {
+            router.tree().forget(self.connection);
         }
     }
 }
@@ -228,6 +238,7 @@ impl PluginCall {
                 root: root.clone(),
                 above: Above { link, deadline, caller: Some(self.caller.clone()) },
                 timeout: self.timeout,
+                followup: false,
                 progress: if self.progress { Listener::Plugin(responder) } else { Listener::Nobody },
             })
             .await

@@ -32,6 +32,8 @@ use wire::{HandleIntentRef, IntentRef, MetaRef, Traceparent};
 
 /// The time of a request that nobody gave another.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+/// Who gives a request more time than this means for ever; beyond it clocks have an end.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// How often a request that was not begun is given to the plugin's next process.
 const MAX_ATTEMPTS: u32 = 3;
 
@@ -76,6 +78,8 @@ pub struct Call<'a> {
     /// Can only shorten what is left.
     pub timeout: Option<Duration>,
     pub progress: Listener<'a>,
+    /// The text answers a question of the plugin's.
+    pub followup: bool,
 }
 
 /// What a call hangs below.
@@ -175,9 +179,10 @@ impl Router {
             call.handler,
             plugin.serial.load(Ordering::Relaxed),
         )?;
-        let own = call.timeout.or_else(|| plugin.handler_timeout(call.handler)).unwrap_or(DEFAULT_DEADLINE);
-        let own = own.min(plugin.handler_timeout(call.handler).unwrap_or(own));
-        let deadline = Instant::now() + own;
+        let handlers = plugin.handler_timeout(call.handler);
+        let own = call.timeout.or(handlers).unwrap_or(DEFAULT_DEADLINE);
+        let own = own.min(handlers.unwrap_or(own));
+        let deadline = Instant::now() + own.min(LONGEST);
         let deadline = call.above.deadline.map_or(deadline, |parents| parents.min(deadline));
         let node = Node::new(call.root.clone(), link, deadline);
         match tokio::time::timeout_at(deadline.into(), self.serve(&plugin, &node, &call)).await {
@@ -308,6 +313,7 @@ fn meta<'a>(
         locale: root.locale.as_deref(),
         attempt,
         progress,
+        followup: call.followup,
     }
 }
 

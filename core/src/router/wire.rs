@@ -93,6 +93,8 @@ pub struct MetaRef<'a> {
     pub attempt: u32,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub progress: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub followup: bool,
 }
 
 /// A fresh span of the trace that the correlation id names.

@@ -108,7 +108,7 @@ impl Running {
         let exit = match (by_itself, status) {
             (true, Some(status)) => words::exit(status),
             (false, Some(_)) if self.asked => "did not end when it was asked to and was killed".to_owned(),
-            (false, Some(_)) => "closed its output and was killed".to_owned(),
+            (false, Some(_)) => "closed its input or output and was killed".to_owned(),
             (_, None) => "does not end, even killed".to_owned(),
         };
         let crash = Crash { exit, ran, last_words: self.words.lines(), ..Crash::default() };

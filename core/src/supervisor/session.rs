@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -65,6 +65,19 @@ impl Session {
         seen.unwrap_or_default().error(&self.plugin)
     }
 
+    /// Ends the process as if it had crashed, for what it did: `broke the rules`.
+    pub fn fail(&self, what: &str) {
+        if self.work.fault.set(what.to_owned()).is_ok() {
+            self.work.failed.notify_one();
+        }
+    }
+
+    /// Resolves when it is to end, with what it did.
+    pub(crate) async fn failed(&self) -> String {
+        self.work.failed.notified().await;
+        self.work.fault.get().cloned().unwrap_or_default()
+    }
+
     /// Resolves when it had nothing to do for so long.
     pub(crate) async fn idle(&self, limit: Duration) {
         loop {
@@ -99,6 +112,9 @@ pub(crate) struct Work {
     /// When work ended last, in milliseconds since `begun`.
     used: AtomicU64,
     done: Notify,
+    /// What it did that it cannot go on after.
+    fault: OnceLock<String>,
+    failed: Notify,
 }
 
 impl Work {
@@ -108,6 +124,8 @@ impl Work {
             begun: Instant::now(),
             used: AtomicU64::new(0),
             done: Notify::new(),
+            fault: OnceLock::new(),
+            failed: Notify::new(),
         }
     }
 

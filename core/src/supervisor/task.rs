@@ -183,10 +183,12 @@ impl<H: Host> Task<H> {
         let over = self.during(async {
             tokio::select! {
                 () = running.over() => Over::Ended,
+                what = session.failed() => Over::Failed(what),
                 () = session.idle(spec.supervision.idle_stop), if !eager => Over::Idle,
             }
         });
-        if over.await == Some(Over::Idle) {
+        let over = over.await;
+        if over == Some(Over::Idle) {
             self.on(machine::Event::Stop(Goal::Idle));
         }
         if matches!(self.machine.state(), State::Draining { .. }) {
@@ -203,7 +205,10 @@ impl<H: Host> Task<H> {
         }
         // Who comes now is to wait for the next process.
         self.view.send_modify(|view| view.session = None);
-        let end = running.end().await;
+        let mut end = running.end().await;
+        if let Some(Over::Failed(what)) = over {
+            end.crash.exit = format!("{what} and was killed");
+        }
         let in_use = session.in_flight() > 0 || self.is_awaited() || eager;
         let how = if end.success && !in_use {
             Ended::Finished
@@ -355,6 +360,7 @@ impl<H: Host> Task<H> {
 #[derive(PartialEq)]
 enum Over {
     Ended,
+    Failed(String),
     Idle,
 }
 

@@ -92,7 +92,7 @@ async fn ends_a_plugin_that_closed_its_output() {
     let test = plugin(&[], |_| {});
     let session = test.ready().await;
     let error = ask_for_death(&session, "close", Value::Null).await;
-    assert!(error.message.starts_with("closed its output and was killed after "), "{error}");
+    assert!(error.message.starts_with("closed its input or output and was killed after "), "{error}");
     gone(session.pid).await;
 }
 

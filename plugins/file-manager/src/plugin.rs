@@ -18,6 +18,8 @@ pub fn plugin() -> Plugin {
                 .examples([
                     "list the files in {path}",
                     "show me what is in {path}",
+                    "what is in {path}",
+                    "what files are in {path}",
                     "which files are in {path}",
                 ])
                 .effects(Effects::Read)

@@ -23,6 +23,11 @@ pub fn plugin(notifier: Notifier) -> Plugin {
         .handler(
             handler("send_notification", send_notification)
                 .description("Show a notification on the desktop")
-                .examples(["notify me that {message}", "show a notification saying {message}"]),
+                .examples([
+                    "notify me that {message}",
+                    "show a notification saying {message}",
+                    "remind me to {message}",
+                    "tell me that {message}",
+                ]),
         )
 }

@@ -39,10 +39,12 @@ class SmartOrganizerPlugin(BasePlugin):
         effects="write",
         timeout_ms=60 * 60 * 1000,
     )
-    async def organize_files(self, intent: Intent) -> Response:
+    async def organize_files(self, intent: Intent) -> Response | None:
         """Organize the files of a folder into folders by type, date or size."""
         asked = intent.context
-        path = asked.get("path") or asked.get("location") or said_alone(intent)
+        path = asked.get("path") or asked.get("location")
+        if not path and intent.meta.get("followup"):
+            return None  # no answer to the question, so somebody else may know what is meant
         if not path:
             return Response(message="Which folder shall I organize?", requires_followup=True)
         method = asked.get("method") or asked.get("organization_method") or self.settings["default_method"]
@@ -71,9 +73,3 @@ class SmartOrganizerPlugin(BasePlugin):
             told = await self.call_plugin("notification-manager", "send_notification", news)
             if not told.success:
                 self.logger.warning("nobody was told", reason=told.message)
-
-
-def said_alone(intent: Intent) -> str | None:
-    """The answer to "which folder?": a path and nothing else."""
-    text = intent.text.strip()
-    return text if text.startswith("/") else None

@@ -1,11 +1,14 @@
 //! The connection itself: the future that reads and writes.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{sync::Arc, time::Duration};
 
 use astros_protocol::MAX_FRAME_BYTES;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::{dispatch::Dispatch, frame::FrameReader, incoming::Service, outgoing::Peer, shared::Shared};
+
+/// How long answers may still come from a side that closed its input.
+const LAST_ANSWERS: Duration = Duration::from_millis(250);
 
 /// How a connection behaves.
 #[derive(Clone, Debug)]
@@ -53,7 +56,8 @@ where
     W: AsyncWrite + Unpin,
     S: Service,
 {
-    /// Reads and writes until the other side's output ends; then every open call fails with [`Failure::Closed`].
+    /// Reads and writes until the other side's output ends, or its input is closed while something is to be written;
+    /// then every open call fails with [`crate::Failure::Closed`].
     pub async fn run(self) {
         let Connection { shared, mut reader, output, service, answer_malformed } = self;
         let dispatch = Dispatch { shared: &shared, service: &service, answer_malformed };
@@ -71,11 +75,13 @@ where
                 dispatch.unreadable(reader.rest(), "the stream ended within the line".to_owned());
             }
         };
+        tokio::pin!(reading);
         // In one task: what the reader's work puts into the queue is written in the same turn.
         tokio::select! {
             biased;
-            () = reading => {}
-            never = write_all(&shared, output) => match never {},
+            () = &mut reading => {}
+            // Nobody reads any more. What was asked before may have been answered; for ever nobody waits.
+            () = write_all(&shared, output) => drop(tokio::time::timeout(LAST_ANSWERS, reading).await),
         }
         drop(guard);
     }
@@ -90,8 +96,8 @@ impl Drop for CloseOnDrop<'_> {
     }
 }
 
-/// Writes what waits; once the output is closed, by either side, waits for ever.
-async fn write_all<W: AsyncWrite + Unpin>(shared: &Shared, mut output: W) -> Infallible {
+/// Writes what waits. Returns when the other side closed its input; once this side closed its output, waits for ever.
+async fn write_all<W: AsyncWrite + Unpin>(shared: &Shared, mut output: W) {
     let mut batch = Vec::new();
     loop {
         {
@@ -107,10 +113,9 @@ async fn write_all<W: AsyncWrite + Unpin>(shared: &Shared, mut output: W) -> Inf
         if batch.is_empty() {
             shared.writable.notified().await;
         } else if output.write_all(&batch).await.is_err() || output.flush().await.is_err() {
-            // Nobody reads any more. What was asked before may still be answered, so reading goes on.
             shared.lock().closing = true;
             shared.room.notify_waiters();
-            break;
+            return;
         }
         if batch.capacity() > shared.max_queued_bytes {
             batch = Vec::new();

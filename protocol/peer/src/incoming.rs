@@ -218,7 +218,7 @@ impl Shared {
 
     /// Writes the one answer. An answer that the other side would not read is replaced by an error that it will.
     fn answer<T: Serialize>(&self, id: &Id, outcome: Result<&T, &Error>) {
-        let mut frame = Vec::with_capacity(256);
+        let mut frame = Vec::with_capacity(1024);
         let written = match outcome {
             Ok(result) => write::result(&mut frame, id, result),
             Err(error) => write::error(&mut frame, Some(id), error),

@@ -110,7 +110,7 @@ impl Peer {
     ) -> Call {
         let (sender, outcome) = oneshot::channel();
         let id = self.shared.next_id();
-        let mut frame = Vec::with_capacity(512);
+        let mut frame = Vec::with_capacity(1024);
         let asked = match write::request(&mut frame, &Id::Number(id), method, params) {
             Ok(()) => self.shared.ask(id, frame, Pending::Waiting { outcome: sender, progress }),
             Err(error) => Err((sender, Failure::Here(unwritable(method, &error)))),

@@ -33,12 +33,11 @@ impl Manifest {
 /// One byte more than allowed is read, so that a file that grew too large is noticed and never held.
 fn text_of(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    let file = File::open(path)?;
-    // A pipe would block the reader for ever.
-    if !file.metadata()?.is_file() {
+    // Before it is opened: to open a pipe that nobody writes to would block for ever.
+    if !path.metadata()?.is_file() {
         return Err(io::Error::other("it is no regular file"));
     }
-    file.take(MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
+    File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
     Ok(text)
 }
 

@@ -52,6 +52,15 @@ pub trait Recognizer: Send + Sync {
     /// `exists` says whether a path as typed (relative, or below `~`) is there: "tidy up inbox" means a folder
     /// where there is an `inbox`. It is asked a few times at most.
     fn rank(&self, text: &str, exists: &dyn Fn(&str) -> bool) -> Vec<Match>;
+
+    /// What `text` says for the parameters of one handler, as the answer to a question of its.
+    fn slots(
+        &self,
+        plugin: &str,
+        handler: &str,
+        text: &str,
+        exists: &dyn Fn(&str) -> bool,
+    ) -> BTreeMap<String, Slot>;
 }
 
 /// A handler that a text may mean.

@@ -83,6 +83,19 @@ impl Recognizer for Standard {
         matches.truncate(MOST);
         matches
     }
+
+    fn slots(
+        &self,
+        plugin: &str,
+        handler: &str,
+        text: &str,
+        exists: &dyn Fn(&str) -> bool,
+    ) -> BTreeMap<String, Slot> {
+        let all = tokens(text);
+        let said = Said { text, words: without_politeness(&all, |token| &token.word), exists };
+        let asked = self.handlers.iter().find(|known| known.plugin == plugin && known.name == handler);
+        asked.map(|asked| fill(&asked.slots, &asked.templates, said)).unwrap_or_default()
+    }
 }
 
 impl Standard {
