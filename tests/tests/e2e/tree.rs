@@ -146,7 +146,8 @@ fn witnessed(handler: &str, timeout: Option<f64>) -> String {
     params["after"] = json!(note);
     let asked = json!({ "handler": handler, "params": params, "timeout": timeout });
     let message = world.call("witness", "watch", asked).succeeds().message();
-    assert_eq!(fs::read_to_string(note).unwrap(), "begun\ncancelled\n", "bob's handler heard of it once");
+    let noted = fs::read_to_string(note).expect("the note");
+    assert_eq!(noted, "begun\ncancelled\n", "bob's handler heard of it once");
     message
 }
 
