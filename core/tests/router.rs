@@ -98,6 +98,7 @@ impl Host {
             above: Above::default(),
             timeout: Some(timeout),
             progress: Listener::Nobody,
+            followup: false,
         };
         let result = self.router.call(call).await?;
         Ok(serde_json::from_str::<Value>(result.get()).unwrap()["data"].take())
