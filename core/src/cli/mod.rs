@@ -66,7 +66,9 @@ async fn with_daemon(
         environment: std::env::vars_os().collect::<Vec<(OsString, OsString)>>(),
     };
     let daemon = Daemon::start(options).await?;
-    daemon.warnings().for_each(|warning| output.warning(warning));
+    if !output.json {
+        daemon.warnings().for_each(|warning| output.warning(warning));
+    }
     let outcome = tokio::select! {
         outcome = command(&daemon) => outcome,
         // What was asked is taken back down the tree, and what runs is stopped.
@@ -82,15 +84,15 @@ async fn with_daemon(
 
 /// Resolves when somebody wants the command to end.
 async fn interrupted() -> Error {
-    let mut terminate = match signal(SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(error) => {
-            return Error::new(ErrorCode::INTERNAL_ERROR, format!("signals cannot be seen: {error}"));
-        }
+    // Ctrl-C, `kill`, a terminal that was closed.
+    let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = signals else {
+        return Error::new(ErrorCode::INTERNAL_ERROR, "signals cannot be seen");
     };
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
+        _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
     }
     Error::new(ErrorCode::CANCELLED, "interrupted")
 }

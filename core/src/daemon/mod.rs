@@ -35,6 +35,9 @@ pub use listing::Listed;
 use paths::Paths;
 use specs::Maker;
 
+/// A plugin that takes longer to say what it can do is left out of a request: nobody waits for one that hangs.
+const LEARNING: Duration = Duration::from_secs(8);
+
 /// How a daemon is started.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -151,7 +154,8 @@ impl Daemon {
         let plugins = self.router.plugins();
         let unknown = plugins.iter().filter(|plugin| plugin.description().is_none());
         let asked = unknown.map(|plugin| async {
-            let asked = self.describe(&plugin.name, &plugin.supervisor).await;
+            let asked = tokio::time::timeout(LEARNING, self.describe(&plugin.name, &plugin.supervisor)).await;
+            let asked = asked.unwrap_or_else(|_| Err(says_nothing(&plugin.name)));
             asked.err().map(|error| (plugin.name.to_string(), error))
         });
         let unable = join_all(asked).await.into_iter().flatten().collect();
@@ -251,6 +255,14 @@ async fn discover(
     Registry::discover(&places, &enablement).map_err(|error| match error {
         RegistryError::Folder { .. } => misconfigured(error),
     })
+}
+
+fn says_nothing(plugin: &str) -> Error {
+    let message = format!(
+        "it did not say within {} s what it can do; `astros plugins show {plugin}` waits for it",
+        LEARNING.as_secs()
+    );
+    Error::new(ErrorCode::PLUGIN_UNAVAILABLE, message).with_plugin(plugin)
 }
 
 fn fingerprint(entry: &Entry, spec: &Spec) -> String {

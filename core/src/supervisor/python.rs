@@ -62,9 +62,12 @@ async fn of_version(spec: &Spec) -> Result<PathBuf, Error> {
         if spec.python_version.as_ref().is_none_or(|wanted| wanted.matches(&version)) {
             return Ok(real);
         }
-        found.push(format!("{version} (`{}`)", real.display()));
+        // One interpreter has several names.
+        let version = format!("{version} in `{}`", real.parent().unwrap_or(&real).display());
+        if !found.contains(&version) {
+            found.push(version);
+        }
     }
-    found.dedup();
     let wanted = spec.python_version.as_ref().map(ToString::to_string).unwrap_or_default();
     let what = match found.is_empty() {
         true => format!("needs Python `{wanted}`, found none that answers"),

@@ -298,3 +298,13 @@ fn mentions_who_could_not_be_asked() {
     let refused = world.ask("make bad echo").fails(4, "not_understood");
     refused.says("`bad` could not be asked").says("the configuration is missing");
 }
+
+#[test]
+fn waits_for_no_plugin_that_hangs_at_its_start() {
+    let silent = adversary("bad").that("silent").supervised(json!({ "stop_grace": "100ms" }));
+    let world = World::new().with(silent);
+    // Longer than it may say nothing, shorter than it may take to start.
+    let refused = world.astros(["ask", "--json", "--timeout", "25s", "make bad echo"]).run();
+    let refused = refused.fails(4, "not_understood").says("`bad` could not be asked");
+    refused.says("`astros plugins show bad`");
+}

@@ -1,6 +1,9 @@
 //! Ctrl-C: down the whole tree, and nobody is left.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use astros_tests::{World, adversary, eventually, python};
 use nix::sys::signal::Signal;
@@ -59,14 +62,31 @@ fn ends_a_plugin_that_does_not_even_read() {
 }
 
 #[test]
-fn ends_the_plugins_when_it_is_terminated() {
+fn ends_the_plugins_when_it_is_terminated_or_its_terminal_is_gone() {
     let world = World::new().with(adversary("villain"));
+    for signal in [Signal::SIGTERM, Signal::SIGHUP] {
+        let note = world.path(signal.as_str());
+        let running = world.calling("villain", "hang", json!({ "note": note })).spawn();
+        eventually("it begins", || note.exists().then_some(()));
+        running.signal(signal);
+        running.finish().fails(130, "cancelled");
+        assert_eq!(fs::read_to_string(note).unwrap(), "begun\ncancelled\n");
+        assert_eq!(world.processes(), [0; 0]);
+    }
+}
+
+#[test]
+fn ends_at_once_at_the_second_interrupt() {
+    let world = World::new().with(adversary("villain").that("deaf").that_ignores_sigterm());
     let note = world.path("note");
     let running = world.calling("villain", "hang", json!({ "note": note })).spawn();
     eventually("it begins", || note.exists().then_some(()));
-    running.signal(Signal::SIGTERM);
-    running.finish();
-    eventually("the plugin goes", || world.processes().is_empty().then_some(()));
+    let interrupted = Instant::now();
+    running.signal(Signal::SIGINT);
+    eventually("it is taken back", || fs::read_to_string(&note).unwrap().contains("cancelled").then_some(()));
+    running.signal(Signal::SIGINT);
+    running.finish().fails(130, "cancelled");
+    assert!(interrupted.elapsed() < Duration::from_secs(5), "the grace alone is 5 s");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use astros_tests::{World, adversary, eventually};
+use astros_tests::{World, adversary, python};
 use serde_json::{Value, json};
 
 fn two() -> World {
@@ -118,25 +118,52 @@ fn refuses_a_serial_plugin_that_would_wait_for_its_own_slot() {
     assert_eq!(told.data()["answer"]["data"]["error"]["data"]["kind"], "call_cycle", "{told:?}");
 }
 
+/// Calls somebody, and then stays until the file `note` says that the call further down was cancelled: had everybody
+/// ended meanwhile, that would have cancelled it too.
+const WITNESS: &str = r#"
+import asyncio
+from pathlib import Path
+from astros.plugin import BasePlugin, plugin_handler
+from astros.types import Response
+
+class Witness(BasePlugin):
+    @plugin_handler("watch")
+    async def watch(self, intent):
+        asked = intent.context
+        answer = await self.call_plugin("alice", asked["handler"], asked["params"], timeout=asked.get("timeout"))
+        note = Path(asked["params"]["params"]["note"])
+        for _ in range(1000):
+            if note.exists() and "cancelled" in note.read_text():
+                return Response(message=answer.error["kind"] if answer.error else answer.message)
+            await asyncio.sleep(0.01)
+        return Response(success=False, message="nothing was cancelled")
+"#;
+
+fn witnessed(handler: &str, timeout: Option<f64>) -> String {
+    let world = two().with(python("witness", WITNESS));
+    let note = world.path("note");
+    let mut params = call("bob", "hang", json!({ "note": note }));
+    params["after"] = json!(note);
+    let asked = json!({ "handler": handler, "params": params, "timeout": timeout });
+    let message = world.call("witness", "watch", asked).succeeds().message();
+    let noted = fs::read_to_string(note).expect("the note");
+    assert_eq!(noted, "begun\ncancelled\n", "bob's handler heard of it once");
+    message
+}
+
 #[test]
 fn cancels_what_a_call_asked_for_when_its_time_is_over() {
-    let world = two();
-    let note = world.path("note");
-    let params = call("bob", "hang", json!({ "note": note }));
-    world.calling("alice", "call", params).arg("--timeout").arg("3s").run().fails(7, "deadline_exceeded");
-    assert_eq!(fs::read_to_string(note).unwrap(), "begun\ncancelled\n", "bob's handler heard of it");
+    assert_eq!(witnessed("call", Some(2.0)), "deadline_exceeded");
 }
 
 #[test]
 fn cancels_the_children_of_a_request_that_is_answered() {
-    let world = two();
-    let note = world.path("note");
-    let mut params = call("bob", "hang", json!({ "note": note }));
-    params["after"] = json!(note);
-    assert_eq!(world.call("alice", "abandon", params).succeeds().message(), "I did not wait");
-    eventually("bob's handler hears of it", || {
-        fs::read_to_string(&note).unwrap().contains("cancelled").then_some(())
-    });
+    assert_eq!(witnessed("abandon", None), "I did not wait");
+}
+
+#[test]
+fn cancels_what_a_plugin_asked_for_that_died() {
+    assert_eq!(witnessed("die-calling", None), "plugin_crashed");
 }
 
 #[test]

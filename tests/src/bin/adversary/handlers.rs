@@ -18,10 +18,11 @@ use crate::{
 };
 
 /// All but the numbered `call-1` to `call-20`.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 25] = [
     "echo",
     "call",
     "abandon",
+    "die-calling",
     "crash",
     "kill",
     "quit",
@@ -97,7 +98,14 @@ impl Handlers {
                 let _ = nix::unistd::close(1);
                 sleep(FOR_EVER);
             }
-            "abandon" => self.abandon(id, context),
+            "abandon" => {
+                self.abandon(id, context);
+                done(id, json!({ "message": "I did not wait" }));
+            }
+            "die-calling" => {
+                self.abandon(id, context);
+                kill_myself();
+            }
             _ if name.starts_with("call") => self.call(id, context),
             _ => return break_the_wire(name, id),
         }
@@ -122,7 +130,7 @@ impl Handlers {
         Wire.request(self.last, "call_plugin", call);
     }
 
-    /// Calls, and answers before the call is answered, once the file `after` is there.
+    /// Calls, and goes on before the call is answered, once the file `after` is there.
     fn abandon(&mut self, id: &Value, context: &Value) {
         self.call(id, context);
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -130,7 +138,6 @@ impl Handlers {
         while !Path::new(after).exists() && Instant::now() < deadline {
             sleep(Duration::from_millis(2));
         }
-        done(id, json!({ "message": "I did not wait" }));
     }
 
     /// The answer to a call of its own becomes the answer to what it was made for.
