@@ -57,7 +57,16 @@ impl Started {
         };
         let (root, above) = (self.root.clone(), Above::default());
         let plugin = &*self.plugin.name;
-        let call = Call { plugin, handler, intent, root, above, timeout: None, progress: Listener::Nobody };
+        let call = Call {
+            plugin,
+            handler,
+            intent,
+            root,
+            above,
+            timeout: None,
+            followup: false,
+            progress: Listener::Nobody,
+        };
         self.router.call(call).await.map_err(|error| anyhow!("{error}"))
     }
 }

@@ -5,11 +5,14 @@ use std::{process::Stdio, sync::Arc};
 
 use anyhow::{Context, Result};
 use astros_bench::{Row, measure};
-use astros_core::router::wire::{HandleIntentRef, IntentRef, MetaRef, Traceparent};
+use astros_core::router::wire::IntentRef;
 use astros_peer::{Incoming, Options, Peer, Service, connect};
 use astros_protocol::{Request, call::HandleIntent, lifecycle::Initialize, version::SUPPORTED};
-use serde::Deserialize;
-use serde_json::{Value, json, value::RawValue};
+use serde::{Deserialize, Serialize};
+use serde_json::{
+    Value, json,
+    value::{RawValue, to_raw_value},
+};
 use tokio::process::{Child, Command};
 
 /// The answer of `echo`.
@@ -18,9 +21,19 @@ struct Echoed {
     data: Value,
 }
 
+/// What `handle_intent` takes.
+#[derive(Serialize)]
+struct Params<'a> {
+    handler: &'a str,
+    meta: &'a RawValue,
+    intent: IntentRef<'a>,
+}
+
 #[derive(Clone)]
 struct Started {
     peer: Peer,
+    /// As long as the router's.
+    meta: Arc<RawValue>,
     // Killed where this is dropped.
     _child: Arc<Child>,
 }
@@ -66,7 +79,12 @@ impl Row for Started {
             "directories": {"data": "", "cache": "", "config": ""}, "limits": {"max_frame_bytes": 16 << 20},
         });
         peer.call(Initialize::METHOD, &params).await?;
-        Ok(Started { peer, _child: Arc::new(child) })
+        let meta = json!({
+            "correlation_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+            "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "deadline_ms": 30_000, "attempt": 1,
+        });
+        Ok(Started { peer, meta: to_raw_value(&meta)?.into(), _child: Arc::new(child) })
     }
 
     fn prepare(payload: &Arc<RawValue>) -> Result<Arc<RawValue>> {
@@ -74,22 +92,7 @@ impl Row for Started {
     }
 
     async fn call(&self, payload: Arc<RawValue>) -> Result<Box<RawValue>> {
-        let correlation_id = "4bf92f3577b34da6a3ce929d0e0e4736";
-        let meta = MetaRef {
-            correlation_id,
-            traceparent: Traceparent(correlation_id),
-            deadline_ms: 30_000,
-            caller: None,
-            chain: &[],
-            user_id: None,
-            session_id: None,
-            cwd: None,
-            locale: None,
-            attempt: 1,
-            followup: false,
-            progress: false,
-        };
-        let params = HandleIntentRef { handler: "echo", meta, intent: intent(&payload) };
+        let params = Params { handler: "echo", meta: &self.meta, intent: intent(&payload) };
         Ok(self.peer.call(HandleIntent::METHOD, &params).await?)
     }
 
