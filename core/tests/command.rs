@@ -48,3 +48,18 @@ fn says_what_came_of_it_before_it_stops_a_plugin_that_hangs() {
     // A plugin that does not end when its input does has a second until TERM.
     assert!(told.elapsed() > Duration::from_millis(500), "it was told only after the stop");
 }
+
+#[test]
+fn ends_though_somebody_holds_the_logs() {
+    let folder = TempDir::new().unwrap();
+    let logs = folder.path().join("home/logs");
+    fs::create_dir_all(&logs).unwrap();
+    let held = File::open(logs).unwrap();
+    held.lock().unwrap();
+    let mut command = call(&folder);
+    let started = Instant::now();
+    while command.try_wait().unwrap().is_none() {
+        assert!(started.elapsed() < Duration::from_secs(30), "it waits for the logs");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -35,6 +35,9 @@ pub use listing::Listed;
 use paths::Paths;
 use specs::Maker;
 
+/// How long the end waits for what is still to be logged.
+const FLUSH: Duration = Duration::from_secs(2);
+
 /// How a daemon is started.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -218,7 +221,8 @@ impl Daemon {
     pub async fn stop(&self) {
         let plugins = self.router.plugins();
         join_all(plugins.iter().map(|plugin| plugin.supervisor.stop("AstrOS stops"))).await;
-        self.log.flush().await;
+        // Another process that was halted may hold the logs.
+        let _ = tokio::time::timeout(FLUSH, self.log.flush()).await;
     }
 }
 
