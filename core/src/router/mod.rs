@@ -10,7 +10,6 @@ pub mod tree;
 pub mod wire;
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, Ordering},
@@ -20,6 +19,7 @@ use std::{
 
 use astros_peer::{Failure, Responder};
 use astros_protocol::{Error, ErrorCode, Id, PluginDescription, Request, call::HandleIntent};
+use foldhash::HashMap;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
