@@ -74,12 +74,14 @@ async fn with_daemon(
         // What was asked is taken back down the tree, and what runs is stopped.
         error = interrupted() => Err(error),
     };
+    // Said at once: a plugin that hangs takes its time to be stopped.
+    let outcome = outcome.unwrap_or_else(|error| output.error(&error));
     tokio::select! {
         () = daemon.stop() => {}
         // Enough is enough: what still runs is killed as the daemon is dropped.
         _ = interrupted() => {}
     }
-    outcome
+    Ok(outcome)
 }
 
 /// Resolves when somebody wants the command to end.

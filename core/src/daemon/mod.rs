@@ -37,6 +37,8 @@ use specs::Maker;
 
 /// A plugin that takes longer to say what it can do is left out of a request: nobody waits for one that hangs.
 const LEARNING: Duration = Duration::from_secs(8);
+/// How long the end waits for what is still to be logged.
+const FLUSH: Duration = Duration::from_secs(2);
 
 /// How a daemon is started.
 #[derive(Clone, Debug, Default)]
@@ -229,7 +231,8 @@ impl Daemon {
     pub async fn stop(&self) {
         let plugins = self.router.plugins();
         join_all(plugins.iter().map(|plugin| plugin.supervisor.stop("AstrOS stops"))).await;
-        self.log.flush().await;
+        // Another process that was halted may hold the logs.
+        let _ = tokio::time::timeout(FLUSH, self.log.flush()).await;
     }
 }
 

@@ -34,6 +34,8 @@ use wire::{HandleIntentRef, IntentRef, MetaRef, Traceparent};
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
 /// Who gives a request more time than this means for ever; beyond it clocks have an end.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// How long an answer waits for those who listen to take the progress before it.
+const LAST_PROGRESS: Duration = Duration::from_millis(250);
 /// How often a request that was not begun is given to the plugin's next process.
 const MAX_ATTEMPTS: u32 = 3;
 
@@ -275,18 +277,21 @@ impl Router {
             (answer, progress, open)
         };
         let Some(progress) = &mut progress else { return answer.await };
-        tokio::pin!(answer);
-        let outcome = loop {
-            tokio::select! {
-                biased;
-                Some(value) = progress.next() => call.progress.hear(value).await,
-                outcome = &mut answer => break outcome,
+        let relay = async {
+            while let Some(value) = progress.next().await {
+                call.progress.hear(value).await;
             }
         };
-        while let Some(value) = progress.next().await {
-            call.progress.hear(value).await;
+        tokio::pin!(answer, relay);
+        tokio::select! {
+            biased;
+            // The last value is passed on: the answer is there too.
+            () = &mut relay => answer.await,
+            outcome = &mut answer => {
+                let _ = tokio::time::timeout(LAST_PROGRESS, relay).await;
+                outcome
+            }
         }
-        outcome
     }
 
     fn tree(&self) -> MutexGuard<'_, Tree> {
