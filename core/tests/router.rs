@@ -5,7 +5,7 @@
 use std::{fs, sync::Arc, time::Duration};
 
 use astros_core::{
-    router::{Above, Call, Listener, Router, Services, tree::Root, wire::IntentRef},
+    router::{Above, Call, Known, Listener, Router, Services, tree::Root, wire::IntentRef},
     services::{log::Log, storage::Store},
     supervisor::{Launch, Spec, StateName, Supervisor},
 };
@@ -33,13 +33,18 @@ def serve(handler, context):
     if handler == "repeat_ids":
         for _ in range(4):
             say(id="same", method="call_plugin", params={"plugin": "other", "handler": "sleep", "meta": {"parent": None}})
+    if handler == "talk":
+        for number in range(40):
+            say(method="$/progress", params={"id": id, "value": {"done": number}})
+            if number < 30:
+                hear()
     if handler in ("repeat_ids", "sleep"):
         time.sleep(60)
     return context
 
 if "broken" in sys.argv:
     sys.exit("the password is secret")
-HANDLERS = [{"name": name} for name in ("echo", "call", "sleep", "deaf", "repeat_ids")]
+HANDLERS = [{"name": name} for name in ("echo", "call", "sleep", "deaf", "talk", "repeat_ids")]
 while True:
     message = hear()
     id, method = message.get("id"), message.get("method")
@@ -75,7 +80,7 @@ impl Host {
         let mut spec = Spec::new(name, self.folder.path(), Launch::Command(words));
         spec.supervision.backoff_initial = Duration::from_millis(20);
         spec.supervision.stop_grace = Duration::from_millis(100);
-        self.router.add(name, false, None, |host| Supervisor::start(spec, host));
+        self.router.add(name, Known::default(), |host| Supervisor::start(spec, host));
         self
     }
 
@@ -130,6 +135,15 @@ async fn keeps_a_plugins_last_words_from_other_plugins() {
     let answer = host.call("call", asked, PATIENCE).await.unwrap();
     assert_eq!(answer["error"]["message"], "plugin `other` exited with status 1 before it was ready");
     assert!(!answer.to_string().contains("secret"), "{answer}");
+}
+
+#[tokio::test]
+async fn answers_a_caller_that_takes_no_progress() {
+    let host = Host::new().plugin("one", "").plugin("other", "");
+    let asked =
+        json!({ "plugin": "other", "handler": "talk", "params": { "a": 1 }, "meta": { "progress": true } });
+    let answer = host.call("call", asked, PATIENCE).await.unwrap();
+    assert_eq!(answer["result"]["data"], json!({ "a": 1 }), "{answer}");
 }
 
 #[tokio::test]

@@ -93,9 +93,13 @@ def median(rounds: Rounds, row: str, figure: str) -> float | None:
     return statistics.median(found) if found else None
 
 
-def ratio(rounds: Rounds, row: str, base: str, figure: str) -> float | None:
+def ratios(rounds: Rounds, row: str, base: str, figure: str) -> list[float]:
     both = [(measured[row], measured[base]) for measured in rounds if base in measured and row in measured]
-    found = [mine[figure] / its[figure] for mine, its in both if figure in mine and figure in its]
+    return [mine[figure] / its[figure] for mine, its in both if figure in mine and figure in its]
+
+
+def ratio(rounds: Rounds, row: str, base: str, figure: str) -> float | None:
+    found = ratios(rounds, row, base, figure)
     return statistics.median(found) if found else None
 
 
@@ -112,30 +116,36 @@ def report(rounds: Rounds, rows: list[str]) -> str:
         [f"`{row}`", *(shown(median(rounds, row, figure), decimals) for figure, decimals, _ in COLUMNS.values())]
         for row in rows
     ]
-    ratios = [
+    multiples = [
         [f"`{row}`", *(shown(ratio(rounds, row, "pipe-json", figure), 2) for figure, _, _ in COLUMNS.values())]
         for row in rows
     ]
     goals = []
     for row, base, column, bound in GOALS:
         figure, _, more = COLUMNS[column]
-        found = ratio(rounds, row, base, figure)
-        if found is not None:
-            met = found >= bound if more else found <= bound
+        found = ratios(rounds, row, base, figure)
+        if found:
+            reached = statistics.median(found)
+            met = reached >= bound if more else reached <= bound
             goal = f"{'at least' if more else 'at most'} {bound:.2g}"
-            goals.append([f"`{row}` ÷ `{base}`", column, f"{found:.2f}", goal, "met" if met else "**missed**"])
+            spread = f"{min(found):.2f} to {max(found):.2f}"
+            goals.append(
+                [f"`{row}` ÷ `{base}`", column, f"{reached:.2f}", spread, goal, "met" if met else "**missed**"]
+            )
     columns = list(COLUMNS)
     return "\n".join(
         [
+            *(f"- `{row}`: {ROWS[row][0]}" for row in rows),
+            "",
             f"Medians of {len(rounds)} round{'s' if len(rounds) > 1 else ''}:",
             "",
             *table(["row", *columns], figures),
             "",
             "The same as multiples of `pipe-json`, taken within a round:",
             "",
-            *table(["row", *columns], ratios),
+            *table(["row", *columns], multiples),
             "",
-            *table(["ratio", "of", "reached", "goal", ""], goals),
+            *table(["ratio", "of", "reached", "in the rounds", "goal", ""], goals),
             "",
         ]
     )
@@ -164,7 +174,6 @@ def main() -> None:
             parser.error(f"there is no row `{row}`, there are {', '.join(ROWS)}")
     rounds = measure(rows, options.rounds, options.quick, options.bin)
     text = report(rounds, rows)
-    print("\n".join(f"- `{row}`: {ROWS[row][0]}" for row in rows), end="\n\n")
     print(text)
     results = HERE / "results"
     results.mkdir(exist_ok=True)

@@ -72,13 +72,12 @@ impl World {
     /// The command with these arguments, to be run.
     pub fn astros<S: AsRef<str>>(&self, arguments: impl IntoIterator<Item = S>) -> Astros {
         let command = Astros::new(self.folder.path(), arguments);
-        let own = [
-            ("HOME", self.path("home")),
-            ("ASTROS_HOME", self.home()),
-            ("ASTROS_PLUGIN_PATH", self.path("plugins")),
-            ("TMPDIR", self.path("tmp")),
-        ];
-        let command = own.iter().fold(command, |command, (name, path)| command.env(name, path));
+        let own = [("HOME", self.path("home")), ("ASTROS_HOME", self.home()), ("TMPDIR", self.path("tmp"))];
+        // A folder without a plugin is worth a warning, so it is named only where one is in it.
+        let plugins = self.path("plugins");
+        let some = fs::read_dir(&plugins).is_ok_and(|mut inside| inside.next().is_some());
+        let own = own.into_iter().chain(some.then_some(("ASTROS_PLUGIN_PATH", plugins)));
+        let command = own.fold(command, |command, (name, path)| command.env(name, path));
         self.environment.iter().fold(command, |command, (name, value)| command.env(name, value))
     }
 

@@ -59,7 +59,10 @@ impl Agent {
             };
             let response = self.call(&wanted, &root, left, progress.clone()).await?;
             if !response.declined {
-                self.remember(person, &wanted, &response, followup.is_some()).await?;
+                if let Err(error) = self.remember(person, &wanted, &response, followup.is_some()).await {
+                    // What was done is done: the person is told of that all the same.
+                    tracing::warn!(%error, "who gets the next text of this session could not be remembered");
+                }
                 return Ok(self.answer(response, wanted, &root));
             }
         }

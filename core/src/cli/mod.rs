@@ -47,10 +47,10 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Schema { name, list } => schema::run(name.as_deref(), list, output),
         Command::Ask(ask) => {
-            with_daemon(&cli.global, async |daemon| ask::run(ask, daemon, output).await).await
+            with_daemon(&cli.global, output, async |daemon| ask::run(ask, daemon, output).await).await
         }
         Command::Plugins(command) => {
-            with_daemon(&cli.global, async |daemon| plugins::run(command, daemon, output).await).await
+            with_daemon(&cli.global, output, async |daemon| plugins::run(command, daemon, output).await).await
         }
     }
 }
@@ -58,6 +58,7 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
 /// Embeds a daemon for one command, and stops it however the command ended.
 async fn with_daemon(
     global: &Global,
+    output: &Output,
     command: impl AsyncFnOnce(&Daemon) -> Result<ExitCode, Error>,
 ) -> Result<ExitCode, Error> {
     let options = Options {
@@ -65,17 +66,22 @@ async fn with_daemon(
         environment: std::env::vars_os().collect::<Vec<(OsString, OsString)>>(),
     };
     let daemon = Daemon::start(options).await?;
+    if !output.json {
+        daemon.warnings().for_each(|warning| output.warning(warning));
+    }
     let outcome = tokio::select! {
         outcome = command(&daemon) => outcome,
         // What was asked is taken back down the tree, and what runs is stopped.
         error = interrupted() => Err(error),
     };
+    // Said at once: a plugin that hangs takes its time to be stopped.
+    let outcome = outcome.unwrap_or_else(|error| output.error(&error));
     tokio::select! {
         () = daemon.stop() => {}
         // Enough is enough: what still runs is killed as the daemon is dropped.
         _ = interrupted() => {}
     }
-    outcome
+    Ok(outcome)
 }
 
 /// Resolves when somebody wants the command to end.

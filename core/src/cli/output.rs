@@ -49,6 +49,12 @@ impl Output {
         let _ = writeln!(io::stderr(), "{text}");
     }
 
+    /// Something to look at, on stderr: it never mixes with what a script reads.
+    pub(super) fn warning(&self, text: &str) {
+        let style = Style::new().force_styling(self.color_errors);
+        self.note(&format!("{} {}", style.yellow().apply_to("warning:"), printable(text)));
+    }
+
     /// Prints an error where it belongs, and gives the exit code.
     pub(super) fn error(&self, error: &Error) -> ExitCode {
         if self.json {
@@ -64,13 +70,13 @@ impl Output {
         let mut text =
             format!("{} {}", style.clone().red().bold().apply_to("error:"), printable(&error.message));
         let Some(data) = &error.data else { return text };
-        if let Some(detail) = &data.detail {
-            detail.lines().for_each(|line| text.push_str(&format!("\n  {}", printable(line))));
-        }
+        // The detail of a crash is its last words once more.
         if let Some(Value::Array(words)) = data.extra.get("last_words").filter(|words| words != &&json!([])) {
             text.push_str("\n  its last words:");
             let shown = words.iter().filter_map(Value::as_str).rev().take(10).collect::<Vec<_>>();
             shown.iter().rev().for_each(|line| text.push_str(&format!("\n    {}", printable(line))));
+        } else if let Some(detail) = &data.detail {
+            detail.lines().for_each(|line| text.push_str(&format!("\n  {}", printable(line))));
         }
         if let Some(hint) = &data.hint {
             text.push_str(&format!("\n  {}", style.dim().apply_to(printable(hint))));

@@ -22,7 +22,7 @@ use futures_util::future::join_all;
 use crate::{
     agent::{Agent, Thresholds},
     registry::{self, Enablement, Entry, Places, Registry, RegistryError, Status},
-    router::{Router, Services, errors},
+    router::{Known, Router, Services, errors},
     services::{
         log::{self, Log, Record},
         storage::Store,
@@ -37,6 +37,8 @@ use specs::Maker;
 
 /// A plugin that takes longer to say what it can do is left out of a request: nobody waits for one that hangs.
 const LEARNING: Duration = Duration::from_secs(8);
+/// How long the end waits for what is still to be logged.
+const FLUSH: Duration = Duration::from_secs(2);
 
 /// How a daemon is started.
 #[derive(Clone, Debug, Default)]
@@ -85,9 +87,6 @@ impl Daemon {
         let store = Store::open(&paths.database())?;
         let log = Log::open(paths.logs.clone()).map_err(internal)?;
         let registry = discover(&options, &paths, &config, &store).await?;
-        for warning in config.warnings.iter().chain(&registry.warnings) {
-            tracing::warn!("{warning}");
-        }
         let python_sdk = python_sdk::unpack(&paths.data).map_err(|error| {
             misconfigured(format!(
                 "the Python SDK cannot be unpacked into `{}`: {error}",
@@ -108,8 +107,13 @@ impl Daemon {
                 }
                 _ => {}
             }
-            let serial = spec.supervision.max_in_flight.get() == 1;
-            router.add(name, serial, known.map(Arc::new), |host| Supervisor::start(spec.clone(), host));
+            let manifest = entry.manifest.as_ref();
+            let known = Known {
+                serial: spec.supervision.max_in_flight.get() == 1,
+                handles: manifest.map(|manifest| manifest.capabilities.handles.clone()).unwrap_or_default(),
+                description: known.map(Arc::new),
+            };
+            router.add(name, known, |host| Supervisor::start(spec.clone(), host));
         }
         let recognition = &config.recognition;
         let thresholds =
@@ -135,6 +139,11 @@ impl Daemon {
     /// Who asks where nobody says otherwise.
     pub fn user_id(&self) -> &str {
         &self.user_id
+    }
+
+    /// What a person should look at in what they set up, one sentence each.
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.config.warnings.iter().chain(&self.registry.warnings).map(String::as_str)
     }
 
     pub fn thresholds(&self) -> Thresholds {
@@ -222,7 +231,8 @@ impl Daemon {
     pub async fn stop(&self) {
         let plugins = self.router.plugins();
         join_all(plugins.iter().map(|plugin| plugin.supervisor.stop("AstrOS stops"))).await;
-        self.log.flush().await;
+        // Another process that was halted may hold the logs.
+        let _ = tokio::time::timeout(FLUSH, self.log.flush()).await;
     }
 }
 

@@ -29,21 +29,38 @@ pub(super) fn unpack(data: &Path) -> io::Result<PathBuf> {
     }
     // Made aside and moved at once: another command may be doing the same, and half a package is worse than none.
     let aside = data.join("python-sdk").join(format!(".{}-{}", fingerprint(), std::process::id()));
+    let unpacked = write(&aside).and_then(|()| fs::rename(&aside, &folder));
+    if unpacked.is_err() {
+        // A full disk is not to be filled with halves.
+        let _ = fs::remove_dir_all(&aside);
+    }
+    // Where another command was sooner, its folder is as good.
+    if folder.is_dir() { Ok(folder) } else { unpacked.map(|()| folder) }
+}
+
+fn write(package: &Path) -> io::Result<()> {
     for (name, content) in FILES {
-        let path = aside.join(name);
-        fs::create_dir_all(path.parent().unwrap_or(&aside))?;
+        let path = package.join(name);
+        fs::create_dir_all(path.parent().unwrap_or(package))?;
         fs::write(path, content)?;
     }
-    match fs::rename(&aside, &folder) {
-        Err(_) if folder.is_dir() => fs::remove_dir_all(&aside)?,
-        moved => moved?,
-    }
-    Ok(folder)
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn leaves_no_half_where_it_cannot_be_unpacked() {
+        let data = tempfile::tempdir().unwrap();
+        let sdk = data.path().join("python-sdk");
+        // A file in the place of the folder: the last step fails.
+        fs::create_dir_all(&sdk).unwrap();
+        fs::write(sdk.join(fingerprint()), "").unwrap();
+        unpack(data.path()).unwrap_err();
+        assert_eq!(fs::read_dir(sdk).unwrap().count(), 1, "only the file is there");
+    }
 
     #[test]
     fn unpacks_the_whole_package_once() {

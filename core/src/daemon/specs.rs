@@ -46,7 +46,7 @@ impl Maker<'_> {
         let configured = self.config.plugin(&entry.name);
         let supervision = manifest.map_or_else(Supervision::default, |manifest| manifest.supervision.clone());
         let schema = entry.settings_schema.as_ref().map(|schema| (&schema.value, &*schema.origin));
-        let (settings, admission) = match (self.settings(entry, overrides, schema), admission(entry)) {
+        let (settings, admission) = match (self.settings(entry, overrides, schema, false), admission(entry)) {
             (Ok(settings), admission) => (settings, admission),
             (Err(error), Admission::Enabled) => (Extra::new(), blocked(&error)),
             (Err(_), admission) => (Extra::new(), admission),
@@ -58,6 +58,7 @@ impl Maker<'_> {
             admission,
             look_in: look_in(),
             python_sdk: Some(self.python_sdk.to_owned()),
+            python_version: manifest.and_then(|manifest| manifest.dependencies.python.clone()),
             environment: self.options.environment.clone(),
             plugins: registry.entries.keys().cloned().collect(),
             session_bus: permissions.iter().any(|one| matches!(one, Permission::SystemControl(_))),
@@ -75,6 +76,7 @@ impl Maker<'_> {
         entry: &Entry,
         overrides: &Overrides,
         schema: Option<(&Value, &str)>,
+        requires_config: bool,
     ) -> Result<Extra, SettingsError> {
         let Some(Manifest { configuration, .. }) = &entry.manifest else { return Ok(Extra::new()) };
         let nothing = BTreeMap::new();
@@ -82,23 +84,27 @@ impl Maker<'_> {
             plugin: &entry.name,
             configuration,
             schema,
-            requires_config: false,
+            requires_config,
             configured: self.config.plugin(&entry.name).map_or(&nothing, |own| &own.settings),
             file: &self.config.path,
             environment: overrides.get(&entry.name).map_or(&[], Vec::as_slice),
         })
     }
 
-    /// As [`Maker::settings`], with the schema that only the plugin's code knows; `None` where that says nothing
-    /// more than the manifest.
+    /// As [`Maker::settings`], with what only the plugin's code says: a schema, that it needs to be configured.
+    /// `None` where that is nothing more than the manifest says.
     pub(super) fn settings_by_code(
         &self,
         entry: &Entry,
         overrides: &Overrides,
         description: &PluginDescription,
     ) -> Option<Result<Extra, SettingsError>> {
-        let schema = description.settings_schema.as_ref().filter(|_| entry.settings_schema.is_none())?;
-        Some(self.settings(entry, overrides, Some((schema, "its code"))))
+        let own = entry.settings_schema.as_ref().map(|schema| (&schema.value, &*schema.origin));
+        let by_code = description.settings_schema.as_ref().map(|schema| (schema, "its code"));
+        if !description.requires_config && (own.is_some() || by_code.is_none()) {
+            return None;
+        }
+        Some(self.settings(entry, overrides, own.or(by_code), description.requires_config))
     }
 }
 

@@ -10,7 +10,6 @@ pub mod tree;
 pub mod wire;
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, Ordering},
@@ -20,6 +19,7 @@ use std::{
 
 use astros_peer::{Failure, Responder};
 use astros_protocol::{Error, ErrorCode, Id, PluginDescription, Request, call::HandleIntent};
+use foldhash::HashMap;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
@@ -34,6 +34,8 @@ use wire::{HandleIntentRef, IntentRef, MetaRef, Traceparent};
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
 /// Who gives a request more time than this means for ever; beyond it clocks have an end.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// How long an answer waits for those who listen to take the progress before it.
+const LAST_PROGRESS: Duration = Duration::from_millis(250);
 /// How often a request that was not begun is given to the plugin's next process.
 const MAX_ATTEMPTS: u32 = 3;
 
@@ -45,6 +47,8 @@ pub struct Plugin {
     /// Works on one request at a time, as its manifest or its latest `initialize` says.
     serial: AtomicBool,
     pub supervisor: Supervisor,
+    /// The categories that its manifest names.
+    handles: Vec<String>,
     /// What it offered last: from its latest `initialize`, or the cache.
     description: RwLock<Option<Arc<PluginDescription>>>,
 }
@@ -54,7 +58,13 @@ impl Plugin {
         self.description.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub fn set_description(&self, description: Arc<PluginDescription>) {
+    /// Takes what it offers now; the categories of its manifest count as well.
+    pub fn set_description(&self, mut description: Arc<PluginDescription>) {
+        for category in &self.handles {
+            if !description.handles.contains(category) {
+                Arc::make_mut(&mut description).handles.push(category.clone());
+            }
+        }
         *self.description.write().unwrap_or_else(PoisonError::into_inner) = Some(description);
     }
 
@@ -64,6 +74,17 @@ impl Plugin {
         let handler = description.handlers.iter().find(|described| described.name == handler)?;
         handler.timeout_ms.map(Duration::from_millis)
     }
+}
+
+/// What is known of a plugin before it runs.
+#[derive(Default)]
+pub struct Known {
+    /// It works on one request at a time.
+    pub serial: bool,
+    /// The categories that its manifest names.
+    pub handles: Vec<String>,
+    /// What it offered when it ran last.
+    pub description: Option<Arc<PluginDescription>>,
 }
 
 /// A call to bring to a plugin.
@@ -132,13 +153,7 @@ impl Router {
     }
 
     /// Adds a plugin; `start` makes its supervisor, given the host that it is to call.
-    pub fn add(
-        &self,
-        name: &str,
-        serial: bool,
-        description: Option<Arc<PluginDescription>>,
-        start: impl FnOnce(Arc<Host>) -> Supervisor,
-    ) -> Arc<Plugin> {
+    pub fn add(&self, name: &str, known: Known, start: impl FnOnce(Arc<Host>) -> Supervisor) -> Arc<Plugin> {
         let mut plugins = self.plugins.write().unwrap_or_else(PoisonError::into_inner);
         let name: Arc<str> = Arc::from(name);
         let number = plugins.len();
@@ -146,10 +161,14 @@ impl Router {
         let plugin = Arc::new(Plugin {
             name: name.clone(),
             number,
-            serial: AtomicBool::new(serial),
+            serial: AtomicBool::new(known.serial),
             supervisor: start(host),
-            description: RwLock::new(description),
+            handles: known.handles,
+            description: RwLock::default(),
         });
+        if let Some(description) = known.description {
+            plugin.set_description(description);
+        }
         plugins.insert(name, plugin.clone());
         plugin
     }
@@ -258,18 +277,21 @@ impl Router {
             (answer, progress, open)
         };
         let Some(progress) = &mut progress else { return answer.await };
-        tokio::pin!(answer);
-        let outcome = loop {
-            tokio::select! {
-                biased;
-                Some(value) = progress.next() => call.progress.hear(value).await,
-                outcome = &mut answer => break outcome,
+        let relay = async {
+            while let Some(value) = progress.next().await {
+                call.progress.hear(value).await;
             }
         };
-        while let Some(value) = progress.next().await {
-            call.progress.hear(value).await;
+        tokio::pin!(answer, relay);
+        tokio::select! {
+            biased;
+            // The last value is passed on: the answer is there too.
+            () = &mut relay => answer.await,
+            outcome = &mut answer => {
+                let _ = tokio::time::timeout(LAST_PROGRESS, relay).await;
+                outcome
+            }
         }
-        outcome
     }
 
     fn tree(&self) -> MutexGuard<'_, Tree> {

@@ -4,7 +4,6 @@
 //! calls that the plugin makes while it serves that request are the node's children.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -13,6 +12,7 @@ use std::{
 };
 
 use astros_protocol::{Error, ErrorCode, Id, intent::Parent};
+use foldhash::HashMap;
 use tokio_util::sync::CancellationToken;
 
 /// Calls nest no deeper than this.

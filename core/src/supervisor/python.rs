@@ -18,6 +18,10 @@ use super::{
     program::{on_path, unavailable, usable},
 };
 
+/// The names that an interpreter has on PATH, the usual ones first.
+const NAMES: [&str; 2] = ["python3", "python"];
+/// Where a version is demanded, `python3.10` to this are looked for too.
+const MINOR_AT_MOST: u32 = 20;
 /// How long a shim may take to say what it stands for.
 const SHIM: Duration = Duration::from_secs(10);
 
@@ -38,8 +42,9 @@ pub(crate) async fn interpreter(spec: &Spec, wanted: Option<&str>) -> Result<Pat
     if let Some(path) = own.into_iter().find(|path| path.exists()) {
         return usable(spec, path);
     }
-    match ["python3", "python"].iter().find_map(|name| on_path(spec, Path::new(name))) {
-        Some(path) => Ok(behind_shim(spec, path).await),
+    match NAMES.iter().find_map(|name| on_path(spec, Path::new(name))) {
+        Some(path) if spec.python_version.is_none() => Ok(behind_shim(spec, path).await),
+        Some(_) => of_version(spec).await,
         None => {
             let what = format!("no `python3` in `{}/.venv` or on PATH", spec.folder.display());
             Err(unavailable(spec, what).with_hint("install Python 3.10 or later"))
@@ -47,24 +52,66 @@ pub(crate) async fn interpreter(spec: &Spec, wanted: Option<&str>) -> Result<Pat
     }
 }
 
-/// What a shim stands for, by the shim and the file that chooses its version.
-type Resolved = HashMap<(PathBuf, Option<PathBuf>), PathBuf>;
+/// The first interpreter on PATH that is of the version that the manifest demands.
+async fn of_version(spec: &Spec) -> Result<PathBuf, Error> {
+    let versioned: Vec<String> = (10..=MINOR_AT_MOST).rev().map(|minor| format!("python3.{minor}")).collect();
+    let names = NAMES.into_iter().chain(versioned.iter().map(String::as_str));
+    let mut found = Vec::new();
+    for path in names.filter_map(|name| on_path(spec, Path::new(name))) {
+        let Some(Interpreter { real, version }) = resolve(spec, path).await else { continue };
+        if spec.python_version.as_ref().is_none_or(|wanted| wanted.matches(&version)) {
+            return Ok(real);
+        }
+        // One interpreter has several names.
+        let version = format!("{version} in `{}`", real.parent().unwrap_or(&real).display());
+        if !found.contains(&version) {
+            found.push(version);
+        }
+    }
+    let wanted = spec.python_version.as_ref().map(ToString::to_string).unwrap_or_default();
+    let what = match found.is_empty() {
+        true => format!("needs Python `{wanted}`, found none that answers"),
+        false => format!("needs Python `{wanted}`, found {}", found.join(", ")),
+    };
+    Err(unavailable(spec, what).with_hint(format!(
+        "install such a Python, make a virtual environment with it in `{}/.venv`, or correct \
+         `dependencies.python` in its manifest",
+        spec.folder.display()
+    )))
+}
 
 /// The real interpreter; the path itself where it is no shim, or one that does not answer.
 pub(crate) async fn behind_shim(spec: &Spec, path: PathBuf) -> PathBuf {
-    // Tokio's mutex, for it is held while the shim answers: many plugins that start at once ask it once.
-    static RESOLVED: LazyLock<Mutex<Resolved>> = LazyLock::new(Mutex::default);
     if !is_shim(&path) {
         return path;
     }
+    resolve(spec, path.clone()).await.map_or(path, |interpreter| interpreter.real)
+}
+
+/// What an interpreter says of itself.
+#[derive(Clone)]
+struct Interpreter {
+    /// Behind a shim, where it is one.
+    real: PathBuf,
+    /// Such as `3.11.7`.
+    version: String,
+}
+
+/// What was asked already, by the path and the file that chooses the version of a shim.
+type Resolved = HashMap<(PathBuf, Option<PathBuf>), Interpreter>;
+
+/// Asks an interpreter what it is, once.
+async fn resolve(spec: &Spec, path: PathBuf) -> Option<Interpreter> {
+    // Tokio's mutex, for it is held while the interpreter answers: many plugins that start at once ask it once.
+    static RESOLVED: LazyLock<Mutex<Resolved>> = LazyLock::new(Mutex::default);
     let key = (path, chosen_by(&spec.folder));
     let mut resolved = RESOLVED.lock().await;
     if let Some(known) = resolved.get(&key) {
-        return known.clone();
+        return Some(known.clone());
     }
-    let Some(real) = ask(&key.0, spec).await else { return key.0 };
-    resolved.insert(key, real.clone());
-    real
+    let interpreter = ask(&key.0, spec).await?;
+    resolved.insert(key, interpreter.clone());
+    Some(interpreter)
 }
 
 /// The file with the version that a shim takes in this folder.
@@ -81,11 +128,12 @@ fn is_shim(path: &Path) -> bool {
     (read.is_ok() && &start == b"#!") || path.components().any(|part| part.as_os_str() == "shims")
 }
 
-async fn ask(shim: &Path, spec: &Spec) -> Option<PathBuf> {
+async fn ask(path: &Path, spec: &Spec) -> Option<Interpreter> {
+    const QUESTION: &str = "import platform, sys; print(sys.executable); print(platform.python_version())";
     // It is the person's own tool, not the plugin: it needs the environment that it was set up with.
-    let mut command = Command::new(shim);
+    let mut command = Command::new(path);
     command
-        .args(["-I", "-c", "import sys; print(sys.executable)"])
+        .args(["-I", "-c", QUESTION])
         .env_clear()
         .envs(spec.environment.iter().map(|(name, value)| (name, value)))
         .current_dir(&spec.folder)
@@ -93,6 +141,8 @@ async fn ask(shim: &Path, spec: &Spec) -> Option<PathBuf> {
         .stderr(Stdio::null())
         .kill_on_drop(true);
     let output = timeout(SHIM, command.output()).await.ok()?.ok()?;
-    let real = PathBuf::from(std::str::from_utf8(&output.stdout).ok()?.trim());
-    (output.status.success() && real.is_absolute() && real.is_file()).then_some(real)
+    let mut lines = std::str::from_utf8(&output.stdout).ok()?.lines();
+    let real = PathBuf::from(lines.next()?.trim());
+    let version = lines.next()?.trim().to_owned();
+    (output.status.success() && real.is_absolute() && real.is_file()).then_some(Interpreter { real, version })
 }

@@ -9,7 +9,7 @@ use std::{
 use astros_protocol::{
     Extra, MAX_FRAME_BYTES,
     lifecycle::{Directories, Identity, InitializeParams, Limits, Product, Sandbox},
-    manifest::Supervision,
+    manifest::{Supervision, VersionReq},
     version::SUPPORTED,
 };
 use serde_json::Value;
@@ -50,6 +50,8 @@ pub struct Spec {
     pub look_in: Vec<PathBuf>,
     /// The folder that holds the Python SDK's package.
     pub python_sdk: Option<PathBuf>,
+    /// The version that an interpreter found on PATH has to have.
+    pub python_version: Option<VersionReq>,
     /// The daemon's environment; the plugin gets what is allowed of it.
     pub environment: Vec<(OsString, OsString)>,
     /// The names of all plugins: a variable belongs to the longest that fits.
@@ -78,6 +80,7 @@ impl Spec {
             admission: Admission::Enabled,
             look_in: Vec::new(),
             python_sdk: None,
+            python_version: None,
             environment: std::env::vars_os().collect(),
             plugins: Vec::new(),
             session_bus: false,

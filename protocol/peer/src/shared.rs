@@ -1,14 +1,12 @@
 //! What the handle, the responders and the running connection share: open requests of both sides, and the queue.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicI64, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard,
+    atomic::{AtomicI64, Ordering},
 };
 
 use astros_protocol::{Error, ErrorCode, Id, MAX_FRAME_BYTES, Notification, message::write};
+use foldhash::HashMap;
 use tokio::sync::Notify;
 
 use crate::{
@@ -86,8 +84,8 @@ impl State {
 impl Shared {
     pub(crate) fn new(options: &Options) -> Shared {
         let state = State {
-            pending: HashMap::new(),
-            serving: HashMap::new(),
+            pending: HashMap::default(),
+            serving: HashMap::default(),
             queue: Queue::default(),
             frame_limit_out: MAX_FRAME_BYTES,
             max_queued_bytes: options.max_queued_bytes,

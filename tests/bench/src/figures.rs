@@ -1,6 +1,9 @@
 //! What is measured, how often, and how it is told.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -19,10 +22,11 @@ impl Figures {
         self.set(format!("latency_{}_us", size.name), micros(median(times)));
     }
 
-    /// So many calls took so long together, and the host so much time of its processor.
-    pub fn throughput(&mut self, size: &Size, calls: usize, took: Duration, cpu: Duration) {
-        self.set(format!("calls_{}_s", size.name), calls as f64 / took.as_secs_f64());
-        self.set(format!("cpu_{}_us", size.name), micros(cpu) / calls as f64);
+    /// The medians of turns of so many calls: how long they took, and how much time of the host's processor.
+    pub fn throughput(&mut self, size: &Size, calls: usize, turns: Vec<Turn>) {
+        let (took, cpu) = turns.into_iter().map(|turn| (turn.took, turn.cpu)).unzip();
+        self.set(format!("calls_{}_s", size.name), calls as f64 / median(took).as_secs_f64());
+        self.set(format!("cpu_{}_us", size.name), micros(median(cpu)) / calls as f64);
     }
 
     /// From before the spawn to the end of the handshake.
@@ -38,6 +42,28 @@ impl Figures {
     }
 }
 
+/// Some calls, 64 in flight.
+pub struct Turn {
+    took: Duration,
+    cpu: Duration,
+}
+
+/// A turn that is going on.
+pub struct Clock {
+    begun: Instant,
+    cpu: Duration,
+}
+
+impl Clock {
+    pub fn start() -> Clock {
+        Clock { begun: Instant::now(), cpu: host_cpu() }
+    }
+
+    pub fn stop(self) -> Turn {
+        Turn { took: self.begun.elapsed(), cpu: host_cpu().saturating_sub(self.cpu) }
+    }
+}
+
 /// A size of payloads.
 pub struct Size {
     pub name: &'static str,
@@ -47,8 +73,8 @@ pub struct Size {
 }
 
 pub const SIZES: [Size; 2] = [
-    Size { name: "300", bytes: 300, latency: 3_000, in_flight: 30_000 },
-    Size { name: "64k", bytes: 65_536, latency: 300, in_flight: 1_200 },
+    Size { name: "300", bytes: 300, latency: 3_000, in_flight: 6_400 },
+    Size { name: "64k", bytes: 65_536, latency: 300, in_flight: 256 },
 ];
 
 /// How much is done for a figure.
@@ -66,7 +92,10 @@ impl Effort {
         (size.latency / self.divisor).max(10)
     }
 
-    /// Calls of each of the 64 that are in flight.
+    /// Turns of calls in flight: the machine's other work disturbs some of them.
+    pub const TURNS: usize = 7;
+
+    /// Calls of each of the 64 that are in flight, in one turn.
     pub fn each_in_flight(self, size: &Size) -> usize {
         (size.in_flight / self.divisor).div_ceil(Self::WINDOW)
     }
@@ -96,7 +125,7 @@ pub fn print(figures: &Figures) -> anyhow::Result<()> {
 }
 
 /// The processor's time that this process has used, all threads together.
-pub fn host_cpu() -> Duration {
+fn host_cpu() -> Duration {
     clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap_or_default()
 }
 

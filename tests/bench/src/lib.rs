@@ -10,7 +10,7 @@ mod one_core;
 mod payload;
 mod row;
 
-pub use figures::{Effort, Figures, SIZES, Size, arguments, host_cpu, print};
+pub use figures::{Clock, Effort, Figures, SIZES, Size, Turn, arguments, print};
 pub use lines::{Lines, Message};
 pub use one_core::OneCore;
 pub use payload::payload;

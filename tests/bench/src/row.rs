@@ -6,7 +6,7 @@ use std::{future::Future, sync::Arc, time::Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, value::RawValue};
 
-use crate::{Effort, Figures, OneCore, SIZES, Size, arguments, host_cpu, payload, print};
+use crate::{Clock, Effort, Figures, OneCore, SIZES, Size, Turn, arguments, payload, print};
 
 /// One child that was started and can be called.
 pub trait Row: Clone + Send + Sync + Sized + 'static {
@@ -104,9 +104,18 @@ async fn latency<R: Row>(row: &R, effort: Effort, size: &Size, figures: &mut Fig
 async fn throughput<R: Row>(row: &R, effort: Effort, size: &Size, figures: &mut Figures) -> Result<()> {
     let payload = payload(size.bytes);
     let each = effort.each_in_flight(size);
-    let prepare = || (0..each).map(|_| R::prepare(&payload)).collect::<Result<Vec<_>>>();
+    let mut turns = Vec::new();
+    for _ in 0..Effort::TURNS {
+        turns.push(turn(row, each, &payload).await?);
+    }
+    figures.throughput(size, each * Effort::WINDOW, turns);
+    Ok(())
+}
+
+async fn turn<R: Row>(row: &R, each: usize, payload: &Arc<RawValue>) -> Result<Turn> {
+    let prepare = || (0..each).map(|_| R::prepare(payload)).collect::<Result<Vec<_>>>();
     let prepared = (0..Effort::WINDOW).map(|_| prepare()).collect::<Result<Vec<_>>>()?;
-    let (cpu, begin) = (host_cpu(), Instant::now());
+    let clock = Clock::start();
     let mut tasks = tokio::task::JoinSet::new();
     for arguments in prepared {
         let row = row.clone();
@@ -120,6 +129,5 @@ async fn throughput<R: Row>(row: &R, effort: Effort, size: &Size, figures: &mut 
     while let Some(ended) = tasks.join_next().await {
         ended??;
     }
-    figures.throughput(size, each * Effort::WINDOW, begin.elapsed(), host_cpu().saturating_sub(cpu));
-    Ok(())
+    Ok(clock.stop())
 }

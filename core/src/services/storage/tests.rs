@@ -361,3 +361,13 @@ async fn fails_one_request_without_the_others_of_its_batch() {
     assert_eq!(reason(&bad.unwrap_err()), "conflict");
     assert_eq!(one.store.list("p", "", None, None).await.unwrap().keys, ["a", "c"]);
 }
+
+#[tokio::test]
+async fn opens_and_reads_while_another_process_writes() {
+    let folder = TempDir::new().unwrap();
+    drop(Store::open(&file(&folder)).unwrap());
+    let other = Connection::open(file(&folder)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let store = Store::open(&file(&folder)).unwrap();
+    assert_eq!(store.get("p", "k", None).await.unwrap().version, 0);
+}

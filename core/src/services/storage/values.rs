@@ -115,7 +115,10 @@ pub(super) fn list(
 
 /// Removes every value whose time is over.
 pub(super) fn drop_expired(db: &Connection, now: Millis) -> rusqlite::Result<()> {
-    db.prepare_cached("DELETE FROM entries WHERE expires_at <= ?1")?.execute([now])?;
+    // Looked for first: a deletion takes the lock for writing also where there is nothing to delete.
+    if db.prepare_cached("SELECT 1 FROM entries WHERE expires_at <= ?1")?.exists([now])? {
+        db.prepare_cached("DELETE FROM entries WHERE expires_at <= ?1")?.execute([now])?;
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::{path::PathBuf, sync::Arc};
 use anyhow::{Context, Result, anyhow};
 use astros_bench::{Row, measure};
 use astros_core::{
-    router::{Above, Call, Listener, Plugin, Router, Services, tree::Root, wire::IntentRef},
+    router::{Above, Call, Known, Listener, Plugin, Router, Services, tree::Root, wire::IntentRef},
     services::{log::Log, storage::Store},
     supervisor::{Launch, Spec, Supervisor},
 };
@@ -39,7 +39,7 @@ struct Started {
 impl Started {
     async fn launch(host: &Host, name: &str, child: &[String]) -> Result<Started> {
         let spec = spec(host, name, child)?;
-        let plugin = host.router.add(name, false, None, |host| Supervisor::start(spec, host));
+        let plugin = host.router.add(name, Known::default(), |host| Supervisor::start(spec, host));
         plugin.supervisor.ready().await.map_err(|error| anyhow!("{error}"))?;
         let root = Arc::new(Root::anonymous());
         Ok(Started { router: host.router.clone(), plugin, root })

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use astros_bench::{
-    Effort, Figures, Lines, Message, OneCore, SIZES, Size, arguments, host_cpu, payload, print,
+    Clock, Effort, Figures, Lines, Message, OneCore, SIZES, Size, Turn, arguments, payload, print,
 };
 use serde_json::{
     Value, json,
@@ -132,11 +132,17 @@ impl Window {
 fn throughput(plugin: &mut Plugin, effort: Effort, size: &Size, figures: &mut Figures) -> Result<()> {
     let payload = payload(size.bytes);
     let calls = effort.each_in_flight(size) * Effort::WINDOW;
+    let turns = (0..Effort::TURNS).map(|_| turn(plugin, &payload, calls)).collect::<Result<_>>()?;
+    figures.throughput(size, calls, turns);
+    Ok(())
+}
+
+fn turn(plugin: &mut Plugin, payload: &RawValue, calls: usize) -> Result<Turn> {
     let window = Window::default();
     let Plugin { input, lines, .. } = plugin;
-    let (cpu, begin) = (host_cpu(), Instant::now());
+    let clock = Clock::start();
     std::thread::scope(|threads| {
-        let writer = threads.spawn(|| write_all(input, &payload, calls, &window));
+        let writer = threads.spawn(|| write_all(input, payload, calls, &window));
         let mut answered = 0;
         while answered < calls {
             ensure!(lines.fill()?, "the child ended");
@@ -150,8 +156,7 @@ fn throughput(plugin: &mut Plugin, effort: Effort, size: &Size, figures: &mut Fi
         }
         writer.join().map_err(|_| anyhow::anyhow!("the writing thread panicked"))?
     })?;
-    figures.throughput(size, calls, begin.elapsed(), host_cpu().saturating_sub(cpu));
-    Ok(())
+    Ok(clock.stop())
 }
 
 fn write_all(input: &mut ChildStdin, payload: &RawValue, calls: usize, window: &Window) -> Result<()> {

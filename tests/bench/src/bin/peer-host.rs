@@ -86,6 +86,7 @@ impl Row for Started {
             cwd: None,
             locale: None,
             attempt: 1,
+            followup: false,
             progress: false,
         };
         let params = HandleIntentRef { handler: "echo", meta, intent: intent(&payload) };
