@@ -161,8 +161,10 @@ mod tests {
     #[should_panic(expected = "processes are left behind")]
     fn notices_a_process_that_is_left() {
         let world = World::new();
-        let shell =
-            Command::new("sh").args(["-c", "sleep 600 & exit 0"]).env("HOME", world.path("home")).status();
-        assert!(shell.unwrap().success());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "sleep 600 >&- 2>&- & exit 0"]).env("HOME", world.path("home"));
+        assert!(shell.status().unwrap().success());
+        // While it becomes another program, its environment cannot be seen.
+        eventually("it sleeps", || (world.processes().len() == 1).then_some(()));
     }
 }
