@@ -22,7 +22,7 @@ use futures_util::future::join_all;
 use crate::{
     agent::{Agent, Thresholds},
     registry::{self, Enablement, Entry, Places, Registry, RegistryError, Status},
-    router::{Known, Router, Services, errors},
+    router::{Known, Plugin, Router, Services, errors},
     services::{
         log::{self, Log, Record},
         storage::Store,
@@ -154,7 +154,11 @@ impl Daemon {
     /// not say it, and why.
     pub async fn learn(&self) -> Vec<(String, Error)> {
         let plugins = self.router.plugins();
-        let unknown = plugins.iter().filter(|plugin| plugin.description().is_none());
+        let wanted = |plugin: &Arc<Plugin>| {
+            let spec = self.specs.get(&*plugin.name);
+            !spec.is_some_and(|spec| matches!(spec.admission, Admission::Disabled { .. }))
+        };
+        let unknown = plugins.iter().filter(|plugin| plugin.description().is_none() && wanted(plugin));
         let asked = unknown.map(|plugin| async {
             let asked = tokio::time::timeout(LEARNING, self.describe(&plugin.name, &plugin.supervisor)).await;
             let asked = asked.unwrap_or_else(|_| Err(says_nothing(&plugin.name)));

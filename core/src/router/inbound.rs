@@ -9,7 +9,7 @@ use std::{
 };
 
 use astros_peer::{Incoming, Oddity, Responder, Service};
-use astros_protocol::{Error, ErrorCode, Notification, person::Log};
+use astros_protocol::{Error, ErrorCode, Notification, Request, call::CallPlugin, person::Log};
 use serde_json::value::RawValue;
 
 use super::{
@@ -82,10 +82,11 @@ impl Service for PluginService {
         match params {
             Some(Asked::CallPlugin(asked)) => self.call_plugin(router, asked, responder),
             Some(Asked::Raw(params)) => router.services.serve(&self.name, &method, params, responder),
-            None => responder.error(&Error::new(
-                ErrorCode::INVALID_PARAMS,
-                format!("`{method}` came without params, expected an object"),
-            )),
+            None if method == CallPlugin::METHOD => {
+                let message = "`call_plugin` came without params, expected `plugin` and `handler`";
+                responder.error(&Error::new(ErrorCode::INVALID_PARAMS, message));
+            }
+            None => router.services.serve(&self.name, &method, &empty_object(), responder),
         }
     }
 

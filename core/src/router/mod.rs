@@ -236,9 +236,15 @@ impl Router {
                     session.crashed().await;
                     continue;
                 }
+                Err(Failure::Unsent) if attempt < MAX_ATTEMPTS => {
+                    session.crashed().await;
+                    continue;
+                }
                 Err(Failure::Error(error)) => Err(errors::from_plugin(error, &plugin.name)),
                 Err(Failure::Here(error)) => Err(failed_here(error, plugin, call.handler)),
-                Err(Failure::Closed) => Err(crashed(session.crashed().await, plugin, call.handler)),
+                Err(Failure::Closed | Failure::Unsent) => {
+                    Err(crashed(session.crashed().await, plugin, call.handler))
+                }
             };
         }
         unreachable!("the loop returns")

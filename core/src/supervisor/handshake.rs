@@ -52,7 +52,7 @@ pub(crate) async fn initialize(spec: &Spec, running: &mut Running) -> Result<Ini
     };
     match answer {
         Ok(answer) => judge(spec, &peer, answer).map_err(|error| Unready::Refused(Box::new(error))),
-        Err(Failure::Closed) => Err(Unready::Ended),
+        Err(Failure::Closed | Failure::Unsent) => Err(Unready::Ended),
         Err(Failure::Error(error) | Failure::Here(error)) => {
             Err(Unready::Refused(Box::new(refused(spec, error, running))))
         }

@@ -20,11 +20,19 @@ pub struct Options {
     /// Whether a line that cannot be read is answered with `parse_error` or `invalid_request` and the id null, as a
     /// plugin does; a host treats it as output that went astray.
     pub answer_malformed: bool,
+    /// A side that takes nothing of what waits for so long counts as gone. A halted host is no reason for a plugin
+    /// to end, so a plugin sets it to [`Duration::MAX`].
+    pub stalled_after: Duration,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { max_frame_bytes: MAX_FRAME_BYTES, max_queued_bytes: 4 << 20, answer_malformed: false }
+        Options {
+            max_frame_bytes: MAX_FRAME_BYTES,
+            max_queued_bytes: 4 << 20,
+            answer_malformed: false,
+            stalled_after: Duration::from_secs(10),
+        }
     }
 }
 
@@ -38,7 +46,8 @@ where
     let shared = Arc::new(Shared::new(&options));
     let peer = Peer { shared: shared.clone() };
     let reader = FrameReader::new(input, options.max_frame_bytes);
-    (peer, Connection { shared, reader, output, service, answer_malformed: options.answer_malformed })
+    let Options { answer_malformed, stalled_after, .. } = options;
+    (peer, Connection { shared, reader, output, service, answer_malformed, stalled_after })
 }
 
 /// The future that moves the bytes.
@@ -48,6 +57,7 @@ pub struct Connection<R, W, S> {
     output: W,
     service: S,
     answer_malformed: bool,
+    stalled_after: Duration,
 }
 
 impl<R, W, S> Connection<R, W, S>
@@ -59,7 +69,7 @@ where
     /// Reads and writes until the other side's output ends, or its input is closed while something is to be written;
     /// then every open call fails with [`crate::Failure::Closed`].
     pub async fn run(self) {
-        let Connection { shared, mut reader, output, service, answer_malformed } = self;
+        let Connection { shared, mut reader, output, service, answer_malformed, stalled_after } = self;
         let dispatch = Dispatch { shared: &shared, service: &service, answer_malformed };
         let guard = CloseOnDrop(&shared);
         let reading = async {
@@ -81,7 +91,7 @@ where
             biased;
             () = &mut reading => {}
             // Nobody reads any more. What was asked before may have been answered; for ever nobody waits.
-            () = write_all(&shared, output) => drop(tokio::time::timeout(LAST_ANSWERS, reading).await),
+            () = write_all(&shared, output, stalled_after) => drop(tokio::time::timeout(LAST_ANSWERS, reading).await),
         }
         drop(guard);
     }
@@ -96,8 +106,23 @@ impl Drop for CloseOnDrop<'_> {
     }
 }
 
-/// Writes what waits. Returns when the other side closed its input; once this side closed its output, waits for ever.
-async fn write_all<W: AsyncWrite + Unpin>(shared: &Shared, mut output: W) {
+/// Writes a batch; false where the other side closed its input, or takes nothing of it for too long.
+async fn write_batch<W: AsyncWrite + Unpin>(
+    output: &mut W,
+    mut batch: &[u8],
+    stalled_after: Duration,
+) -> bool {
+    while !batch.is_empty() {
+        match tokio::time::timeout(stalled_after, output.write(batch)).await {
+            Ok(Ok(written)) if written > 0 => batch = &batch[written..],
+            _ => return false,
+        }
+    }
+    output.flush().await.is_ok()
+}
+
+/// Writes what waits. Returns when the other side does not take it any more; once this side closed its output, waits for ever.
+async fn write_all<W: AsyncWrite + Unpin>(shared: &Shared, mut output: W, stalled_after: Duration) {
     let mut batch = Vec::new();
     loop {
         {
@@ -112,7 +137,7 @@ async fn write_all<W: AsyncWrite + Unpin>(shared: &Shared, mut output: W) {
         }
         if batch.is_empty() {
             shared.writable.notified().await;
-        } else if output.write_all(&batch).await.is_err() || output.flush().await.is_err() {
+        } else if !write_batch(&mut output, &batch, stalled_after).await {
             shared.lock().closing = true;
             shared.room.notify_waiters();
             return;

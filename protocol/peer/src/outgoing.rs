@@ -30,6 +30,9 @@ pub enum Failure {
     /// The connection ended before the answer came.
     #[error("the connection is closed")]
     Closed,
+    /// The connection ended before the request was written: the other side has not begun it.
+    #[error("the connection was closed before the request was sent")]
+    Unsent,
 }
 
 /// The handle to a connection: asks and tells the other side. Clones are cheap.

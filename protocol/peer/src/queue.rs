@@ -49,6 +49,11 @@ impl Queue {
         true
     }
 
+    /// The requests that were not written.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = i64> {
+        self.frames.iter().filter_map(|queued| queued.request)
+    }
+
     /// Fills `batch` with what comes next: small frames together, a large one by itself and without a copy.
     pub(crate) fn take(&mut self, batch: &mut Vec<u8>) {
         batch.clear();

@@ -181,12 +181,15 @@ impl Shared {
 
     /// The other side is gone: every call gets its outcome, every handler learns that nobody waits.
     pub(crate) fn close(&self) {
-        let (pending, serving) = {
+        let (mut pending, serving, queue) = {
             let mut state = self.lock();
             state.closed = true;
-            state.queue = Queue::default();
-            (std::mem::take(&mut state.pending), std::mem::take(&mut state.serving))
+            let queue = std::mem::take(&mut state.queue);
+            (std::mem::take(&mut state.pending), std::mem::take(&mut state.serving), queue)
         };
+        for unwritten in queue.requests().filter_map(|request| pending.remove(&request)) {
+            unwritten.settle(Err(Failure::Unsent));
+        }
         for call in pending.into_values() {
             call.settle(Err(Failure::Closed));
         }

@@ -196,6 +196,29 @@ async fn settles_every_call_when_the_other_side_is_gone() {
 }
 
 #[tokio::test]
+async fn tells_what_was_never_sent_from_what_may_have_begun() {
+    let (pair, mut far) = by_hand(Options::default());
+    let (written, large) = (pair.peer.call("a", &json!({})), json!({ "x": "y".repeat(2 << 20) }));
+    line(&mut far).await;
+    let halved = pair.peer.call("b", &large);
+    let unwritten = pair.peer.call("c", &json!({}));
+    tokio::task::yield_now().await;
+    drop(far);
+    assert_eq!(written.await.unwrap_err(), Failure::Closed);
+    assert_eq!(halved.await.unwrap_err(), Failure::Closed);
+    assert_eq!(unwritten.await.unwrap_err(), Failure::Unsent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn gives_up_a_side_that_takes_nothing_for_too_long() {
+    let (pair, _far) = by_hand(Options::default());
+    let call = pair.peer.call("m", &json!({ "x": "y".repeat(2 << 20) }));
+    let begun = tokio::time::Instant::now();
+    assert_eq!(call.await.unwrap_err(), Failure::Closed);
+    assert!((10..12).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn stops_streaming_at_the_window_until_it_is_acknowledged() {
     let mut pair = pair();
     let (call, mut progress) = pair.peer.call_with_progress("stream", &json!({}));
