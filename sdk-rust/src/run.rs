@@ -85,7 +85,7 @@ where
     W: AsyncWrite + Unpin,
 {
     let dispatcher = Dispatcher::new(plugin);
-    let options = Options { answer_malformed: true, stalled_after: Duration::MAX, ..Options::default() };
+    let options = Options { answer_malformed: true, stalled_after: None, ..Options::default() };
     let (peer, connection) = connect(input, output, Server(dispatcher.clone()), options);
     let connection = connection.run();
     tokio::pin!(connection);

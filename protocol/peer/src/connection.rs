@@ -20,9 +20,9 @@ pub struct Options {
     /// Whether a line that cannot be read is answered with `parse_error` or `invalid_request` and the id null, as a
     /// plugin does; a host treats it as output that went astray.
     pub answer_malformed: bool,
-    /// A side that takes nothing of what waits for so long counts as gone. A halted host is no reason for a plugin
-    /// to end, so a plugin sets it to [`Duration::MAX`].
-    pub stalled_after: Duration,
+    /// A side that takes nothing of what waits for so long counts as gone. A plugin says `None`: a halted host is no
+    /// reason for it to end.
+    pub stalled_after: Option<Duration>,
 }
 
 impl Default for Options {
@@ -31,7 +31,7 @@ impl Default for Options {
             max_frame_bytes: MAX_FRAME_BYTES,
             max_queued_bytes: 4 << 20,
             answer_malformed: false,
-            stalled_after: Duration::from_secs(10),
+            stalled_after: Some(Duration::from_secs(10)),
         }
     }
 }
@@ -57,7 +57,7 @@ pub struct Connection<R, W, S> {
     output: W,
     service: S,
     answer_malformed: bool,
-    stalled_after: Duration,
+    stalled_after: Option<Duration>,
 }
 
 impl<R, W, S> Connection<R, W, S>
@@ -113,8 +113,13 @@ async fn write_batch<W: AsyncWrite + Unpin>(
     stalled_after: Duration,
 ) -> bool {
     while !batch.is_empty() {
-        match tokio::time::timeout(stalled_after, output.write(batch)).await {
-            Ok(Ok(written)) if written > 0 => batch = &batch[written..],
+        let write = output.write(batch);
+        let written = match stalled_after {
+            Some(limit) => tokio::time::timeout(limit, write).await.unwrap_or(Ok(0)),
+            None => write.await,
+        };
+        match written {
+            Ok(written) if written > 0 => batch = &batch[written..],
             _ => return false,
         }
     }
@@ -122,7 +127,7 @@ async fn write_batch<W: AsyncWrite + Unpin>(
 }
 
 /// Writes what waits. Returns when the other side does not take it any more; once this side closed its output, waits for ever.
-async fn write_all<W: AsyncWrite + Unpin>(shared: &Shared, mut output: W, stalled_after: Duration) {
+async fn write_all<W: AsyncWrite + Unpin>(shared: &Shared, mut output: W, stalled_after: Option<Duration>) {
     let mut batch = Vec::new();
     loop {
         {

@@ -186,8 +186,11 @@ async fn never_sends_what_was_dropped_before_it_was_written() {
 
 #[tokio::test]
 async fn settles_every_call_when_the_other_side_is_gone() {
-    let (pair, far) = by_hand(Options::default());
+    let (pair, mut far) = by_hand(Options::default());
     let calls = [pair.peer.call("a", &json!({})), pair.peer.call("b", &json!({}))];
+    for _ in &calls {
+        line(&mut far).await;
+    }
     drop(far);
     for call in calls {
         assert_eq!(call.await.unwrap_err(), Failure::Closed);
