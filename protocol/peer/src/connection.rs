@@ -110,7 +110,7 @@ impl Drop for CloseOnDrop<'_> {
 async fn write_batch<W: AsyncWrite + Unpin>(
     output: &mut W,
     mut batch: &[u8],
-    stalled_after: Duration,
+    stalled_after: Option<Duration>,
 ) -> bool {
     while !batch.is_empty() {
         let write = output.write(batch);
