@@ -44,7 +44,9 @@ impl TestHost {
         let plugin = tokio::spawn(run::serve(plugin, input, output, std::future::pending()));
         let services = Arc::new(Services::default());
         let (input, output) = tokio::io::split(ours);
-        let (peer, connection) = connect(input, output, ServiceEnd(services.clone()), Options::default());
+        // No time limit: a test's runtime may have no clock.
+        let options = Options { stalled_after: None, ..Options::default() };
+        let (peer, connection) = connect(input, output, ServiceEnd(services.clone()), options);
         tokio::spawn(connection.run());
         let settings = members(settings);
         let started = peer.request::<Initialize>(&given(settings.clone())).await?;
