@@ -112,7 +112,7 @@ impl Dispatcher {
             return responder.error(&self.handler_not_found(&name));
         };
         let context = intent.context.map_or_else(empty_object, ToOwned::to_owned);
-        let request = Served::new(responder.ticket().clone(), name.into_owned(), intent.into_head(), meta);
+        let request = Served::new(responder.ticket().clone(), name.into_owned(), intent.head, meta);
         let ctx = Context::new(session, responder.peer(), Some(request));
         let mut work = Attended::new(&handler.description.name, (handler.start)(ctx, context));
         // Most handlers end, or ask for something, at once: those that end need no task.

@@ -1,10 +1,13 @@
 //! What is asked, read in one pass: the payload of `handle_intent` stays raw JSON until its handler's type is known.
 
-use std::{any::TypeId, borrow::Cow};
+use std::{any::TypeId, borrow::Cow, fmt};
 
-use astros_protocol::{Error, ErrorCode, Extra, Intent, Params, Request, call::HandleIntent};
+use astros_protocol::{Error, ErrorCode, Intent, Params, Request, call::HandleIntent, message::Text};
 use schemars::{JsonSchema, generate::SchemaSettings};
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor},
+};
 use serde_json::{Value, value::RawValue};
 
 /// The params of any request of the host.
@@ -35,30 +38,45 @@ pub(crate) struct Invocation<'a> {
 }
 
 /// `Intent`, whose context is not looked at.
-#[derive(Deserialize)]
+#[derive(Default)]
 pub(crate) struct BorrowedIntent<'a> {
-    #[serde(default)]
-    text: String,
-    #[serde(default)]
-    intent_type: String,
-    #[serde(default)]
-    confidence: f64,
-    user_id: Option<String>,
-    session_id: Option<String>,
-    timestamp: Option<String>,
-    #[serde(borrow, default)]
+    /// All but the context.
+    pub(crate) head: Intent,
     pub(crate) context: Option<&'a RawValue>,
-    #[serde(flatten)]
-    extra: Extra,
 }
 
-impl BorrowedIntent<'_> {
-    /// All but the context.
-    pub(crate) fn into_head(self) -> Intent {
-        let BorrowedIntent { text, intent_type, confidence, user_id, session_id, timestamp, extra, .. } =
-            self;
-        let context = Extra::new();
-        Intent { text, intent_type, confidence, user_id, session_id, timestamp, extra, context }
+/// By hand: a derived reader that keeps unknown members buffers all of them, which costs as much as the rest.
+impl<'de: 'a, 'a> Deserialize<'de> for BorrowedIntent<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct IntentVisitor;
+
+        impl<'de> Visitor<'de> for IntentVisitor {
+            type Value = BorrowedIntent<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an intent: an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+                let mut intent = BorrowedIntent::default();
+                let head = &mut intent.head;
+                while let Some(Text(name)) = members.next_key()? {
+                    match &*name {
+                        "text" => head.text = members.next_value()?,
+                        "intent_type" => head.intent_type = members.next_value()?,
+                        "confidence" => head.confidence = members.next_value()?,
+                        "user_id" => head.user_id = members.next_value()?,
+                        "session_id" => head.session_id = members.next_value()?,
+                        "timestamp" => head.timestamp = members.next_value()?,
+                        "context" => intent.context = Some(members.next_value()?),
+                        _ => drop(head.extra.insert(name.into_owned(), members.next_value()?)),
+                    }
+                }
+                Ok(intent)
+            }
+        }
+
+        deserializer.deserialize_map(IntentVisitor)
     }
 }
 
@@ -127,7 +145,7 @@ mod tests {
         let line = r#"{"meta":{"deadline_ms":5},"intent":{"text":"a\"b","context":{"x":[1, 2]},"mood":"good"},"handler":"h"}"#;
         let asked: Invocation<'_> = serde_json::from_str(line).unwrap();
         assert_eq!(asked.intent.context.unwrap().get(), r#"{"x":[1, 2]}"#);
-        let intent = asked.intent.into_head();
+        let intent = asked.intent.head;
         assert_eq!((intent.text.as_str(), &intent.extra["mood"]), ("a\"b", &"good".into()));
     }
 }

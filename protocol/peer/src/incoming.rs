@@ -218,11 +218,12 @@ impl Shared {
 
     /// Writes the one answer. An answer that the other side would not read is replaced by an error that it will.
     fn answer<T: Serialize>(&self, id: &Id, outcome: Result<&T, &Error>) {
-        let mut frame = Vec::with_capacity(1024);
+        let mut frame = self.new_frame();
         let written = match outcome {
             Ok(result) => write::result(&mut frame, id, result),
             Err(error) => write::error(&mut frame, Some(id), error),
         };
+        self.learn_size(&frame);
         let limit = self.lock().frame_limit_out;
         let refused = match written {
             Err(error) => Some(Error::new(

@@ -113,9 +113,12 @@ impl Peer {
     ) -> Call {
         let (sender, outcome) = oneshot::channel();
         let id = self.shared.next_id();
-        let mut frame = Vec::with_capacity(1024);
+        let mut frame = self.shared.new_frame();
         let asked = match write::request(&mut frame, &Id::Number(id), method, params) {
-            Ok(()) => self.shared.ask(id, frame, Pending::Waiting { outcome: sender, progress }),
+            Ok(()) => {
+                self.shared.learn_size(&frame);
+                self.shared.ask(id, frame, Pending::Waiting { outcome: sender, progress })
+            }
             Err(error) => Err((sender, Failure::Here(unwritable(method, &error)))),
         };
         if let Err((sender, failure)) = asked {

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard,
-    atomic::{AtomicI64, Ordering},
+    atomic::{AtomicI64, AtomicUsize, Ordering},
 };
 
 use astros_protocol::{Error, ErrorCode, Id, MAX_FRAME_BYTES, Notification, message::write};
@@ -16,6 +16,9 @@ use crate::{
     queue::Queue,
 };
 
+/// The room that a new frame has at least and at most, in bytes.
+const LEAST_FRAME: usize = 1 << 10;
+const MOST_FRAME: usize = 1 << 20;
 /// So many may wait for room in a connection's queue.
 const MAX_WAITING: usize = 1_024;
 
@@ -24,6 +27,8 @@ pub(crate) struct Shared {
     // A std mutex: held for a few moves of memory, never across an await.
     state: Mutex<State>,
     next_id: AtomicI64,
+    /// The size of the frame that was queued last: the next one is often of about that size.
+    usual_frame: AtomicUsize,
     pub(crate) max_queued_bytes: usize,
     pub(crate) writable: Notify,
     pub(crate) room: Notify,
@@ -96,6 +101,7 @@ impl Shared {
         Shared {
             state: Mutex::new(state),
             next_id: AtomicI64::new(1),
+            usual_frame: AtomicUsize::new(0),
             max_queued_bytes: options.max_queued_bytes,
             writable: Notify::new(),
             room: Notify::new(),
@@ -109,6 +115,16 @@ impl Shared {
 
     pub(crate) fn next_id(&self) -> i64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// An empty frame with room for one like the last: a large one that grew bit by bit would be copied often.
+    pub(crate) fn new_frame(&self) -> Vec<u8> {
+        Vec::with_capacity(self.usual_frame.load(Ordering::Relaxed).clamp(LEAST_FRAME, MOST_FRAME))
+    }
+
+    /// Learns from a frame; a little more than it had, so that one that is hardly longer fits.
+    pub(crate) fn learn_size(&self, frame: &[u8]) {
+        self.usual_frame.store(frame.len() + frame.len() / 8, Ordering::Relaxed);
     }
 
     pub(crate) fn wake_writer(&self) {
