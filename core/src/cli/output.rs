@@ -116,12 +116,12 @@ pub(super) fn exit_code(code: ErrorCode) -> u8 {
         | ErrorCode::HANDLER_NOT_FOUND
         | ErrorCode::METHOD_NOT_FOUND
         | ErrorCode::CALL_CYCLE
-        | ErrorCode::FRAME_TOO_LARGE
         | ErrorCode::INVALID_SETTINGS => 2,
         ErrorCode::NOT_UNDERSTOOD => 4,
         ErrorCode::PLUGIN_CRASHED
         | ErrorCode::HANDLER_FAILED
         | ErrorCode::BAD_RESPONSE
+        | ErrorCode::FRAME_TOO_LARGE
         | ErrorCode::AI_FAILED
         | ErrorCode::NOT_INITIALIZED => 5,
         ErrorCode::PLUGIN_UNAVAILABLE

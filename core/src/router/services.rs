@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use tokio::sync::broadcast;
 
-use super::Router;
+use super::{Router, errors::for_plugins};
 use crate::{
     services::{
         log::{Log, Record, Source},
@@ -134,7 +134,7 @@ impl Services {
             }),
             // Nobody is there to be asked by a plugin yet: the same answer as a person's who does not want to.
             UserAsk::METHOD => responder.result(&UserAnswer { declined: true, ..UserAnswer::default() }),
-            _ => responder.error(&unsupported(method)),
+            _ => responder.error(&for_plugins(unsupported(method))),
         }
     }
 }
@@ -176,13 +176,13 @@ where
         Ok(params) => work(params),
         Err(error) => {
             let message = format!("the params of `{method}` do not fit: {error}");
-            return responder.error(&Error::new(ErrorCode::INVALID_PARAMS, message));
+            return responder.error(&for_plugins(Error::new(ErrorCode::INVALID_PARAMS, message)));
         }
     };
     tokio::spawn(async move {
         match work.await {
             Ok(result) => responder.result(&result),
-            Err(error) => responder.error(&error),
+            Err(error) => responder.error(&for_plugins(error)),
         }
     });
 }
