@@ -39,6 +39,20 @@ fn handlers(all: &[(&str, &str, i32, &[&str])]) -> Vec<HandlerDoc> {
 }
 
 #[test]
+fn what_opens_a_question_may_stand_before_a_template() {
+    let docs = handlers(&[
+        ("weather", "weather_in", 0, &["weather in {city}", "is it raining in {city}"]),
+        ("files", "list_files", 0, &["what is in {path}", "list the files in {path}"]),
+    ]);
+    for text in ["what's the weather in Oslo?", "What is the weather in Oslo", "show me the weather in Oslo"]
+    {
+        let found = first(&docs, text);
+        assert_eq!((&*found.handler, typed(&found.slots)), ("weather_in", json!({"city": "Oslo"})), "{text}");
+    }
+    assert_eq!(first(&docs, "what is in /tmp").handler, "list_files");
+}
+
+#[test]
 fn a_declared_example_is_near_certain_and_gives_its_slots() {
     for (text, handler, slots) in [
         (

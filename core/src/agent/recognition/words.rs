@@ -53,6 +53,21 @@ const POLITE_START: &[&[&str]] = &[
 
 const POLITE_END: &[&[&str]] = &[&["please"], &["for", "me"], &["thanks"], &["thank", "you"], &["astros"]];
 
+/// What opens a question or a wish, and says nothing of what it is about.
+const OPENING: &[&[&str]] = &[
+    &["what", "is"],
+    &["what's"],
+    &["what", "are"],
+    &["how", "is"],
+    &["how's"],
+    &["tell", "me"],
+    &["show", "me"],
+    &["give", "me"],
+    &["i", "want"],
+    &["i", "want", "to"],
+    &["i", "need", "to"],
+];
+
 /// A word in lower case, and in American spelling: `Organise` and `organize` are one word.
 pub(super) fn normal(word: &str) -> String {
     let word = word.to_lowercase().replace('\u{2019}', "'");
@@ -130,6 +145,15 @@ pub(super) fn without_politeness<T>(mut sentence: &[T], word: impl Fn(&T) -> &st
         sentence = &sentence[..sentence.len() - polite.len()];
     }
     sentence
+}
+
+/// What is left of a sentence of normal words without its opening; none where it has none.
+pub(super) fn without_opening<T>(sentence: &[T], word: impl Fn(&T) -> &str) -> Option<&[T]> {
+    let opens = |opening: &&&[&str]| {
+        sentence.len() > opening.len() && sentence.iter().map(&word).zip(**opening).all(|(a, b)| a == *b)
+    };
+    let longest = OPENING.iter().filter(opens).map(|opening| opening.len()).max()?;
+    Some(&sentence[longest..])
 }
 
 #[cfg(test)]
