@@ -53,6 +53,23 @@ fn what_opens_a_question_may_stand_before_a_template() {
 }
 
 #[test]
+fn what_is_forbidden_is_not_done() {
+    for text in ["don't organize my downloads", "please do not copy /a to /b", "never undo that"] {
+        assert!(matches!(decide(&bundled(), text), Decision::Nobody(_)), "{text}");
+    }
+    let docs = handlers(&[("quiet", "hush", 0, &["don't disturb me for {time}"])]);
+    assert_eq!(first(&docs, "don't disturb me for an hour").handler, "hush");
+}
+
+#[test]
+fn a_choice_that_there_is_not_reaches_the_handler_that_can_say_so() {
+    for text in ["organize my downloads by color", "organize the files in /tmp/x by color"] {
+        let found = first(&bundled(), text);
+        assert_eq!(typed(&found.slots)["method"], json!("color"), "{text}: {found:?}");
+    }
+}
+
+#[test]
 fn a_declared_example_is_near_certain_and_gives_its_slots() {
     for (text, handler, slots) in [
         (

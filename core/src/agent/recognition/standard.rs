@@ -13,7 +13,7 @@ use super::slots::{Kind, Slot};
 use super::template::{Template, add_choices};
 use super::tfidf::{Index, Known};
 use super::tokens::{Said, Token, tokens};
-use super::words::{is_stop, without_opening, without_politeness};
+use super::words::{forbids, is_stop, without_opening, without_politeness};
 use super::{Explanation, HandlerDoc, Match, Recognizer};
 
 /// Matches that are returned, and those below this confidence are not.
@@ -76,7 +76,12 @@ impl Recognizer for Standard {
         let mut matches = exact.map(|(number, laid)| (number, self.handlers[number].matched(laid))).collect();
         self.add_similar(said, &mut matches);
         let mut matches: Vec<Match> = matches.into_values().collect();
+        let forbidden = forbids(said.words, |token| &token.word);
         for found in &mut matches {
+            // A handler that is for such sentences has a template of one.
+            if forbidden && found.why.template.as_deref().is_none_or(|template| !forbids_itself(template)) {
+                found.confidence = found.confidence.min(IN_DOUBT);
+            }
             // Sums differ in their last digits from run to run; the order must not.
             found.confidence = (found.confidence * 1e4).round() / 1e4;
         }
@@ -228,6 +233,10 @@ impl Handler {
         let why = Explanation { template: Some(laid.template.source.clone()), ..Explanation::default() };
         Match { confidence: laid.confidence, slots: laid.slots, why, ..self.unmatched() }
     }
+}
+
+fn forbids_itself(template: &str) -> bool {
+    forbids(&tokens(template), |token| &token.word)
 }
 
 /// The slots of a handler that declares nothing: the names that handlers of the guides read.

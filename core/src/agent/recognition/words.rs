@@ -53,6 +53,9 @@ const POLITE_START: &[&[&str]] = &[
 
 const POLITE_END: &[&[&str]] = &[&["please"], &["for", "me"], &["thanks"], &["thank", "you"], &["astros"]];
 
+/// What forbids: who is told not to do a thing must not do it.
+const FORBIDDING: &[&[&str]] = &[&["don't"], &["dont"], &["do", "not"], &["never"]];
+
 /// What opens a question or a wish, and says nothing of what it is about.
 const OPENING: &[&[&str]] = &[
     &["what", "is"],
@@ -154,6 +157,13 @@ pub(super) fn without_opening<T>(sentence: &[T], word: impl Fn(&T) -> &str) -> O
     };
     let longest = OPENING.iter().filter(opens).map(|opening| opening.len()).max()?;
     Some(&sentence[longest..])
+}
+
+/// Whether a sentence of normal words begins by forbidding something.
+pub(super) fn forbids<T>(sentence: &[T], word: impl Fn(&T) -> &str) -> bool {
+    FORBIDDING.iter().any(|start| {
+        sentence.len() > start.len() && sentence.iter().map(&word).zip(*start).all(|(a, b)| a == *b)
+    })
 }
 
 #[cfg(test)]
