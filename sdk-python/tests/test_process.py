@@ -127,7 +127,14 @@ def test_a_plugin_that_does_not_load_names_file_and_cause(start: Start, tmp_path
     assert last.startswith("error: cannot load")
     assert str(tmp_path) in last
     assert cause in last
+    assert "importlib" not in process.errors()
     assert process.raw == []
+
+
+def test_a_plugin_without_a_name_takes_the_hosts(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "plugin.py").write_text("from astros.plugin import BasePlugin\nclass P(BasePlugin): ...\n")
+    answer = start(str(tmp_path)).initialize(plugin={"name": "from-the-folder"})
+    assert answer["plugin"]["name"] == "from-the-folder"
 
 
 def test_two_handlers_of_one_name_are_refused(start: Start, tmp_path: Path) -> None:

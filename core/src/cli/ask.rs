@@ -95,13 +95,19 @@ fn person(daemon: &Daemon, session: Option<String>, timeout: Option<Duration>) -
     })
 }
 
+/// How many plugins that could not be asked are told of.
+const MENTIONED: usize = 3;
+
 /// Where nobody understood, it matters who could not be asked.
 fn mention(mut error: Error, unable: &[(String, Error)]) -> Error {
     if error.code == ErrorCode::NOT_UNDERSTOOD && !unable.is_empty() {
         let data = error.data_mut();
         let detail = data.detail.get_or_insert_default();
-        for (name, reason) in unable {
+        for (name, reason) in unable.iter().take(MENTIONED) {
             detail.push_str(&format!("\n`{name}` could not be asked: {}", reason.message));
+        }
+        if let Some(more) = unable.len().checked_sub(MENTIONED).filter(|more| *more > 0) {
+            detail.push_str(&format!("\nnor could {more} more"));
         }
     }
     error

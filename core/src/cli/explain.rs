@@ -75,7 +75,7 @@ pub(super) fn explain_text(
         lines.push(format!("then     {}", others.join(" · ")));
     }
     match understanding.chosen() {
-        None => lines.push(format!("nobody is above the threshold of {:.2}", thresholds.threshold)),
+        None => lines.push(format!("nobody reaches the threshold of {:.2}", thresholds.threshold)),
         Some(chosen) if dry_run => {
             let context = Value::Object(slots(chosen, person));
             lines.push(format!("would call {}.{} {context}", chosen.plugin, chosen.handler));

@@ -71,9 +71,14 @@ impl Output {
             format!("{} {}", style.clone().red().bold().apply_to("error:"), printable(&error.message));
         let Some(data) = &error.data else { return text };
         // The detail of a crash is its last words once more.
-        if let Some(Value::Array(words)) = data.extra.get("last_words").filter(|words| words != &&json!([])) {
-            text.push_str("\n  its last words:");
+        if let Some(Value::Array(words)) = data.extra.get("last_words") {
             let shown = words.iter().filter_map(Value::as_str).rev().take(10).collect::<Vec<_>>();
+            // The message of a failed start ends with the last of them.
+            let shown =
+                if shown.len() == 1 && error.message.ends_with(shown[0].trim()) { &[] } else { &shown[..] };
+            if !shown.is_empty() {
+                text.push_str("\n  its last words:");
+            }
             shown.iter().rev().for_each(|line| text.push_str(&format!("\n    {}", printable(line))));
         } else if let Some(detail) = &data.detail {
             detail.lines().for_each(|line| text.push_str(&format!("\n  {}", printable(line))));

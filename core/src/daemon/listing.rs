@@ -125,6 +125,7 @@ fn permissions(manifest: &Manifest) -> Vec<Value> {
 fn hint(spec: Option<&Spec>, plugin: &Plugin) -> Option<String> {
     match (spec.map(|spec| &spec.admission), plugin.supervisor.status().state) {
         (Some(Admission::Blocked { hint, .. }), _) => Some(hint.clone()),
+        (_, StateName::Disabled) => Some(format!("`astros plugins enable {}` lets it run", plugin.name)),
         (_, StateName::Quarantined | StateName::Error | StateName::Restarting) => {
             Some(format!("`astros plugins logs {}` shows more", plugin.name))
         }

@@ -164,7 +164,8 @@ impl Daemon {
             let asked = asked.unwrap_or_else(|_| Err(says_nothing(&plugin.name)));
             asked.err().map(|error| (plugin.name.to_string(), error))
         });
-        let unable = join_all(asked).await.into_iter().flatten().collect();
+        let mut unable: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
+        unable.sort_by(|(one, _), (other, _)| one.cmp(other));
         self.agent.learn();
         unable
     }

@@ -24,15 +24,14 @@ impl Enablement<'_> {
 
     /// Why a plugin may not run; none where it may.
     pub(super) fn refusal(&self, name: &str, origin: Origin) -> Option<String> {
-        let enable = format!("`astros plugins enable {name}` enables it");
         match (self.commands.get(name), self.file.get(name), origin) {
             (Some(true), ..) | (None, Some(true), _) => None,
-            (Some(false), ..) => Some(format!("disabled by command; {enable}")),
+            (Some(false), ..) => Some("it was disabled by command".to_owned()),
             (None, Some(false), _) => {
-                Some(format!("`plugins.{name}.enabled` is false in `{}`; {enable}", self.path.display()))
+                Some(format!("`plugins.{name}.enabled` is false in `{}`", self.path.display()))
             }
             (None, None, Origin::Operator | Origin::Bundled) => None,
-            (None, None, Origin::User) => Some(format!("waits to be enabled; {enable}")),
+            (None, None, Origin::User) => Some("it waits to be enabled".to_owned()),
         }
     }
 }

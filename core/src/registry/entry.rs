@@ -49,7 +49,7 @@ pub enum Status {
         /// What helps.
         hint: String,
     },
-    /// It is not wanted; the reason says how to enable it.
+    /// It is not wanted, or not yet.
     Disabled {
         reason: String,
     },

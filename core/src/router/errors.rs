@@ -3,12 +3,23 @@
 use astros_protocol::{Error, ErrorCode};
 
 /// An error that a plugin answered with, made safe to believe: it names the plugin and claims nothing of the host's.
-pub fn from_plugin(mut error: Error, plugin: &str) -> Error {
+pub fn from_plugin(mut error: Error, plugin: &str, handler: &str) -> Error {
     if !error.code.may_come_from_plugins() {
         error.code = ErrorCode::HANDLER_FAILED;
     }
     let kind = error.code.kind();
+    if error.code == ErrorCode::HANDLER_FAILED {
+        error.message = format!("plugin `{plugin}` failed in `{handler}`: {}", error.message);
+    }
+    let helps = match error.code {
+        ErrorCode::HANDLER_FAILED => Some(format!("`astros plugins logs {plugin}` shows more")),
+        ErrorCode::INVALID_PARAMS => {
+            Some(format!("`astros plugins show {plugin} --json` tells what it takes"))
+        }
+        _ => None,
+    };
     let data = error.data_mut();
+    data.hint = data.hint.take().or(helps);
     data.kind = kind.to_owned();
     data.plugin = Some(plugin.to_owned());
     error
@@ -48,10 +59,12 @@ mod tests {
     #[test]
     fn believes_no_claim_that_is_the_hosts_to_make() {
         let claim = Error::new(ErrorCode::PERMISSION_DENIED, "m").with_plugin("somebody-else");
-        let error = from_plugin(claim, "liar");
+        let error = from_plugin(claim, "liar", "fib");
         let data = error.data.as_ref().unwrap();
         assert_eq!((error.code, data.plugin.as_deref()), (ErrorCode::HANDLER_FAILED, Some("liar")));
         assert_eq!(data.kind, "handler_failed");
+        assert_eq!(error.message, "plugin `liar` failed in `fib`: m");
+        assert_eq!(data.hint.as_deref(), Some("`astros plugins logs liar` shows more"));
     }
 
     #[test]

@@ -240,7 +240,7 @@ impl Router {
                     session.crashed().await;
                     continue;
                 }
-                Err(Failure::Error(error)) => Err(errors::from_plugin(error, &plugin.name)),
+                Err(Failure::Error(error)) => Err(errors::from_plugin(error, &plugin.name, call.handler)),
                 Err(Failure::Here(error)) => Err(failed_here(error, plugin, call.handler)),
                 Err(Failure::Closed | Failure::Unsent) => {
                     Err(crashed(session.crashed().await, plugin, call.handler))
@@ -359,10 +359,14 @@ fn offers(description: &PluginDescription, plugin: &str, handler: &str) -> Resul
 }
 
 fn deadline_exceeded(plugin: &Plugin, handler: &str, own: Duration) -> Error {
-    let within =
-        humantime::format_duration(Duration::from_millis(own.as_millis().try_into().unwrap_or(u64::MAX)));
-    let message =
-        format!("plugin `{}` did not finish `{handler}` within its time (at most {within})", plugin.name);
+    let within = match u64::try_from(own.as_millis()) {
+        Ok(0) => "none was left".to_owned(),
+        millis => format!(
+            "at most {}",
+            humantime::format_duration(Duration::from_millis(millis.unwrap_or(u64::MAX)))
+        ),
+    };
+    let message = format!("plugin `{}` did not finish `{handler}` within its time ({within})", plugin.name);
     Error::new(ErrorCode::DEADLINE_EXCEEDED, message).with_plugin(&*plugin.name).retryable()
 }
 
@@ -378,7 +382,8 @@ fn failed_here(mut error: Error, plugin: &Plugin, handler: &str) -> Error {
 }
 
 fn crashed(mut error: Error, plugin: &Plugin, handler: &str) -> Error {
+    let what = if error.code == ErrorCode::PLUGIN_CRASHED { "crashed" } else { "ended" };
     error.message =
-        format!("plugin `{}` crashed while it handled `{handler}`: {}", plugin.name, error.message);
+        format!("plugin `{}` {what} while it handled `{handler}`: {}", plugin.name, error.message);
     error
 }

@@ -192,11 +192,9 @@ fn refusal(plugin: &str, state: &State) -> Option<Error> {
         State::Blocked { hint, .. } => (format!("is blocked: {reason}"), hint.clone()),
         State::Quarantined { .. } => (
             format!("is quarantined{for_now}: {reason}"),
-            format!("`astros plugins logs {plugin}` shows why; `astros plugins reset {plugin}` ends it"),
+            format!("`astros plugins logs {plugin}` shows why"),
         ),
-        State::Unloaded { .. } => {
-            (format!("is stopped: {reason}"), format!("`astros plugins restart {plugin}` starts it"))
-        }
+        State::Unloaded { .. } => (format!("is stopped: {reason}"), "the next command starts it".to_owned()),
         State::Draining { goal } | State::CleaningUp { goal } if *goal != Goal::Load => {
             (format!("is being stopped: {reason}"), "try again when it has ended".to_owned())
         }

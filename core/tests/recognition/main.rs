@@ -39,6 +39,37 @@ fn handlers(all: &[(&str, &str, i32, &[&str])]) -> Vec<HandlerDoc> {
 }
 
 #[test]
+fn what_opens_a_question_may_stand_before_a_template() {
+    let docs = handlers(&[
+        ("weather", "weather_in", 0, &["weather in {city}", "is it raining in {city}"]),
+        ("files", "list_files", 0, &["what is in {path}", "list the files in {path}"]),
+    ]);
+    for text in ["what's the weather in Oslo?", "What is the weather in Oslo", "show me the weather in Oslo"]
+    {
+        let found = first(&docs, text);
+        assert_eq!((&*found.handler, typed(&found.slots)), ("weather_in", json!({"city": "Oslo"})), "{text}");
+    }
+    assert_eq!(first(&docs, "what is in /tmp").handler, "list_files");
+}
+
+#[test]
+fn what_is_forbidden_is_not_done() {
+    for text in ["don't organize my downloads", "please do not copy /a to /b", "never undo that"] {
+        assert!(matches!(decide(&bundled(), text), Decision::Nobody(_)), "{text}");
+    }
+    let docs = handlers(&[("quiet", "hush", 0, &["don't disturb me for {time}"])]);
+    assert_eq!(first(&docs, "don't disturb me for an hour").handler, "hush");
+}
+
+#[test]
+fn a_choice_that_there_is_not_reaches_the_handler_that_can_say_so() {
+    for text in ["organize my downloads by color", "organize the files in /tmp/x by color"] {
+        let found = first(&bundled(), text);
+        assert_eq!(typed(&found.slots)["method"], json!("color"), "{text}: {found:?}");
+    }
+}
+
+#[test]
 fn a_declared_example_is_near_certain_and_gives_its_slots() {
     for (text, handler, slots) in [
         (

@@ -18,7 +18,7 @@ pub struct WirePath(pub PathBuf);
 
 /// The two forms of a [`WirePath`].
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a path: a string, or `{\"base64\": \"…\"}`")]
 enum Wire {
     #[schemars(extend("format" = "path"))]
     Text(String),

@@ -5,15 +5,17 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use crate::category::Method;
-use crate::list::Found;
+use crate::list::{Entry, Found};
 use crate::operation::TakenBack;
 use crate::paths::WirePath;
-use crate::plan::{Action, LeftAlone, NAME_TAKEN, Skipped};
+use crate::plan::{Action, Kind, LeftAlone, NAME_TAKEN, Skipped};
 use crate::run::Outcome;
 use crate::words::{many, number, plain, shown, was};
 
 /// How many of the things left alone are listed.
 const LISTED: usize = 100;
+/// How many names a message says.
+const NAMED: usize = 20;
 
 /// The answer to a request.
 #[derive(Debug)]
@@ -58,7 +60,9 @@ pub fn organized(change: &Change<'_>, path: &Path, method: Method, left_alone: L
         Value::Object(categories.into_iter().map(|(k, n)| (k, n.into())).collect()),
     );
     data.insert("left_alone".into(), json!(left_alone));
-    Report { success: !outcome.cancelled, message, data: Value::Object(data) }
+    // A name that is taken is the usual end of a second run; that nothing could be moved is a failure.
+    let failed = outcome.done == 0 && outcome.skipped.iter().any(|skipped| skipped.reason != NAME_TAKEN);
+    Report { success: !outcome.cancelled && !failed, message, data: Value::Object(data) }
 }
 
 pub fn transferred(change: &Change<'_>, action: Action, destination: &Path) -> Report {
@@ -112,15 +116,22 @@ pub fn taken_back(TakenBack { id, action, base, undone }: &TakenBack) -> Report 
     Report { success, message, data }
 }
 
-/// `what` names what was looked at or for, in backticks.
-pub fn found(found: &Found, what: &str, mut data: Map<String, Value>) -> Report {
+/// The names below `folder`; `what` names what was looked at or for, in backticks.
+pub fn found(found: &Found, folder: &Path, what: &str, mut data: Map<String, Value>) -> Report {
     let mut message = match found.total {
         0 => format!("Nothing {what}."),
         1 => format!("1 entry {what}."),
         n => format!("{} entries {what}.", number(n)),
     };
-    if found.truncated {
-        message += &format!("\nThe first {} are listed.", number(found.files.len() as u64));
+    let named = &found.files[..found.files.len().min(NAMED)];
+    for Entry { path, kind, .. } in named {
+        let name = path.0.strip_prefix(folder).unwrap_or(&path.0).to_string_lossy();
+        message += &format!("\n  {}{}", plain(&name), if *kind == Kind::Folder { "/" } else { "" });
+    }
+    let more = found.total.saturating_sub(named.len() as u64);
+    if more > 0 {
+        let listed = if found.truncated { number(found.files.len() as u64) } else { "all".to_owned() };
+        message += &format!("\nand {} more; `--json` lists {listed}", number(more));
     }
     if found.unreadable > 0 {
         message += &format!("\n{} could not be read.", many(found.unreadable, "folder"));

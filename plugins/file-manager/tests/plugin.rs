@@ -173,3 +173,24 @@ async fn the_manifest_and_the_code_agree() {
     assert_eq!(described.handles, manifest.capabilities.handles);
     assert_eq!(described.version, env!("CARGO_PKG_VERSION"));
 }
+
+#[tokio::test]
+async fn a_listing_says_the_names_and_how_many_more_there_are() {
+    let folder = tempdir().unwrap();
+    fs::create_dir(folder.path().join("album")).unwrap();
+    (0..30).for_each(|n| fs::write(folder.path().join(format!("file {n:02}")), "x").unwrap());
+    let host = TestHost::start(plugin()).await;
+    let params = json!({"path": folder.path()});
+    let message = host.call("list_files", params).await.unwrap().message;
+    let lines: Vec<_> = message.lines().collect();
+    assert_eq!(lines[0], format!("31 entries in `{}`.", folder.path().display()));
+    assert_eq!((lines[1], lines[20]), ("  album/", "  file 18"));
+    assert_eq!(lines[21..], ["and 11 more; `--json` lists all"]);
+}
+
+#[tokio::test]
+async fn a_param_of_the_wrong_type_is_named_with_what_was_expected() {
+    let host = TestHost::start(plugin()).await;
+    let error = host.call("list_files", json!({"path": 5})).await.unwrap_err();
+    assert!(error.to_string().contains("`path`: expected a path: a string, or"), "{error}");
+}

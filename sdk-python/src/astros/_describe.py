@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 
 def plugin_name(plugin: BasePlugin) -> str:
-    """The plugin's name; without one, that of its class in the usual spelling (MyPlugin: my-plugin)."""
+    """The plugin's name; without one, the host's for it, else its class's as names are spelled: MyPlugin, my-plugin."""
     if isinstance(plugin.name, str) and plugin.name:
         return plugin.name
+    if plugin._astros_name:
+        return plugin._astros_name
     words = type(plugin).__name__
     short = words.removesuffix("Plugin") or words
     return "".join("-" + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(short)).strip("_")

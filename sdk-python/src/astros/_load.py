@@ -163,7 +163,7 @@ def _from_functions(module: ModuleType, functions: dict[str, Any]) -> BasePlugin
         value = getattr(module, attribute, None)
         if isinstance(value, str):
             members[attribute] = value
-    members.setdefault("name", module.__name__.rpartition(".")[2].replace("_", "-"))
+    members["_astros_name"] = module.__name__.rpartition(".")[2].replace("_", "-")
     for name, function in functions.items():
         code = getattr(function, "__code__", None)
         is_method = code is not None and code.co_varnames[:1] == ("self",)

@@ -15,6 +15,7 @@ from .errors import AstrOSError, LoadError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
+    from types import TracebackType
     from typing import Any
 
     from .plugin import BasePlugin
@@ -66,9 +67,26 @@ def _load(target: str) -> BasePlugin | None:
     except BaseException as error:  # whatever the plugin's code raises, SystemExit too
         import traceback
 
-        traceback.print_exception(error)
-        sys.stderr.write(f"error: cannot load `{target}`: {_where(error)}{type(error).__name__}: {error}\n")
+        traceback.print_exception(error.with_traceback(_own_steps(error)))
+        said = error.msg if isinstance(error, SyntaxError) else error
+        sys.stderr.write(f"error: cannot load `{target}`: {_where(error)}{type(error).__name__}: {said}\n")
     return None
+
+
+def _own_steps(error: BaseException) -> TracebackType | None:
+    """The traceback from the first step in the plugin's own code; the way there is ours and importlib's."""
+    step = error.__traceback__
+    while step is not None and not _is_own(step):
+        step = step.tb_next
+    return step
+
+
+def _is_own(step: TracebackType) -> bool:
+    import importlib
+
+    file = step.tb_frame.f_code.co_filename
+    ours = (os.path.dirname(__file__), os.path.dirname(importlib.__file__))
+    return not file.startswith("<frozen") and os.path.dirname(file) not in ours
 
 
 def _where(error: BaseException) -> str:
@@ -77,9 +95,8 @@ def _where(error: BaseException) -> str:
         return f"{error.filename}:{error.lineno}: "
     step, found = error.__traceback__, ""
     while step is not None:
-        file = step.tb_frame.f_code.co_filename
-        if not file.startswith("<frozen") and os.path.dirname(file) != os.path.dirname(__file__):
-            found = f"{file}:{step.tb_lineno}: "
+        if _is_own(step):
+            found = f"{step.tb_frame.f_code.co_filename}:{step.tb_lineno}: "
         step = step.tb_next
     return found
 

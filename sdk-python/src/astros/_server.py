@@ -112,6 +112,8 @@ class Server:
         limits = _object(params, "limits")
         if isinstance(limit := limits.get("max_frame_bytes"), int) and limit > 0:
             self.peer.transport.limit = limit
+        if isinstance(name := _object(params, "plugin").get("name"), str):
+            plugin._astros_name = name
         plugin._astros_peer = self.peer
         plugin._astros_settings = _object(params, "settings")
         plugin._astros_directories = _object(params, "directories")

@@ -92,6 +92,7 @@ class BasePlugin:
     settings_schema: dict[str, Any] | None = None
     max_in_flight: int | None = None
 
+    _astros_name: str = ""
     _astros_peer: Peer | None = None
     _astros_settings: dict[str, Any] = {}
     _astros_directories: dict[str, Any] = {}

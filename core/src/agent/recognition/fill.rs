@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::layout::loosely;
 use super::paths::named_folder;
 use super::slots::{Fit, Kind, Slot};
-use super::template::Template;
+use super::template::{Part, Template};
 use super::tokens::{Said, Shape, Token};
 use super::words::{is_stop, stem};
 
@@ -44,9 +44,26 @@ pub(super) fn fill(
             // Any text would do, and "no" and "on" are said for other reasons too.
             Kind::Text | Kind::Boolean => None,
         };
+        let value = value.or_else(|| {
+            let at = unknown_choice(name, templates, said.words).filter(|at| free(&found, at))?;
+            Some((Slot::Value(said.part(at.clone()).typed().into()), at))
+        });
         found.extend(value.map(|value| (name.clone(), value)));
     }
     found.into_iter().map(|(name, (slot, _))| (name, slot)).collect()
+}
+
+/// What stands at the end of a text where a choice does in a template: "by color". It is none of the values, but
+/// left out the handler would take its default, and do what nobody asked for.
+fn unknown_choice(slot: &str, templates: &[Template], words: &[Token]) -> Option<Range<usize>> {
+    let [.., before, _] = words else { return None };
+    let ends = |template: &Template| match &template.parts[..] {
+        [.., Part::Literal(literal), Part::Slot { name, kind: Kind::Choice { .. } }] => {
+            name == slot && *literal == before.word
+        }
+        _ => false,
+    };
+    templates.iter().any(ends).then(|| words.len() - 1..words.len())
 }
 
 /// The folders and paths of a text, in their order; of an unquoted path its first word.

@@ -13,7 +13,7 @@ use super::slots::{Kind, Slot};
 use super::template::{Template, add_choices};
 use super::tfidf::{Index, Known};
 use super::tokens::{Said, Token, tokens};
-use super::words::{is_stop, without_politeness};
+use super::words::{forbids, is_stop, without_opening, without_politeness};
 use super::{Explanation, HandlerDoc, Match, Recognizer};
 
 /// Matches that are returned, and those below this confidence are not.
@@ -24,6 +24,8 @@ const SIMILAR_AT_MOST: f64 = 0.94;
 /// The score at which a similar text is as likely meant as not, and how steeply that changes.
 const EVEN: f64 = 0.39;
 const STEEPNESS: f64 = 12.0;
+/// What a template loses that fits only without the text's opening.
+const OPENED: f64 = 0.08;
 /// The most where a text says too little.
 const IN_DOUBT: f64 = 0.5;
 /// From here on slots are looked for.
@@ -70,11 +72,16 @@ impl Recognizer for Standard {
     fn rank(&self, text: &str, exists: &dyn Fn(&str) -> bool) -> Vec<Match> {
         let all = tokens(text);
         let said = Said { text, words: without_politeness(&all, |token| &token.word), exists };
-        let exact = self.laid_over(said).into_iter();
+        let exact = self.laid_over_with_or_without_opening(said).into_iter();
         let mut matches = exact.map(|(number, laid)| (number, self.handlers[number].matched(laid))).collect();
         self.add_similar(said, &mut matches);
         let mut matches: Vec<Match> = matches.into_values().collect();
+        let forbidden = forbids(said.words, |token| &token.word);
         for found in &mut matches {
+            // A handler that is for such sentences has a template of one.
+            if forbidden && found.why.template.as_deref().is_none_or(|template| !forbids_itself(template)) {
+                found.confidence = found.confidence.min(IN_DOUBT);
+            }
             // Sums differ in their last digits from run to run; the order must not.
             found.confidence = (found.confidence * 1e4).round() / 1e4;
         }
@@ -99,6 +106,20 @@ impl Recognizer for Standard {
 }
 
 impl Standard {
+    /// "What is the weather in Oslo" fits "weather in {city}", too, if a little less.
+    fn laid_over_with_or_without_opening(&self, said: Said<'_>) -> BTreeMap<usize, Laid<'_>> {
+        let mut all = self.laid_over(said);
+        if let Some(words) = without_opening(said.words, |token| &token.word) {
+            for (number, mut laid) in self.laid_over(Said { words, ..said }) {
+                laid.confidence -= OPENED;
+                if all.get(&number).is_none_or(|best| best.rank() < laid.rank()) {
+                    all.insert(number, laid);
+                }
+            }
+        }
+        all
+    }
+
     /// The best template of each handler that fits. One that took more for its slots than another is lowered.
     fn laid_over(&self, said: Said<'_>) -> BTreeMap<usize, Laid<'_>> {
         let mut all: BTreeMap<usize, Laid<'_>> = BTreeMap::new();
@@ -212,6 +233,10 @@ impl Handler {
         let why = Explanation { template: Some(laid.template.source.clone()), ..Explanation::default() };
         Match { confidence: laid.confidence, slots: laid.slots, why, ..self.unmatched() }
     }
+}
+
+fn forbids_itself(template: &str) -> bool {
+    forbids(&tokens(template), |token| &token.word)
 }
 
 /// The slots of a handler that declares nothing: the names that handlers of the guides read.

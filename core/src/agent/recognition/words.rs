@@ -53,6 +53,24 @@ const POLITE_START: &[&[&str]] = &[
 
 const POLITE_END: &[&[&str]] = &[&["please"], &["for", "me"], &["thanks"], &["thank", "you"], &["astros"]];
 
+/// What forbids: who is told not to do a thing must not do it.
+const FORBIDDING: &[&[&str]] = &[&["don't"], &["dont"], &["do", "not"], &["never"]];
+
+/// What opens a question or a wish, and says nothing of what it is about.
+const OPENING: &[&[&str]] = &[
+    &["what", "is"],
+    &["what's"],
+    &["what", "are"],
+    &["how", "is"],
+    &["how's"],
+    &["tell", "me"],
+    &["show", "me"],
+    &["give", "me"],
+    &["i", "want"],
+    &["i", "want", "to"],
+    &["i", "need", "to"],
+];
+
 /// A word in lower case, and in American spelling: `Organise` and `organize` are one word.
 pub(super) fn normal(word: &str) -> String {
     let word = word.to_lowercase().replace('\u{2019}', "'");
@@ -130,6 +148,22 @@ pub(super) fn without_politeness<T>(mut sentence: &[T], word: impl Fn(&T) -> &st
         sentence = &sentence[..sentence.len() - polite.len()];
     }
     sentence
+}
+
+/// What is left of a sentence of normal words without its opening; none where it has none.
+pub(super) fn without_opening<T>(sentence: &[T], word: impl Fn(&T) -> &str) -> Option<&[T]> {
+    let opens = |opening: &&&[&str]| {
+        sentence.len() > opening.len() && sentence.iter().map(&word).zip(**opening).all(|(a, b)| a == *b)
+    };
+    let longest = OPENING.iter().filter(opens).map(|opening| opening.len()).max()?;
+    Some(&sentence[longest..])
+}
+
+/// Whether a sentence of normal words begins by forbidding something.
+pub(super) fn forbids<T>(sentence: &[T], word: impl Fn(&T) -> &str) -> bool {
+    FORBIDDING.iter().any(|start| {
+        sentence.len() > start.len() && sentence.iter().map(&word).zip(*start).all(|(a, b)| a == *b)
+    })
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ pub(crate) fn list_files(ctx: Context, params: ListFiles) -> Result<Response> {
         let mut watch = watch(&ctx, "listing");
         let found = list::list(&folder, &filter, || watch(0, 1))?;
         let data = Map::from_iter([("path".into(), json!(WirePath(folder.clone())))]);
-        Ok(report::found(&found, &format!("in {}", shown(&folder)), data))
+        Ok(report::found(&found, &folder, &format!("in {}", shown(&folder)), data))
     };
     answer(list())
 }
@@ -81,7 +81,7 @@ pub(crate) fn search_files(ctx: Context, params: SearchFiles) -> Result<Response
             ("query".into(), query.as_str().into()),
             ("path".into(), json!(WirePath(folder.clone()))),
         ]);
-        Ok(report::found(&found, &format!("called `{}` in {}", plain(&query), shown(&folder)), data))
+        Ok(report::found(&found, &folder, &format!("called `{}` in {}", plain(&query), shown(&folder)), data))
     };
     answer(search())
 }
