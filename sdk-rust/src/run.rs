@@ -52,7 +52,7 @@ fn explain(plugin: &Plugin) {
     eprintln!("  it speaks the plugin protocol on stdin and stdout; `astros` starts it:");
     let handler = description.handlers.first().map_or("HANDLER", |handler| &handler.name);
     eprintln!("  astros --plugin-dir DIR plugins call {} {handler} --params '{{}}'", description.name);
-    eprintln!("  (DIR holds the folder with its `plugin.yaml`)");
+    eprintln!("  (DIR is the folder that it is in)");
 }
 
 fn serve_process(plugin: Plugin, descriptors: Descriptors) -> io::Result<()> {

@@ -26,6 +26,7 @@ pub fn plugin(notifier: Notifier) -> Plugin {
                 .examples([
                     "notify me that {message}",
                     "show a notification saying {message}",
+                    "send a notification saying {message}",
                     "remind me to {message}",
                     "tell me that {message}",
                 ]),
