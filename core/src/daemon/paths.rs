@@ -98,7 +98,10 @@ impl Paths {
 pub fn create(folder: &Path) -> io::Result<()> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|error| {
-        let words = format!("cannot make the folder `{}`: {error}", folder.display());
+        let words = format!(
+            "cannot make the folder `{}`: {error}; `ASTROS_HOME` may name a folder of your own",
+            folder.display()
+        );
         io::Error::new(error.kind(), words)
     })
 }

@@ -58,6 +58,9 @@ pub enum Matcher {
     Part(String),
 }
 
+/// Words around a name that are seldom of it.
+const FILLERS: &[&str] = &["a", "all", "any", "every", "file", "files", "my", "the"];
+
 impl Matcher {
     /// A pattern such as `*.pdf`; case matters only for letters of the pattern that are capitals.
     pub fn glob(pattern: &str) -> Result<Self, Error> {
@@ -75,6 +78,15 @@ impl Matcher {
         } else {
             Ok(Self::Part(query.trim().to_lowercase()))
         }
+    }
+
+    /// What a person may mean where nothing is called so: "all pdfs" and "pdf files" are about `pdf`.
+    pub fn spoken(query: &str) -> Option<Self> {
+        let query = query.trim().to_lowercase();
+        let words =
+            query.split_whitespace().filter(|word| !FILLERS.contains(word)).collect::<Vec<_>>().join(" ");
+        let singular = words.strip_suffix('s').filter(|rest| rest.len() >= 3).unwrap_or(&words);
+        (!singular.is_empty() && singular != query).then(|| Self::Part(singular.to_owned()))
     }
 
     fn matches(&self, name: &OsStr) -> bool {

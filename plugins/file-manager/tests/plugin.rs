@@ -194,3 +194,18 @@ async fn a_param_of_the_wrong_type_is_named_with_what_was_expected() {
     let error = host.call("list_files", json!({"path": 5})).await.unwrap_err();
     assert!(error.to_string().contains("`path`: expected a path: a string, or"), "{error}");
 }
+
+#[tokio::test]
+async fn what_people_call_files_is_found_where_no_name_is_like_it() {
+    let folder = tempdir().unwrap();
+    for name in ["bill.pdf", "all pdfs.txt", "notes.md"] {
+        fs::write(folder.path().join(name), "x").unwrap();
+    }
+    let host = TestHost::start(plugin()).await;
+    for (query, total) in [("all pdfs", 1), ("PDF files", 2), ("my bills", 1), ("*.pdf", 1), ("all files", 0)]
+    {
+        let response =
+            host.call("search_files", json!({"query": query, "path": folder.path()})).await.unwrap();
+        assert_eq!(response.data["total"], total, "{query}");
+    }
+}

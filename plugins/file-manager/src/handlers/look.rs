@@ -73,10 +73,15 @@ pub(crate) fn search_files(ctx: Context, params: SearchFiles) -> Result<Response
         let query = query.ok_or(Error::Lacks("what to look for", "`query`"))?;
         let folder = path(params.path.or_else(|| home().map(WirePath)), "where to look", "`path`")?;
         let limit = params.limit.unwrap_or(SEARCHED).min(MOST);
-        let filter =
-            Filter { matcher: Matcher::query(&query)?, recursive: true, hidden: params.hidden, limit };
         let mut watch = watch(&ctx, "searching");
-        let found = list::list(&folder, &filter, || watch(0, 1))?;
+        let mut search = |matcher| {
+            let filter = Filter { matcher, recursive: true, hidden: params.hidden, limit };
+            list::list(&folder, &filter, || watch(0, 1))
+        };
+        let mut found = search(Matcher::query(&query)?)?;
+        if let Some(spoken) = Matcher::spoken(&query).filter(|_| found.total == 0) {
+            found = search(spoken)?;
+        }
         let data = Map::from_iter([
             ("query".into(), query.as_str().into()),
             ("path".into(), json!(WirePath(folder.clone()))),
