@@ -1,7 +1,8 @@
 //! Opening the database: settings of the connection, migrations, and words for what can be wrong with the file.
 
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use astros_protocol::{Error, ErrorCode};
 use rusqlite::{Connection, ErrorCode as Sqlite, TransactionBehavior};
@@ -10,6 +11,7 @@ use super::{Millis, values};
 
 /// How long a write waits for another process's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const RETRY: Duration = Duration::from_millis(10);
 
 /// Each one brings a database from its index to the next version (`PRAGMA user_version`); none ever changes.
 const MIGRATIONS: [&str; 1] = [include_str!("schema-1.sql")];
@@ -33,7 +35,7 @@ pub(super) fn open(path: &Path, now: Millis) -> Result<Connection, Error> {
         let found = migrate(&mut db)?;
         Ok((db, found))
     };
-    let (db, found) = prepare().map_err(|error| words(path, &error))?;
+    let (db, found) = patiently(prepare).map_err(|error| words(path, &error))?;
     if found > MIGRATIONS.len() {
         return Err(failed(format!(
             "`{}` has version {found}, this AstrOS knows versions up to {}; update AstrOS, or name another \
@@ -45,6 +47,22 @@ pub(super) fn open(path: &Path, now: Millis) -> Result<Connection, Error> {
     }
     values::drop_expired(&db, now).map_err(|error| words(path, &error))?;
     Ok(db)
+}
+
+/// The switch to WAL in a fresh file fails at once where another process is at it too: SQLite's own timeout does not
+/// cover it, so who comes second tries again.
+fn patiently<T>(prepare: impl Fn() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    let begun = Instant::now();
+    loop {
+        match prepare() {
+            Err(error) if is_busy(&error) && begun.elapsed() < BUSY_TIMEOUT => thread::sleep(RETRY),
+            outcome => return outcome,
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(Sqlite::DatabaseBusy | Sqlite::DatabaseLocked))
 }
 
 /// Brings the database to this version, and returns the one that it has now.

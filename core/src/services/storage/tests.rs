@@ -371,3 +371,16 @@ async fn opens_and_reads_while_another_process_writes() {
     let store = Store::open(&file(&folder)).unwrap();
     assert_eq!(store.get("p", "k", None).await.unwrap().version, 0);
 }
+
+#[test]
+fn a_fresh_database_is_opened_by_many_at_once() {
+    for _ in 0..20 {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("astros.db");
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| open::open(&path, 0).unwrap());
+            }
+        });
+    }
+}
