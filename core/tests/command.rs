@@ -96,3 +96,17 @@ fn answers_though_the_session_cannot_be_remembered() {
     let mut command = astros(&folder, &["ask", "order a pizza", "--json"]);
     assert_eq!(said(&mut command)["message"], "of which size?");
 }
+
+#[test]
+fn says_that_its_answer_could_not_be_written() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_astros"))
+        .args(["schema", "--list"])
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(8));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("cannot be written to standard output"), "{stderr}");
+}

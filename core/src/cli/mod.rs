@@ -40,7 +40,8 @@ pub fn main() -> ExitCode {
             Err(Error::new(ErrorCode::INTERNAL_ERROR, format!("the runtime does not start: {error}")))
         }
     };
-    outcome.unwrap_or_else(|error| output.error(&error))
+    let code = outcome.unwrap_or_else(|error| output.error(&error));
+    if output.is_lost() { ExitCode::from(output::exit_code(ErrorCode::INTERNAL_ERROR)) } else { code }
 }
 
 async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {

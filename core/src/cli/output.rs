@@ -3,6 +3,7 @@
 use std::{
     io::{self, IsTerminal, Write},
     process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use astros_protocol::{Error, ErrorCode};
@@ -12,9 +13,11 @@ use serde_json::{Value, json};
 use crate::services::printable::printable;
 
 /// How a command prints.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Output {
     pub(super) json: bool,
+    /// Something could not be written.
+    lost: AtomicBool,
     color: bool,
     color_errors: bool,
 }
@@ -24,6 +27,7 @@ impl Output {
     pub(super) fn new(json: bool, no_color: bool) -> Output {
         Output {
             json,
+            lost: AtomicBool::new(false),
             color: !no_color && io::stdout().is_terminal(),
             color_errors: !no_color && io::stderr().is_terminal(),
         }
@@ -37,7 +41,19 @@ impl Output {
     /// Prints lines on stdout. A reader that went away ends the output, not the program.
     pub(super) fn print(&self, text: &str) {
         let mut stdout = io::stdout().lock();
-        let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n"));
+        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n"));
+        match written.and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                self.lost.store(true, Ordering::Relaxed);
+                self.note(&format!("error: the answer cannot be written to standard output: {error}"));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether something could not be written to a reader who is still there.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     pub(super) fn print_json(&self, value: &Value) {

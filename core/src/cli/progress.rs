@@ -41,7 +41,10 @@ async fn draw(mut values: mpsc::Receiver<Box<RawValue>>) {
     let mut patient = true;
     loop {
         tokio::select! {
-            () = &mut patience, if patient => patient = false,
+            () = &mut patience, if patient => {
+                patient = false;
+                bar.get_or_insert_with(new_bar).set_message("working");
+            }
             value = values.recv() => match value {
                 None => break,
                 Some(value) if !patient => {
