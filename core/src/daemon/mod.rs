@@ -158,8 +158,12 @@ impl Daemon {
             let spec = self.specs.get(&*plugin.name);
             !spec.is_some_and(|spec| matches!(spec.admission, Admission::Disabled { .. }))
         };
-        let unknown = plugins.iter().filter(|plugin| plugin.description().is_none() && wanted(plugin));
-        let asked = unknown.map(|plugin| async {
+        let unknown = |plugin: &&Arc<Plugin>| plugin.description().is_none() && wanted(plugin);
+        let unknown: Vec<_> = plugins.iter().filter(unknown).collect();
+        if unknown.is_empty() {
+            return Vec::new();
+        }
+        let asked = unknown.into_iter().map(|plugin| async {
             let asked = tokio::time::timeout(LEARNING, self.describe(&plugin.name, &plugin.supervisor)).await;
             let asked = asked.unwrap_or_else(|_| Err(says_nothing(&plugin.name)));
             asked.err().map(|error| (plugin.name.to_string(), error))
@@ -182,25 +186,21 @@ impl Daemon {
         let (Some(entry), Some(spec)) = (self.registry.get(name), self.specs.get(name)) else {
             return Ok(());
         };
+        // Kept first: a plugin that its own schema blocks is not started again to find that out.
+        self.store.set_description(&entry.folder, &fingerprint(entry, spec), &session.description).await?;
         let maker = self.maker();
         let overrides = maker.overrides(&self.registry);
         if let Some(Err(error)) = maker.settings_by_code(entry, &overrides, &session.description) {
             supervisor.admit(specs::blocked(&error)).await;
             return Err(error.into());
         }
-        self.store.set_description(&entry.folder, &fingerprint(entry, spec), &session.description).await
+        Ok(())
     }
 
     /// Refuses a name that nobody has, before anything is started.
     pub fn usable(&self, name: &str) -> Result<&Entry, Error> {
-        self.registry.get(name).ok_or_else(|| {
-            let error = Error::new(ErrorCode::PLUGIN_NOT_FOUND, format!("there is no plugin `{name}`"));
-            let names = self.registry.entries.keys().map(String::as_str);
-            error.with_hint(match errors::nearest(name, names) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "`astros plugins list` shows what there is".to_owned(),
-            })
-        })
+        let names = self.registry.entries.keys().map(String::as_str);
+        self.registry.get(name).ok_or_else(|| errors::plugin_not_found(name, names))
     }
 
     /// What a plugin asks for.
@@ -275,7 +275,7 @@ fn says_nothing(plugin: &str) -> Error {
 
 fn fingerprint(entry: &Entry, spec: &Spec) -> String {
     let program = spec.program_file();
-    entry.fingerprint(&program.iter().map(PathBuf::as_path).collect::<Vec<_>>(), &python_sdk::fingerprint())
+    entry.fingerprint(&program.iter().map(PathBuf::as_path).collect::<Vec<_>>(), python_sdk::fingerprint())
 }
 
 /// What a person can mend in what they set up.

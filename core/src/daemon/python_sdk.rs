@@ -6,16 +6,21 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     io,
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 /// The files of the package, by their names in it.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/python_sdk.rs"));
 
 /// Names the content: another one has another folder.
-pub(super) fn fingerprint() -> String {
-    let mut hasher = DefaultHasher::new();
-    FILES.hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
+pub(super) fn fingerprint() -> &'static str {
+    // Asked once a plugin, and the same all the time.
+    static FINGERPRINT: LazyLock<String> = LazyLock::new(|| {
+        let mut hasher = DefaultHasher::new();
+        FILES.hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    });
+    &FINGERPRINT
 }
 
 /// The folder for PYTHONPATH; unpacked where it is not there yet.

@@ -43,6 +43,15 @@ pub fn for_plugins(mut error: Error) -> Error {
     error
 }
 
+/// There is no plugin of this name among `names`.
+pub fn plugin_not_found<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Error {
+    let error = Error::new(ErrorCode::PLUGIN_NOT_FOUND, format!("there is no plugin `{name}`"));
+    error.with_hint(match nearest(name, names) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`astros plugins list` shows what there is".to_owned(),
+    })
+}
+
 /// The name among `names` that is nearest to what was asked for, if one is near.
 pub fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     names

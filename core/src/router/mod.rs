@@ -180,13 +180,10 @@ impl Router {
 
     pub fn plugin(&self, name: &str) -> Result<Arc<Plugin>, Error> {
         let plugins = self.plugins.read().unwrap_or_else(PoisonError::into_inner);
-        plugins.get(name).cloned().ok_or_else(|| {
-            let error = Error::new(ErrorCode::PLUGIN_NOT_FOUND, format!("there is no plugin `{name}`"));
-            error.with_hint(match errors::nearest(name, plugins.keys().map(|name| &**name)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "`astros plugins list` shows what there is".to_owned(),
-            })
-        })
+        plugins
+            .get(name)
+            .cloned()
+            .ok_or_else(|| errors::plugin_not_found(name, plugins.keys().map(|name| &**name)))
     }
 
     /// Calls a handler; the result is its response, as it came. Dropped, the call is taken back down the tree.
@@ -216,7 +213,8 @@ impl Router {
         node: &Arc<Node>,
         call: &Call<'_>,
     ) -> Result<Box<RawValue>, Error> {
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             let session = match plugin.supervisor.session() {
                 Some(session) => session,
                 None => plugin.supervisor.ready().await?,
@@ -229,15 +227,10 @@ impl Router {
             return match outcome {
                 Ok(result) if !result.get().starts_with('{') => Err(no_object(plugin, call.handler)),
                 Ok(result) => Ok(result),
-                // It had not begun: the next process may do it.
-                Err(Failure::Error(error))
-                    if error.code == ErrorCode::SHUTTING_DOWN && attempt < MAX_ATTEMPTS =>
-                {
+                Err(failure) if not_begun(&failure) && attempt < MAX_ATTEMPTS => {
+                    // The next process may do it.
                     session.crashed().await;
-                    continue;
-                }
-                Err(Failure::Unsent) if attempt < MAX_ATTEMPTS => {
-                    session.crashed().await;
+                    attempt += 1;
                     continue;
                 }
                 Err(Failure::Error(error)) => Err(errors::from_plugin(error, &plugin.name, call.handler)),
@@ -247,7 +240,6 @@ impl Router {
                 }
             };
         }
-        unreachable!("the loop returns")
     }
 
     /// One request to one process: on the wire and in the tree from here on, out of both when it returns or is
@@ -320,6 +312,15 @@ impl Drop for Open<'_> {
     }
 }
 
+/// Whether the plugin cannot have begun what it was asked.
+fn not_begun(failure: &Failure) -> bool {
+    match failure {
+        Failure::Unsent => true,
+        Failure::Error(error) => error.code == ErrorCode::SHUTTING_DOWN,
+        Failure::Here(_) | Failure::Closed => false,
+    }
+}
+
 fn meta<'a>(
     node: &'a Node,
     call: &'a Call<'_>,
@@ -367,12 +368,14 @@ fn deadline_exceeded(plugin: &Plugin, handler: &str, own: Duration) -> Error {
         ),
     };
     let message = format!("plugin `{}` did not finish `{handler}` within its time ({within})", plugin.name);
-    Error::new(ErrorCode::DEADLINE_EXCEEDED, message).with_plugin(&*plugin.name).retryable()
+    let hint = format!("`--timeout` gives it more; `astros plugins logs {}` shows what it did", plugin.name);
+    Error::new(ErrorCode::DEADLINE_EXCEEDED, message).with_plugin(&*plugin.name).with_hint(hint).retryable()
 }
 
 fn no_object(plugin: &Plugin, handler: &str) -> Error {
     let message = format!("plugin `{}` answered `{handler}` with no response object", plugin.name);
-    Error::new(ErrorCode::BAD_RESPONSE, message).with_plugin(&*plugin.name)
+    let hint = format!("its author has to mend it; `astros plugins logs {}` shows more", plugin.name);
+    Error::new(ErrorCode::BAD_RESPONSE, message).with_plugin(&*plugin.name).with_hint(hint)
 }
 
 /// What the host itself has to say of an exchange: it could not ask, or what came cannot be read.
