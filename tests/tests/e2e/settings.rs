@@ -73,3 +73,30 @@ fn refuses_a_configuration_that_cannot_be_read() {
     let world = world.configured("plugins: {a: b: c}\n");
     world.astros(["plugins", "list", "--json"]).run().fails(2, "invalid_params").says("astros.yaml:1");
 }
+
+#[test]
+fn starts_a_plugin_only_once_to_learn_the_schema_that_its_code_has() {
+    const CODE: &str = r#"
+import os
+from astros.plugin import BasePlugin, plugin_handler
+
+with open(os.path.join(os.environ["TMPDIR"], "starts"), "a") as starts:
+    starts.write("x")
+
+class Spinner(BasePlugin):
+    settings_schema = {"type": "object", "properties": {"size": {"type": "integer"}}}
+
+    @plugin_handler("spin", examples=["spin around"])
+    async def spin(self, intent):
+        return "spun"
+"#;
+    let spinner =
+        folder("spinner").file("plugin.yaml", "metadata: {name: spinner}\n").file("src/main.py", CODE);
+    let world = World::new().with(spinner).env("ASTROS_SPINNER_SIZE", "big");
+    for _ in 0..2 {
+        let refused = world.ask("spin around").fails(6, "plugin_unavailable");
+        refused.says("`/size`: is `big`, expected a whole number (ASTROS_SPINNER_SIZE)");
+        assert_eq!(std::fs::read_to_string(world.path("tmp/starts")).unwrap_or_default(), "x");
+    }
+    world.env("ASTROS_SPINNER_SIZE", "7").ask("spin around").succeeds().says("spun");
+}
