@@ -2,11 +2,16 @@
 //! plugin in a process of its own.
 //!
 //! The way of a request, and the order in which modules may import each other:
-//! `cli → daemon → agent → router → { services, supervisor } → protocol`; `registry` is read by daemon and cli.
+//! `cli → control → daemon → agent → router → { bus, services, observe, supervisor → launcher } → protocol`; `registry`
+//! is read by daemon and cli.
 
 pub mod agent;
+pub mod bus;
 pub mod cli;
+pub mod control;
 pub mod daemon;
+pub mod launcher;
+pub mod observe;
 pub mod registry;
 pub mod router;
 pub mod services;

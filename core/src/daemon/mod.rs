@@ -164,7 +164,7 @@ impl Daemon {
             return Vec::new();
         }
         let asked = unknown.into_iter().map(|plugin| async {
-            let asked = tokio::time::timeout(LEARNING, self.describe(&plugin.name, &plugin.supervisor)).await;
+            let asked = tokio::time::timeout(LEARNING, self.describe(&plugin.name)).await;
             let asked = asked.unwrap_or_else(|_| Err(says_nothing(&plugin.name)));
             asked.err().map(|error| (plugin.name.to_string(), error))
         });
@@ -180,9 +180,11 @@ impl Daemon {
     }
 
     /// Starts a plugin and remembers what it says that it offers.
-    async fn describe(&self, name: &str, supervisor: &Supervisor) -> Result<(), Error> {
+    async fn describe(&self, name: &str) -> Result<(), Error> {
+        let plugin = self.router.plugin(name)?;
+        let supervisor = plugin.supervisor();
         let session = supervisor.ready().await?;
-        self.router.plugin(name)?.set_description(session.description.clone());
+        plugin.set_description(session.description.clone());
         let (Some(entry), Some(spec)) = (self.registry.get(name), self.specs.get(name)) else {
             return Ok(());
         };
@@ -235,7 +237,7 @@ impl Daemon {
     /// Stops every plugin, all at once, and writes what is still to be written.
     pub async fn stop(&self) {
         let plugins = self.router.plugins();
-        join_all(plugins.iter().map(|plugin| plugin.supervisor.stop("AstrOS stops"))).await;
+        join_all(plugins.iter().map(async |plugin| plugin.supervisor().stop("AstrOS stops").await)).await;
         // Another process that was halted may hold the logs.
         let _ = tokio::time::timeout(FLUSH, self.log.flush()).await;
     }

@@ -104,7 +104,7 @@ impl Service for PluginService {
         router.services.oddity(&self.name, &oddity);
         let repeats = matches!(oddity, Oddity::DuplicateId(_))
             && self.duplicates.fetch_add(1, Ordering::Relaxed) + 1 == MAX_DUPLICATES;
-        let session = router.plugin(&self.name).ok().and_then(|plugin| plugin.supervisor.session());
+        let session = router.plugin(&self.name).ok().and_then(|plugin| plugin.supervisor().session());
         if let (true, Some(session)) = (repeats, session) {
             // It has lost count of its requests: as after a crash, a new process starts anew.
             session.fail("used the ids of open requests again");
@@ -161,7 +161,7 @@ impl PluginService {
 
     /// Of its own accord a plugin calls others only while it is ready itself.
     fn ready(&self, router: &Router) -> Result<(), Error> {
-        let supervisor = &router.plugin(&self.name)?.supervisor;
+        let supervisor = router.plugin(&self.name)?.supervisor();
         match supervisor.session() {
             Some(session) if session.generation == self.connection.1 => Ok(()),
             _ if supervisor.status().is_starting() => {

@@ -5,15 +5,13 @@
 
 pub mod errors;
 mod inbound;
+mod plugin;
 mod services;
 pub mod tree;
 pub mod wire;
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak},
     time::{Duration, Instant},
 };
 
@@ -26,6 +24,7 @@ use tokio::sync::mpsc;
 use crate::supervisor::{Session, Supervisor};
 
 pub use inbound::{Host, PluginService};
+pub use plugin::{Known, Plugin};
 pub use services::Services;
 use tree::{Connection, Link, Node, Root, Tree};
 use wire::{HandleIntentRef, IntentRef, MetaRef, Traceparent};
@@ -38,54 +37,6 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const LAST_PROGRESS: Duration = Duration::from_millis(250);
 /// How often a request that was not begun is given to the plugin's next process.
 const MAX_ATTEMPTS: u32 = 3;
-
-/// A plugin that calls can be brought to.
-pub struct Plugin {
-    pub name: Arc<str>,
-    /// Stands for the plugin in the call tree.
-    number: usize,
-    /// Works on one request at a time, as its manifest or its latest `initialize` says.
-    serial: AtomicBool,
-    pub supervisor: Supervisor,
-    /// The categories that its manifest names.
-    handles: Vec<String>,
-    /// What it offered last: from its latest `initialize`, or the cache.
-    description: RwLock<Option<Arc<PluginDescription>>>,
-}
-
-impl Plugin {
-    pub fn description(&self) -> Option<Arc<PluginDescription>> {
-        self.description.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Takes what it offers now; the categories of its manifest count as well.
-    pub fn set_description(&self, mut description: Arc<PluginDescription>) {
-        for category in &self.handles {
-            if !description.handles.contains(category) {
-                Arc::make_mut(&mut description).handles.push(category.clone());
-            }
-        }
-        *self.description.write().unwrap_or_else(PoisonError::into_inner) = Some(description);
-    }
-
-    /// The handler's own limit on its time.
-    fn handler_timeout(&self, handler: &str) -> Option<Duration> {
-        let description = self.description()?;
-        let handler = description.handlers.iter().find(|described| described.name == handler)?;
-        handler.timeout_ms.map(Duration::from_millis)
-    }
-}
-
-/// What is known of a plugin before it runs.
-#[derive(Default)]
-pub struct Known {
-    /// It works on one request at a time.
-    pub serial: bool,
-    /// The categories that its manifest names.
-    pub handles: Vec<String>,
-    /// What it offered when it ran last.
-    pub description: Option<Arc<PluginDescription>>,
-}
 
 /// A call to bring to a plugin.
 pub struct Call<'a> {
@@ -158,17 +109,7 @@ impl Router {
         let name: Arc<str> = Arc::from(name);
         let number = plugins.len();
         let host = Arc::new(Host::new(self.me.clone(), name.clone(), number));
-        let plugin = Arc::new(Plugin {
-            name: name.clone(),
-            number,
-            serial: AtomicBool::new(known.serial),
-            supervisor: start(host),
-            handles: known.handles,
-            description: RwLock::default(),
-        });
-        if let Some(description) = known.description {
-            plugin.set_description(description);
-        }
+        let plugin = Arc::new(Plugin::new(name.clone(), number, known, start(host)));
         plugins.insert(name, plugin.clone());
         plugin
     }
@@ -189,12 +130,7 @@ impl Router {
     /// Calls a handler; the result is its response, as it came. Dropped, the call is taken back down the tree.
     pub async fn call(&self, call: Call<'_>) -> Result<Box<RawValue>, Error> {
         let plugin = self.plugin(call.plugin)?;
-        let link = Link::extend(
-            call.above.link.as_ref(),
-            &plugin.name,
-            call.handler,
-            plugin.serial.load(Ordering::Relaxed),
-        )?;
+        let link = Link::extend(call.above.link.as_ref(), &plugin.name, call.handler, plugin.is_serial())?;
         let handlers = plugin.handler_timeout(call.handler);
         let own = call.timeout.or(handlers).unwrap_or(DEFAULT_DEADLINE);
         let own = own.min(handlers.unwrap_or(own));
@@ -215,11 +151,12 @@ impl Router {
     ) -> Result<Box<RawValue>, Error> {
         let mut attempt = 1;
         loop {
-            let session = match plugin.supervisor.session() {
+            let supervisor = plugin.supervisor();
+            let session = match supervisor.session() {
                 Some(session) => session,
-                None => plugin.supervisor.ready().await?,
+                None => supervisor.ready().await?,
             };
-            plugin.serial.store(session.limits.max_in_flight == Some(1), Ordering::Relaxed);
+            plugin.set_serial(session.limits.max_in_flight == Some(1));
             offers(&session.description, &plugin.name, call.handler)?;
             let working = session.begin();
             let outcome = self.exchange(plugin, &session, node, call, attempt).await;

@@ -10,7 +10,8 @@ use super::StateName;
 pub trait Host: Send + Sync + 'static {
     type Service: astros_peer::Service;
 
-    /// Makes what serves one process of a plugin; each process has a generation of its own, from 1.
+    /// Makes what serves one process of a plugin; each process has a generation of its own,
+    /// which no other process of this host has.
     fn service(&self, plugin: &str, generation: u64) -> Self::Service;
 
     /// Takes note. Called in order for one plugin, on the supervisor's tasks: it must not block.

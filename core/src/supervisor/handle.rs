@@ -79,6 +79,11 @@ impl Supervisor {
         self.view.borrow().session.clone().filter(|session| !session.peer.is_closed())
     }
 
+    /// Every process that is ready now.
+    pub fn sessions(&self) -> Vec<Arc<Session>> {
+        self.session().into_iter().collect()
+    }
+
     /// The process that is ready, started where it is not, waiting for a start or a restart that is going on.
     ///
     /// Fails with `plugin_unavailable`, or with what kept it from starting. It has no limit of its own: a caller

@@ -33,7 +33,7 @@ pub struct Session {
     /// What it takes; `max_in_flight` is the lower one of the manifest's and its own.
     pub limits: Limits,
     pub pid: u32,
-    /// Counts the processes of the plugin, from 1.
+    /// Counts the processes that this host started, of all plugins.
     pub generation: u64,
     pub(crate) work: Arc<Work>,
     pub(crate) ended: watch::Receiver<Option<Crash>>,

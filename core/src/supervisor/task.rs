@@ -4,7 +4,7 @@ use std::{
     future::Future,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -25,6 +25,9 @@ use super::{
     session::Work,
     state::{Goal, State},
 };
+
+/// The number of the next process: a reload runs two versions of a plugin side by side, each with a task of its own.
+static GENERATIONS: AtomicU64 = AtomicU64::new(1);
 
 /// What handles ask of the task.
 pub(crate) enum Command {
@@ -133,7 +136,7 @@ impl<H: Host> Task<H> {
 
     /// One process, from its start to its end.
     async fn live(&mut self) {
-        self.generation += 1;
+        self.generation = GENERATIONS.fetch_add(1, Ordering::Relaxed);
         let spec = self.spec.clone();
         let Some(mut running) = self.launch(&spec).await else {
             // Where it was to be stopped meanwhile: there is nothing to stop.

@@ -12,14 +12,21 @@ use std::path::Path;
 use source::{Source, files};
 
 /// What a module of `core/src` may import of its siblings: what is below it, never what is above.
-const BELOW: [(&str, &[&str]); 8] = [
-    ("main", &["cli"]),
-    ("cli", &["daemon", "agent", "router", "services", "supervisor", "registry"]),
-    ("daemon", &["agent", "router", "services", "supervisor", "registry"]),
+const BELOW: [(&str, &[&str]); 12] = [
+    ("main", &["cli", "launcher"]),
+    (
+        "cli",
+        &["control", "daemon", "agent", "router", "bus", "services", "observe", "supervisor", "registry"],
+    ),
+    ("control", &["daemon", "agent", "router", "bus", "services", "observe", "supervisor", "registry"]),
+    ("daemon", &["agent", "router", "bus", "services", "observe", "supervisor", "registry"]),
     ("agent", &["router", "services", "supervisor"]),
-    ("router", &["services", "supervisor"]),
+    ("router", &["bus", "services", "observe", "supervisor"]),
+    ("bus", &[]),
     ("services", &[]),
-    ("supervisor", &[]),
+    ("observe", &[]),
+    ("supervisor", &["launcher"]),
+    ("launcher", &[]),
     ("registry", &[]),
 ];
 

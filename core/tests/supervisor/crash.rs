@@ -27,7 +27,6 @@ async fn tells_how_it_ended_and_its_last_words_and_the_next_call_works() {
         hint.starts_with("restart 1 of 5 in ") && hint.ends_with("`astros plugins logs test` shows more")
     );
     let next = test.ready().await;
-    assert_eq!(next.generation, 2);
     echoes(&next).await;
     let status = test.supervisor.status();
     assert_eq!((status.restarts, status.in_flight), (1, 0));
@@ -37,9 +36,10 @@ async fn tells_how_it_ended_and_its_last_words_and_the_next_call_works() {
 #[tokio::test]
 async fn takes_an_end_with_status_0_for_a_crash_while_it_is_asked_something() {
     let test = plugin(&[], |_| {});
-    let error = ask_for_death(&test.ready().await, "leave", json!({ "status": 0 })).await;
+    let first = test.ready().await;
+    let error = ask_for_death(&first, "leave", json!({ "status": 0 })).await;
     assert!(error.message.starts_with("exited with status 0 after "), "{error}");
-    assert_eq!(test.ready().await.generation, 2);
+    assert!(test.ready().await.generation > first.generation);
 }
 
 #[tokio::test]
@@ -60,10 +60,11 @@ async fn gives_every_open_call_its_outcome_when_it_is_killed() {
 #[tokio::test]
 async fn does_not_restart_what_nobody_uses() {
     let test = plugin(&[], |_| {});
-    kill(test.ready().await.pid);
+    let first = test.ready().await;
+    kill(first.pid);
     test.notes.reaches(StateName::Idle).await;
     assert!(test.supervisor.status().reason.unwrap().starts_with("killed by SIGKILL"));
-    assert_eq!(test.ready().await.generation, 2);
+    assert!(test.ready().await.generation > first.generation);
 }
 
 #[tokio::test]

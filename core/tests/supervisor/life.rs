@@ -16,7 +16,7 @@ async fn stops_when_it_is_idle_and_starts_again() {
     assert_eq!(test.notes.exits(), ["exited with status 0"]);
     assert!(test.notes.lines().iter().any(|line| line.message == "goodbye: idle"));
     gone(first.pid).await;
-    assert_eq!(test.ready().await.generation, 2);
+    assert!(test.ready().await.generation > first.generation);
 }
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn does_not_stop_for_idleness_while_it_works() {
     let test = plugin(&[], |spec| spec.supervision.idle_stop = Duration::from_millis(50));
     let session = test.ready().await;
     ask(&session, "slow", json!({ "seconds": 0.4 })).await.unwrap();
-    assert_eq!(test.supervisor.session().unwrap().generation, 1);
+    assert_eq!(test.supervisor.session().unwrap().generation, session.generation);
 }
 
 #[tokio::test]
@@ -75,9 +75,9 @@ async fn kills_what_ignores_every_request_to_end() {
 #[tokio::test]
 async fn restarts_when_it_is_told_to() {
     let test = plugin(&[], |_| {});
-    test.ready().await;
+    let first = test.ready().await;
     let next = test.supervisor.restart().await.unwrap();
-    assert_eq!(next.generation, 2);
+    assert!(next.generation > first.generation);
     echoes(&next).await;
     assert_eq!(test.supervisor.status().restarts, 0);
 }

@@ -20,7 +20,7 @@ async fn starts_at_its_first_use() {
     assert_eq!(test.supervisor.status().state, Idle);
     let session = test.ready().await;
     echoes(&session).await;
-    assert_eq!((session.generation, session.description.version.as_str()), (1, "1.2.3"));
+    assert_eq!(session.description.version, "1.2.3");
     assert_eq!(session.limits.max_in_flight, Some(2));
     assert_eq!(test.supervisor.session().unwrap().pid, session.pid);
 
@@ -36,7 +36,6 @@ async fn starts_one_process_for_all_who_wait() {
     let test = plugin(&[], |_| {});
     let (one, two, three) = tokio::join!(test.ready(), test.ready(), test.ready());
     assert_eq!([one.pid, two.pid, three.pid], [one.pid; 3]);
-    assert_eq!(three.generation, 1);
 }
 
 #[tokio::test]
@@ -256,7 +255,7 @@ async fn stops_a_plugin_that_is_still_starting() {
 #[tokio::test]
 async fn rides_over_a_kill_during_the_start_while_somebody_waits() {
     let test = plugin(&["once"], |_| {});
-    assert_eq!(test.ready().await.generation, 2);
+    test.ready().await;
     assert_eq!(test.supervisor.status().restarts, 1);
 }
 

@@ -1,0 +1,1 @@
+//! The control API: how commands and programs speak with a running daemon.
