@@ -84,7 +84,7 @@ fn person(daemon: &Daemon, session: Option<String>, timeout: Option<Duration>) -
         Error::new(ErrorCode::INVALID_PARAMS, format!("the current folder cannot be told: {error}"))
     })?;
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let user_id = daemon.user_id().to_owned();
+    let user_id = daemon.user_id();
     Ok(Person {
         session_id: session.unwrap_or_else(|| format!("{user_id}:default")),
         user_id,

@@ -65,10 +65,11 @@ async fn with_daemon(
     let options = Options {
         plugin_dirs: absolute(&global.plugin_dir)?,
         environment: std::env::vars_os().collect::<Vec<(OsString, OsString)>>(),
+        dev: false,
     };
     let daemon = Daemon::start(options).await?;
     if !output.json {
-        daemon.warnings().for_each(|warning| output.warning(warning));
+        daemon.warnings().iter().for_each(|warning| output.warning(warning));
     }
     let outcome = tokio::select! {
         outcome = command(&daemon) => outcome,

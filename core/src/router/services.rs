@@ -62,6 +62,13 @@ impl Services {
                 tracing::info!(%plugin, %state, reason = reason.as_deref(), "state changed");
             }
             Event::Ended { plugin, pid, exit, .. } => tracing::info!(%plugin, pid, exit, "process ended"),
+            Event::Reloaded { plugin, error: None } => tracing::info!(%plugin, "reloaded"),
+            Event::Reloaded { plugin, error: Some(error) } => {
+                tracing::error!(%plugin, %error, "the reload failed; the version before still serves");
+                let text = format!("the reload failed, the version before still serves: {error}");
+                self.log.write(Record::now(plugin, Level::Error, text, Source::Host));
+            }
+            Event::Removed { plugin, reason } => tracing::info!(%plugin, %reason, "removed"),
             Event::Oddity { plugin, text } => {
                 tracing::warn!(%plugin, "{text}");
                 self.log.write(Record::now(plugin, Level::Warn, &**text, Source::Host));

@@ -29,6 +29,10 @@ pub enum Event {
     Line { plugin: Arc<str>, line: LogLine },
     /// Its process ended: how, and after what time.
     Ended { plugin: Arc<str>, pid: u32, exit: String, ran: Duration, asked: bool },
+    /// Another version of it was to take its place: with an error that did not, and the one before still serves.
+    Reloaded { plugin: Arc<str>, error: Option<String> },
+    /// It is not there any more: nobody supervises it.
+    Removed { plugin: Arc<str>, reason: String },
     /// Something is not as it should be, and it runs all the same.
     Oddity { plugin: Arc<str>, text: String },
 }

@@ -4,6 +4,7 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use astros_protocol::{
@@ -33,7 +34,7 @@ pub enum Launch {
 }
 
 /// One plugin, ready to be started.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
     /// The name that the host knows it by.
     pub name: String,
@@ -53,9 +54,9 @@ pub struct Spec {
     /// The version that an interpreter found on PATH has to have.
     pub python_version: Option<VersionReq>,
     /// The daemon's environment; the plugin gets what is allowed of it.
-    pub environment: Vec<(OsString, OsString)>,
+    pub environment: Arc<Vec<(OsString, OsString)>>,
     /// The names of all plugins: a variable belongs to the longest that fits.
-    pub plugins: Vec<String>,
+    pub plugins: Arc<[String]>,
     /// The session bus is granted.
     pub session_bus: bool,
 
@@ -81,8 +82,8 @@ impl Spec {
             look_in: Vec::new(),
             python_sdk: None,
             python_version: None,
-            environment: std::env::vars_os().collect(),
-            plugins: Vec::new(),
+            environment: Arc::new(std::env::vars_os().collect()),
+            plugins: Arc::default(),
             session_bus: false,
             host: Product { name: "astros".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
             settings: Extra::new(),
