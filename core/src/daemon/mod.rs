@@ -8,6 +8,7 @@ mod learn;
 mod listing;
 pub mod paths;
 mod python_sdk;
+pub mod service;
 mod setup;
 mod specs;
 
@@ -37,7 +38,7 @@ use crate::{
 use change::Failure;
 use config::Config;
 pub use listing::Listed;
-use paths::HOME_VARIABLE;
+use paths::{HOME_VARIABLE, Paths};
 use setup::{Base, Installed, Setup};
 
 /// How long the end waits for what is still to be logged.
@@ -129,6 +130,16 @@ impl Daemon {
         configured.unwrap_or_else(|| user().unwrap_or("local").to_owned())
     }
 
+    /// What `~` stands for where nobody says otherwise.
+    pub fn home(&self) -> Option<PathBuf> {
+        self.base.variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute())
+    }
+
+    /// The folders of this run.
+    pub fn paths(&self) -> &Paths {
+        &self.base.paths
+    }
+
     /// What a person should look at in what they set up, one sentence each.
     pub fn warnings(&self) -> Vec<String> {
         self.setup().warnings.clone()
@@ -180,6 +191,11 @@ impl Daemon {
         log::read_last(logs, name, count, &astros_protocol::person::Level::Trace).map_err(|error| {
             internal(format!("the log of `{name}` in `{}` cannot be read: {error}", logs.display()))
         })
+    }
+
+    /// Every record of every plugin's log, from now on.
+    pub fn follow_logs(&self) -> broadcast::Receiver<Record> {
+        self.log.follow()
     }
 
     /// Stops every plugin, all at once, and writes what is still to be written.
