@@ -11,6 +11,7 @@ mod python_sdk;
 pub mod service;
 mod setup;
 mod specs;
+mod watch;
 
 use std::{
     collections::BTreeMap,
@@ -20,12 +21,13 @@ use std::{
     time::Duration,
 };
 
-use astros_protocol::{Error, ErrorCode, manifest::Permission};
+use astros_protocol::{Error, ErrorCode, Response, manifest::Permission};
 use futures_util::future::join_all;
+use serde_json::Value;
 use tokio::sync::{Notify, broadcast};
 
 use crate::{
-    agent::{Agent, Thresholds},
+    agent::{Agent, Person, Thresholds},
     registry::Status,
     router::{Router, Services, errors},
     services::{
@@ -149,6 +151,27 @@ impl Daemon {
         self.agent.thresholds()
     }
 
+    /// Calls a handler by its name, with a JSON object, on behalf of the host's own user.
+    ///
+    /// # Errors
+    /// What the router says: there is no such plugin or handler, it failed, it took too long.
+    pub async fn call(&self, plugin: &str, handler: &str, params: Value) -> Result<Response, Error> {
+        let Value::Object(context) = params else {
+            let message = format!("the params of `{plugin}.{handler}` are `{params}`, expected an object");
+            return Err(Error::new(ErrorCode::INVALID_PARAMS, message));
+        };
+        let (user_id, home) = (self.user_id(), self.home().unwrap_or_else(|| PathBuf::from("/")));
+        let person = Person {
+            session_id: format!("{user_id}:default"),
+            user_id,
+            cwd: home.clone(),
+            home,
+            locale: None,
+            timeout: None,
+        };
+        Ok(self.agent.invoke(plugin, handler, context, &person, None).await?.response)
+    }
+
     /// What happens to plugins, from now on.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.router.subscribe()
@@ -196,6 +219,25 @@ impl Daemon {
     /// Every record of every plugin's log, from now on.
     pub fn follow_logs(&self) -> broadcast::Receiver<Record> {
         self.log.follow()
+    }
+
+    /// What a daemon that stays does beside serving: learns what plugins offer that were never asked, so that the
+    /// first request need not wait for that, and reloads what is saved in development mode. Never ends.
+    pub async fn stay(&self) {
+        let learn = async {
+            loop {
+                for (plugin, error) in self.learn().await {
+                    tracing::warn!(plugin, %error, "it is not known what this plugin offers");
+                }
+                self.unknown.notified().await;
+            }
+        };
+        let watch = async {
+            if self.base.dev {
+                self.watch().await;
+            }
+        };
+        tokio::join!(learn, watch);
     }
 
     /// Stops every plugin, all at once, and writes what is still to be written.

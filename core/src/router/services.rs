@@ -64,9 +64,8 @@ impl Services {
             Event::Ended { plugin, pid, exit, .. } => tracing::info!(%plugin, pid, exit, "process ended"),
             Event::Reloaded { plugin, error: None } => tracing::info!(%plugin, "reloaded"),
             Event::Reloaded { plugin, error: Some(error) } => {
-                tracing::error!(%plugin, %error, "the reload failed; the version before still serves");
-                let text = format!("the reload failed, the version before still serves: {error}");
-                self.log.write(Record::now(plugin, Level::Error, text, Source::Host));
+                tracing::error!(%plugin, "{error}");
+                self.log.write(Record::now(plugin, Level::Error, &**error, Source::Host));
             }
             Event::Removed { plugin, reason } => tracing::info!(%plugin, %reason, "removed"),
             Event::Oddity { plugin, text } => {

@@ -29,7 +29,7 @@ pub enum Event {
     Line { plugin: Arc<str>, line: LogLine },
     /// Its process ended: how, and after what time.
     Ended { plugin: Arc<str>, pid: u32, exit: String, ran: Duration, asked: bool },
-    /// Another version of it was to take its place: with an error that did not, and the one before still serves.
+    /// Another version of it was to take its place; the error says why that did not, or does not serve.
     Reloaded { plugin: Arc<str>, error: Option<String> },
     /// It is not there any more: nobody supervises it.
     Removed { plugin: Arc<str>, reason: String },

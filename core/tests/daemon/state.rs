@@ -1,0 +1,58 @@
+//! What outlives a daemon.
+
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
+
+use astros_core::daemon::{Daemon, Options};
+
+use crate::harness::{Home, version};
+
+/// Disables one plugin, learns what the other offers, and is killed.
+#[tokio::test]
+#[ignore = "runs as a child of `keeps_what_it_was_told_when_it_is_killed`"]
+async fn daemon_that_is_killed() {
+    let options = Options {
+        plugin_dirs: vec![std::env::var_os("TEST_PLUGINS").unwrap().into()],
+        ..Options::at(std::env::var_os("TEST_HOME").unwrap())
+    };
+    let daemon = Daemon::start(options).await.unwrap();
+    daemon.set_enabled("off", false).await.unwrap();
+    assert!(daemon.learn().await.iter().all(|(unable, _)| unable != "on"));
+    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
+}
+
+#[tokio::test]
+async fn keeps_what_it_was_told_when_it_is_killed() {
+    let home = Home::new().with("on", "one").with("off", "two");
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "state::daemon_that_is_killed"])
+        .env("TEST_PLUGINS", home.path("plugins"))
+        .env("TEST_HOME", home.path("home"))
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), None, "it was killed");
+    let daemon = home.start().await;
+    assert!(version(&daemon, "off").await.unwrap_err().message.contains("disabled by command"));
+    daemon.learn().await;
+    let on = daemon.list().into_iter().find(|listed| listed.name == "on").unwrap();
+    assert_eq!((&*on.state, on.pids.len()), ("idle", 0), "what it offers was known");
+    assert!(daemon.router().plugin("on").unwrap().description().is_some());
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn starts_eager_plugins_and_no_others() {
+    let home = Home::new().with("eager", "one").with("lazy", "two");
+    let manifest = fs::read_to_string(home.path("plugins/eager/plugin.yaml")).unwrap();
+    home.write("plugins/eager/plugin.yaml", &format!("{manifest}supervision: {{start: eager}}\n"));
+    let daemon = home.start().await;
+    let eager = daemon.router().plugin("eager").unwrap().supervisor();
+    // It is on its way without anybody's asking: to wait for it starts nothing.
+    assert!(eager.status().is_starting() || eager.session().is_some());
+    let lazy = daemon.router().plugin("lazy").unwrap().supervisor();
+    assert_eq!(lazy.status().state.as_str(), "idle");
+    daemon.stop().await;
+}
