@@ -18,14 +18,14 @@ async fn daemon_that_is_killed() {
         ..Options::at(std::env::var_os("TEST_HOME").unwrap())
     };
     let daemon = Daemon::start(options).await.unwrap();
-    daemon.set_enabled("off", false).await.unwrap();
-    assert!(daemon.learn().await.iter().all(|(unable, _)| unable != "on"));
+    daemon.set_enabled("tenor", false).await.unwrap();
+    assert!(daemon.learn().await.iter().all(|(unable, _)| unable != "alto"));
     rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
 }
 
 #[tokio::test]
 async fn keeps_what_it_was_told_when_it_is_killed() {
-    let home = Home::new().with("on", "one").with("off", "two");
+    let home = Home::new().with("alto", "one").with("tenor", "two");
     let status = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "state::daemon_that_is_killed"])
         .env("TEST_PLUGINS", home.path("plugins"))
@@ -35,11 +35,11 @@ async fn keeps_what_it_was_told_when_it_is_killed() {
         .unwrap();
     assert_eq!(status.code(), None, "it was killed");
     let daemon = home.start().await;
-    assert!(version(&daemon, "off").await.unwrap_err().message.contains("disabled by command"));
+    assert!(version(&daemon, "tenor").await.unwrap_err().message.contains("disabled by command"));
     daemon.learn().await;
-    let on = daemon.list().into_iter().find(|listed| listed.name == "on").unwrap();
-    assert_eq!((&*on.state, on.pids.len()), ("idle", 0), "what it offers was known");
-    assert!(daemon.router().plugin("on").unwrap().description().is_some());
+    let alto = daemon.list().into_iter().find(|listed| listed.name == "alto").unwrap();
+    assert_eq!((&*alto.state, alto.pids.len()), ("idle", 0), "what it offers was known");
+    assert!(daemon.router().plugin("alto").unwrap().description().is_some());
     daemon.stop().await;
 }
 
