@@ -55,9 +55,15 @@ const UPGRADE: &str = "a daemon of another version may run: `astros status` show
 
 /// The daemon went away before it answered.
 pub(super) fn gone(why: &str) -> Error {
-    let mut error = Error::new(NO_DAEMON, "the daemon went away before it answered").with_detail(why);
+    let error = no_daemon("the daemon went away before it answered").with_detail(why);
+    error.with_hint("`astros status` shows whether one runs")
+}
+
+/// An error about a daemon that is not there.
+pub(super) fn no_daemon(message: impl Into<String>) -> Error {
+    let mut error = Error::new(NO_DAEMON, message);
     error.data_mut().kind = "no_daemon".to_owned();
-    error.with_hint("`astros status` shows whether one runs; the same command works without one")
+    error
 }
 
 #[cfg(test)]
