@@ -62,7 +62,7 @@ fn table(plugins: &[Listed], output: &Output) -> String {
             printable(&plugin.name).into_owned(),
             printable(&plugin.version).into_owned(),
             style.apply_to(plugin.shown_state()).to_string(),
-            plugin.sandbox.to_owned(),
+            plugin.sandbox.clone(),
             plugin.restarts.to_string(),
             plugin.in_flight.to_string(),
             printable(&plugin.language).into_owned(),

@@ -4,6 +4,7 @@
 
 mod change;
 pub mod config;
+mod identity;
 mod learn;
 mod listing;
 pub mod paths;
@@ -40,7 +41,7 @@ use crate::{
 use change::Failure;
 use config::Config;
 pub use listing::Listed;
-use paths::{HOME_VARIABLE, Paths};
+use paths::HOME_VARIABLE;
 use setup::{Base, Installed, Setup};
 
 /// How long the end waits for what is still to be logged.
@@ -128,18 +129,8 @@ impl Daemon {
     /// Who asks where nobody says otherwise.
     pub fn user_id(&self) -> String {
         let configured = self.setup().config.user_id.clone();
-        let user = || self.base.variable("USER")?.to_str().filter(|user| !user.is_empty());
-        configured.unwrap_or_else(|| user().unwrap_or("local").to_owned())
-    }
-
-    /// What `~` stands for where nobody says otherwise.
-    pub fn home(&self) -> Option<PathBuf> {
-        self.base.variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute())
-    }
-
-    /// The folders of this run.
-    pub fn paths(&self) -> &Paths {
-        &self.base.paths
+        let user = || self.base.options.variable("USER")?.into_string().ok().filter(|user| !user.is_empty());
+        configured.or_else(user).unwrap_or_else(|| "local".to_owned())
     }
 
     /// What a person should look at in what they set up, one sentence each.
@@ -233,7 +224,7 @@ impl Daemon {
             }
         };
         let watch = async {
-            if self.base.dev {
+            if self.base.options.dev {
                 self.watch().await;
             }
         };

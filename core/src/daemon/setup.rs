@@ -1,11 +1,6 @@
 //! What is on disk: configuration and plugins, and what each plugin is started with. Read whole, and swapped whole.
 
-use std::{
-    collections::BTreeMap,
-    ffi::OsString,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use astros_protocol::{Error, PluginDescription};
 
@@ -22,12 +17,10 @@ use crate::{
 
 /// What stays the same while a daemon runs.
 pub(super) struct Base {
+    pub options: Options,
     pub paths: Paths,
-    pub plugin_dirs: Vec<PathBuf>,
-    pub environment: Arc<Vec<(OsString, OsString)>>,
     /// The folder of the Python SDK.
     pub python_sdk: PathBuf,
-    pub dev: bool,
 }
 
 /// What was found on disk.
@@ -55,7 +48,7 @@ pub(super) struct Installed {
 impl Base {
     /// Makes the folders that are written to, and unpacks the Python SDK where it is not yet.
     pub(super) fn new(options: Options) -> Result<Base, Error> {
-        let paths = Paths::from_env(|name| options.variable(name)).map_err(misconfigured)?;
+        let paths = options.paths()?;
         for folder in [&paths.data, &paths.cache, &paths.logs] {
             super::paths::create(folder).map_err(misconfigured)?;
         }
@@ -63,24 +56,19 @@ impl Base {
             let folder = paths.data.display();
             misconfigured(format!("the Python SDK cannot be unpacked into `{folder}`: {error}"))
         })?;
-        let Options { plugin_dirs, environment, dev } = options;
-        Ok(Base { paths, plugin_dirs, environment: environment.into(), python_sdk, dev })
-    }
-
-    pub(super) fn variable(&self, name: &str) -> Option<&OsString> {
-        self.environment.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+        Ok(Base { options, paths, python_sdk })
     }
 
     /// Reads `astros.yaml`.
     pub(super) fn config(&self) -> Result<Config, Error> {
-        let home = self.variable("HOME").map(Path::new);
-        Config::read(&self.paths.config_file(), home).map_err(misconfigured)
+        let home = self.options.variable("HOME").map(PathBuf::from);
+        Config::read(&self.paths.config_file(), home.as_deref()).map_err(misconfigured)
     }
 
     /// The folders of plugins that the environment and `astros.yaml` name.
     pub(super) fn configured(&self, config: &Config) -> Vec<PathBuf> {
-        let variable = self.variable("ASTROS_PLUGIN_PATH");
-        let mut folders = variable.map(|folders| registry::plugin_path(folders)).unwrap_or_default();
+        let variable = self.options.variable("ASTROS_PLUGIN_PATH");
+        let mut folders = variable.as_deref().map(registry::plugin_path).unwrap_or_default();
         folders.extend(config.plugin_dirs.iter().cloned());
         folders
     }
@@ -93,7 +81,7 @@ impl Base {
     fn discover(&self, config: &Config, by_command: &BTreeMap<String, bool>) -> Result<Registry, Error> {
         let (user, bundled, configured) = (self.paths.plugins(), Base::bundled(), self.configured(config));
         let places = Places {
-            named: &self.plugin_dirs,
+            named: &self.options.plugin_dirs,
             configured: &configured,
             user: &user,
             bundled: bundled.as_deref(),

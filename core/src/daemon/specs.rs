@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -33,6 +34,13 @@ pub(super) struct Maker<'a> {
     pub config: &'a Config,
 }
 
+/// What is the same in every spec.
+struct Shared {
+    environment: Arc<Vec<(OsString, OsString)>>,
+    /// The names of all plugins.
+    names: Arc<[String]>,
+}
+
 impl Maker<'_> {
     /// Every plugin that was found, with what it is started with, by name.
     pub(super) fn installed(
@@ -41,10 +49,13 @@ impl Maker<'_> {
         descriptions: &Descriptions,
     ) -> BTreeMap<String, Arc<Installed>> {
         let mut overrides = self.overrides(&registry);
-        let names: Arc<[String]> = registry.entries.keys().cloned().collect();
+        let all = Shared {
+            environment: Arc::new(self.base.options.environment.clone()),
+            names: registry.entries.keys().cloned().collect(),
+        };
         let installed = |(name, entry): (String, Entry)| {
             let overrides = overrides.remove(&name).unwrap_or_default();
-            (name, Arc::new(self.one(entry, overrides, names.clone(), descriptions)))
+            (name, Arc::new(self.one(entry, overrides, &all, descriptions)))
         };
         registry.entries.into_iter().map(installed).collect()
     }
@@ -53,10 +64,10 @@ impl Maker<'_> {
         &self,
         entry: Entry,
         overrides: Vec<Override>,
-        names: Arc<[String]>,
+        all: &Shared,
         descriptions: &Descriptions,
     ) -> Installed {
-        let mut spec = self.spec(&entry, &overrides, names);
+        let mut spec = self.spec(&entry, &overrides, all);
         let fingerprint = fingerprint(&entry, &spec);
         let described = descriptions.get(&entry.folder);
         let description = described.and_then(|described| described.valid(&fingerprint));
@@ -72,10 +83,10 @@ impl Maker<'_> {
     /// What the environment sets of each plugin's settings.
     fn overrides(&self, registry: &Registry) -> Overrides {
         let names = registry.entries.keys().map(String::as_str);
-        settings::overrides(names, text_variables(&self.base.environment))
+        settings::overrides(names, text_variables(&self.base.options.environment))
     }
 
-    fn spec(&self, entry: &Entry, overrides: &[Override], names: Arc<[String]>) -> Spec {
+    fn spec(&self, entry: &Entry, overrides: &[Override], all: &Shared) -> Spec {
         let manifest = entry.manifest.as_ref();
         let configured = self.config.plugin(&entry.name);
         let supervision = manifest.map_or_else(Supervision::default, |manifest| manifest.supervision.clone());
@@ -93,13 +104,13 @@ impl Maker<'_> {
             look_in: look_in(),
             python_sdk: Some(self.base.python_sdk.clone()),
             python_version: manifest.and_then(|manifest| manifest.dependencies.python.clone()),
-            environment: self.base.environment.clone(),
-            plugins: names,
+            environment: all.environment.clone(),
+            plugins: all.names.clone(),
             session_bus: permissions.iter().any(|one| matches!(one, Permission::SystemControl(_))),
             settings,
             permissions: permissions.iter().map(|permission| json!(permission)).collect(),
             directories: self.base.paths.of_plugin(&entry.name),
-            dev_mode: self.base.dev,
+            dev_mode: self.base.options.dev,
             default_deadline_ms: Some(default_deadline_ms()),
             ..Spec::new(&*entry.name, &*entry.folder, launch(entry))
         }

@@ -49,7 +49,7 @@ impl Daemon {
 
     fn places(&self) -> Places {
         let (base, setup) = (&self.base, self.setup());
-        let mut roots = base.plugin_dirs.clone();
+        let mut roots = base.options.plugin_dirs.clone();
         roots.extend(base.configured(&setup.config));
         roots.push(base.paths.plugins());
         roots.extend(Base::bundled());

@@ -59,7 +59,7 @@ async fn takes_what_came_and_lets_go_what_went() {
     assert_eq!(version(&daemon, "old").await.unwrap(), "one");
     let mut events = daemon.events();
     fs::remove_dir_all(home.path("plugins/old")).unwrap();
-    let home = home.with("new", "two");
+    let _home = home.with("new", "two");
     daemon.reload("new").await.unwrap();
     assert_eq!(version(&daemon, "new").await.unwrap(), "two");
     let error = daemon.reload("old").await.unwrap_err();
