@@ -5,7 +5,12 @@ use std::{
     process::{Command, Stdio},
 };
 
-use astros_core::daemon::{Daemon, Options};
+use astros_core::{
+    daemon::{Daemon, Options},
+    services::storage::Store,
+};
+use rusqlite::Connection;
+use serde_json::json;
 
 use crate::harness::{Home, version};
 
@@ -55,4 +60,39 @@ async fn starts_eager_plugins_and_no_others() {
     let lazy = daemon.router().plugin("lazy").unwrap().supervisor();
     assert_eq!(lazy.status().state.as_str(), "idle");
     daemon.stop().await;
+}
+
+fn database(home: &Home, sql: &str) {
+    fs::create_dir_all(home.path("home/data")).unwrap();
+    let db = Connection::open(home.path("home/data/astros.db")).unwrap();
+    db.execute_batch(sql).unwrap();
+}
+
+#[tokio::test]
+async fn opens_what_the_first_version_left() {
+    let home = Home::new().with("alto", "one").with("tenor", "two");
+    database(&home, include_str!("first-version.sql"));
+    let daemon = home.start().await;
+    assert!(version(&daemon, "tenor").await.unwrap_err().message.contains("disabled by command"));
+    let store = Store::open(&home.path("home/data/astros.db")).unwrap();
+    assert_eq!(store.get("weather", "city", None).await.unwrap().value.get(), "\"Oslo\"");
+    let followup = store.followup("ada:default").await.unwrap().expect("the session goes on");
+    assert_eq!((&*followup.plugin, &followup.context["size"]), ("alto", &json!("large")));
+    assert_eq!(version(&daemon, "alto").await.unwrap(), "one");
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn refuses_what_a_newer_version_left() {
+    let home = Home::new().with("alto", "one");
+    database(&home, "CREATE TABLE entries (column_of_tomorrow); PRAGMA user_version = 99;");
+    let error = Daemon::start(home.options()).await.err().expect("it cannot know what stands there");
+    assert!(
+        error.message.contains("astros.db` has version 99, this AstrOS knows versions up to 1"),
+        "{error}"
+    );
+    assert!(error.message.contains("update AstrOS"), "{error}");
+    let db = Connection::open(home.path("home/data/astros.db")).unwrap();
+    let version: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    assert_eq!(version, 99, "nothing was changed");
 }
