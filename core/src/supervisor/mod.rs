@@ -11,6 +11,7 @@ mod handle;
 mod session;
 mod spec;
 mod state;
+mod status;
 
 mod backoff;
 mod command;
@@ -23,11 +24,17 @@ mod process;
 mod program;
 mod python;
 mod running;
+mod serve;
 mod task;
+mod usage;
+mod view;
+mod watchdog;
 mod words;
 
-pub use event::{Event, Host, LogLine};
-pub use handle::{Status, Supervisor};
+pub use event::{Event, Host, Kill, LogLine};
+pub use handle::Supervisor;
 pub use session::{Crash, InFlight, Session};
 pub use spec::{Launch, Spec};
 pub use state::{Admission, StateName};
+pub use status::{InstanceStatus, Status};
+pub use watchdog::Watch;

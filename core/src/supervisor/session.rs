@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -44,6 +44,16 @@ impl Session {
     pub fn begin(&self) -> InFlight {
         self.work.open.fetch_add(1, Ordering::Relaxed);
         InFlight { work: self.work.clone(), peer: self.peer.clone() }
+    }
+
+    /// A request was sent that has to be answered by then: a plugin that serves one at a time is held to it.
+    pub fn expects(&self, deadline: std::time::Instant) {
+        *self.work.due.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
+    }
+
+    /// By when the last request has to be answered.
+    pub(crate) fn due(&self) -> Option<std::time::Instant> {
+        *self.work.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn in_flight(&self) -> usize {
@@ -111,6 +121,7 @@ pub(crate) struct Work {
     begun: Instant,
     /// When work ended last, in milliseconds since `begun`.
     used: AtomicU64,
+    due: Mutex<Option<std::time::Instant>>,
     done: Notify,
     /// What it did that it cannot go on after.
     fault: OnceLock<String>,
@@ -123,6 +134,7 @@ impl Work {
             open: AtomicUsize::new(0),
             begun: Instant::now(),
             used: AtomicU64::new(0),
+            due: Mutex::default(),
             done: Notify::new(),
             fault: OnceLock::new(),
             failed: Notify::new(),

@@ -79,7 +79,7 @@ impl JsonSchema for Exit {
             "description": "An exit status, or the name of the signal that killed it.",
             "anyOf": [
                 { "type": "integer", "minimum": 0, "maximum": 255 },
-                { "type": "string", "enum": SIGNALS },
+                { "type": "string", "pattern": "^SIG[A-Z0-9]+$" },
             ],
         })
     }
