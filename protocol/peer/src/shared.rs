@@ -13,7 +13,7 @@ use crate::{
     connection::Options,
     incoming::Serving,
     outgoing::{Failure, Pending},
-    queue::Queue,
+    queue::{Kind, Queue},
 };
 
 /// The room that a new frame has at least and at most, in bytes.
@@ -30,8 +30,10 @@ pub(crate) struct Shared {
     /// The size of the frame that was queued last: the next one is often of about that size.
     usual_frame: AtomicUsize,
     pub(crate) max_queued_bytes: usize,
+    pub(crate) max_answer_bytes: usize,
     pub(crate) writable: Notify,
     pub(crate) room: Notify,
+    pub(crate) broken_off: Notify,
 }
 
 pub(crate) struct State {
@@ -51,7 +53,7 @@ pub(crate) struct State {
 impl State {
     /// Why a frame of this size cannot be sent now.
     pub(crate) fn refusal(&self, size: usize) -> Option<Failure> {
-        if self.closed || self.closing {
+        if self.is_over() {
             return Some(Failure::Closed);
         }
         if size > self.frame_limit_out.saturating_add(1) {
@@ -63,6 +65,11 @@ impl State {
             );
         }
         (!self.has_room()).then(|| self.overloaded())
+    }
+
+    /// Nothing more can be said.
+    pub(crate) fn is_over(&self) -> bool {
+        self.closed || self.closing
     }
 
     /// One frame may go beyond the bound, so that a large one is not refused for ever.
@@ -77,11 +84,11 @@ impl State {
     }
 
     /// Queues a frame, unless it cannot be sent now. The caller wakes the writer.
-    pub(crate) fn push(&mut self, request: Option<i64>, frame: Vec<u8>) -> Result<(), Failure> {
+    pub(crate) fn push(&mut self, kind: Kind, frame: Vec<u8>) -> Result<(), Failure> {
         if let Some(refusal) = self.refusal(frame.len()) {
             return Err(refusal);
         }
-        self.queue.push(request, frame);
+        self.queue.push(kind, frame);
         Ok(())
     }
 }
@@ -103,8 +110,10 @@ impl Shared {
             next_id: AtomicI64::new(1),
             usual_frame: AtomicUsize::new(0),
             max_queued_bytes: options.max_queued_bytes,
+            max_answer_bytes: options.max_answer_bytes,
             writable: Notify::new(),
             room: Notify::new(),
+            broken_off: Notify::new(),
         }
     }
 
@@ -139,7 +148,7 @@ impl Shared {
             let news = self.room.notified();
             {
                 let mut state = self.lock();
-                if state.closed || state.closing {
+                if state.is_over() {
                     return Err(Failure::Closed);
                 }
                 if state.has_room() {
@@ -162,8 +171,8 @@ impl Shared {
         Ok(())
     }
 
-    pub(crate) fn send(&self, request: Option<i64>, frame: Vec<u8>) -> Result<(), Failure> {
-        self.lock().push(request, frame)?;
+    pub(crate) fn send(&self, kind: Kind, frame: Vec<u8>) -> Result<(), Failure> {
+        self.lock().push(kind, frame)?;
         self.wake_writer();
         Ok(())
     }
@@ -172,19 +181,28 @@ impl Shared {
     pub(crate) fn send_urgent<M: Notification>(&self, params: &M::Params) {
         let mut frame = Vec::with_capacity(96);
         if write::notification(&mut frame, M::METHOD, params).is_ok() {
-            self.lock().queue.push_urgent(frame);
+            self.lock().queue.push_urgent(Kind::Notification, frame);
             self.wake_writer();
         }
     }
 
-    /// Ends a request of the other side with its answer. Answers are never refused: there are as many as requests.
-    pub(crate) fn close_request(&self, id: &Id, frame: Vec<u8>) {
+    /// Ends a request of the other side with its answer. One that finds too many bytes of answers unread before it is
+    /// replaced by an error: there is always an answer.
+    pub(crate) fn close_request(&self, id: &Id, mut frame: Vec<u8>) {
         let mut state = self.lock();
         if let Some(serving) = state.serving.remove(id) {
             serving.answered();
         }
         if !state.closed {
-            state.queue.push(None, frame);
+            let unread = state.queue.answer_bytes();
+            if unread > self.max_answer_bytes {
+                let message = format!("the answer was dropped: {unread} bytes of answers wait to be read");
+                let error = Error::new(ErrorCode::OVERLOADED, message).with("retry_after_ms", 100);
+                frame.clear();
+                write::error(&mut frame, Some(id), &error.retryable())
+                    .expect("an error of plain strings is JSON");
+            }
+            state.queue.push(Kind::Answer, frame);
             drop(state);
             self.wake_writer();
         }
