@@ -9,6 +9,7 @@
 mod event;
 mod handle;
 mod session;
+mod slots;
 mod spec;
 mod state;
 
@@ -28,6 +29,7 @@ mod words;
 
 pub use event::{Event, Host, LogLine};
 pub use handle::{Status, Supervisor};
-pub use session::{Crash, InFlight, Session};
+pub use session::{Crash, Session};
+pub use slots::Slot;
 pub use spec::{Launch, Spec};
 pub use state::{Admission, StateName};

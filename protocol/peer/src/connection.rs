@@ -148,7 +148,7 @@ async fn write_all<W: AsyncWrite + Unpin>(shared: &Shared, mut output: W, stalle
         if batch.is_empty() {
             shared.writable.notified().await;
         } else if !write_batch(&mut output, &batch, stalled_after).await {
-            shared.lock().closing = true;
+            shared.stop_asking();
             shared.room.notify_waiters();
             return;
         }

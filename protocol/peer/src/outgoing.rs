@@ -45,26 +45,32 @@ pub struct Peer {
 impl Peer {
     /// Asks. The request is on its way when this returns; its outcome is what the [`Call`] gives.
     pub fn call(&self, method: &str, params: &impl Serialize) -> Call {
-        self.start(method, params, None, None, Push::InOrder)
+        self.start(self.next_id(), method, params, None, None, Push::InOrder)
     }
 
     /// Asks past all that waits, also past the bound on bytes: for what is small and of use only soon, as `ping`.
     pub async fn request_urgent<M: Request>(&self, params: &M::Params) -> Result<M::Result, Failure> {
-        let result = self.start(M::METHOD, params, None, None, Push::Urgent).await?;
+        let result = self.start(self.next_id(), M::METHOD, params, None, None, Push::Urgent).await?;
         read::<M>(&result)
     }
 
-    /// Asks, and keeps `held` until the other side's one answer is there: also where nobody waits for it any more.
-    /// With progress where `listens`.
+    /// The id of the next request, for [`Peer::call_holding`].
+    pub fn next_id(&self) -> i64 {
+        self.shared.next_id()
+    }
+
+    /// Asks by an id of [`Peer::next_id`], and keeps `held` until the other side's one answer is there: also where
+    /// nobody waits for it any more. With progress where `listens`.
     pub fn call_holding(
         &self,
+        id: i64,
         method: &str,
         params: &impl Serialize,
         held: Held,
         listens: bool,
     ) -> (Call, Option<ProgressStream>) {
         let (sender, receiver) = listens.then(|| mpsc::channel(PROGRESS_WINDOW)).unzip();
-        let call = self.start(method, params, sender, Some(held), Push::InOrder);
+        let call = self.start(id, method, params, sender, Some(held), Push::InOrder);
         let stream = receiver.map(|receiver| self.stream(&call, receiver));
         (call, stream)
     }
@@ -78,7 +84,7 @@ impl Peer {
     /// Asks, and listens to `$/progress`.
     pub fn call_with_progress(&self, method: &str, params: &impl Serialize) -> (Call, ProgressStream) {
         let (sender, receiver) = mpsc::channel(PROGRESS_WINDOW);
-        let call = self.start(method, params, Some(sender), None, Push::InOrder);
+        let call = self.start(self.next_id(), method, params, Some(sender), None, Push::InOrder);
         let stream = self.stream(&call, receiver);
         (call, stream)
     }
@@ -110,8 +116,9 @@ impl Peer {
         self.shared.broken_off.notify_one();
     }
 
+    /// Nothing can be asked any more; answers to what was asked before may still come.
     pub fn is_closed(&self) -> bool {
-        self.shared.lock().closed
+        self.shared.is_over()
     }
 
     /// Requests of this side without an answer, those that were cancelled included.
@@ -139,6 +146,7 @@ impl Peer {
 
     fn start(
         &self,
+        id: i64,
         method: &str,
         params: &impl Serialize,
         progress: Option<mpsc::Sender<Box<RawValue>>>,
@@ -146,7 +154,6 @@ impl Peer {
         push: Push,
     ) -> Call {
         let (sender, outcome) = oneshot::channel();
-        let id = self.shared.next_id();
         let mut frame = self.shared.new_frame();
         let asked = match write::request(&mut frame, &Id::Number(id), method, params) {
             Ok(()) => {
@@ -270,7 +277,7 @@ impl Shared {
         let mut state = self.lock();
         let refused = match push {
             Push::InOrder => state.refusal(frame.len()),
-            Push::Urgent => state.is_over().then_some(Failure::Closed),
+            Push::Urgent => self.is_over().then_some(Failure::Unsent),
         };
         if let Some(failure) = refused {
             return Err((waiter.outcome, failure));

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard,
-    atomic::{AtomicI64, AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
 };
 
 use astros_protocol::{Error, ErrorCode, Id, MAX_FRAME_BYTES, Notification, message::write};
@@ -26,6 +26,8 @@ const MAX_WAITING: usize = 1_024;
 pub(crate) struct Shared {
     // A std mutex: held for a few moves of memory, never across an await.
     state: Mutex<State>,
+    /// Nothing more can be said: `closing` or `closed`, to be read without the lock.
+    over: AtomicBool,
     next_id: AtomicI64,
     /// The size of the frame that was queued last: the next one is often of about that size.
     usual_frame: AtomicUsize,
@@ -53,8 +55,8 @@ pub(crate) struct State {
 impl State {
     /// Why a frame of this size cannot be sent now.
     pub(crate) fn refusal(&self, size: usize) -> Option<Failure> {
-        if self.is_over() {
-            return Some(Failure::Closed);
+        if self.closed || self.closing {
+            return Some(Failure::Unsent);
         }
         if size > self.frame_limit_out.saturating_add(1) {
             let message =
@@ -65,11 +67,6 @@ impl State {
             );
         }
         (!self.has_room()).then(|| self.overloaded())
-    }
-
-    /// Nothing more can be said.
-    pub(crate) fn is_over(&self) -> bool {
-        self.closed || self.closing
     }
 
     /// One frame may go beyond the bound, so that a large one is not refused for ever.
@@ -107,6 +104,7 @@ impl Shared {
         };
         Shared {
             state: Mutex::new(state),
+            over: AtomicBool::new(false),
             next_id: AtomicI64::new(1),
             usual_frame: AtomicUsize::new(0),
             max_queued_bytes: options.max_queued_bytes,
@@ -148,8 +146,8 @@ impl Shared {
             let news = self.room.notified();
             {
                 let mut state = self.lock();
-                if state.is_over() {
-                    return Err(Failure::Closed);
+                if self.is_over() {
+                    return Err(Failure::Unsent);
                 }
                 if state.has_room() {
                     break;
@@ -208,9 +206,21 @@ impl Shared {
         }
     }
 
+    /// Nothing more can be said.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
     pub(crate) fn close_output(&self) {
-        self.lock().closing = true;
+        self.stop_asking();
         self.wake_writer();
+    }
+
+    /// Nothing is taken any more that is to be written.
+    pub(crate) fn stop_asking(&self) {
+        let mut state = self.lock();
+        state.closing = true;
+        self.over.store(true, Ordering::Release);
     }
 
     /// The other side is gone: every call gets its outcome, every handler learns that nobody waits.
@@ -218,6 +228,7 @@ impl Shared {
         let (mut pending, serving, queue) = {
             let mut state = self.lock();
             state.closed = true;
+            self.over.store(true, Ordering::Release);
             let queue = std::mem::take(&mut state.queue);
             (std::mem::take(&mut state.pending), std::mem::take(&mut state.serving), queue)
         };

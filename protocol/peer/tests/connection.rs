@@ -195,7 +195,7 @@ async fn settles_every_call_when_the_other_side_is_gone() {
     for call in calls {
         assert_eq!(call.await.unwrap_err(), Failure::Closed);
     }
-    assert_eq!(pair.peer.call("c", &json!({})).await.unwrap_err(), Failure::Closed);
+    assert_eq!(pair.peer.call("c", &json!({})).await.unwrap_err(), Failure::Unsent);
 }
 
 #[tokio::test]
@@ -372,7 +372,7 @@ async fn lets_ping_overtake_all_that_waits() {
 async fn keeps_what_a_call_holds_until_the_answer_comes() {
     let (pair, mut far) = by_hand(Options::default());
     let held = Arc::new(());
-    let (call, _) = pair.peer.call_holding("m", &json!({}), held.clone(), false);
+    let (call, _) = pair.peer.call_holding(pair.peer.next_id(), "m", &json!({}), held.clone(), false);
     line(&mut far).await;
     drop(call);
     assert!(line(&mut far).await.contains("$/cancel"));
@@ -382,9 +382,9 @@ async fn keeps_what_a_call_holds_until_the_answer_comes() {
     pair.sees("stray last").await;
     assert_eq!(Arc::strong_count(&held), 1);
 
-    drop(pair.peer.call_holding("m", &json!({}), held.clone(), false));
+    drop(pair.peer.call_holding(pair.peer.next_id(), "m", &json!({}), held.clone(), false));
     assert_eq!(Arc::strong_count(&held), 1, "it was not written");
-    let (call, _) = pair.peer.call_holding("m", &json!({}), held.clone(), false);
+    let (call, _) = pair.peer.call_holding(pair.peer.next_id(), "m", &json!({}), held.clone(), false);
     line(&mut far).await;
     drop(far);
     assert_eq!(call.await.unwrap_err(), Failure::Closed);
@@ -465,7 +465,7 @@ async fn writes_what_waits_before_it_closes() {
     let mut all = String::new();
     far.read_to_string(&mut all).await.unwrap();
     assert!(all.contains("last"));
-    assert_eq!(pair.peer.call("more", &json!({})).await.unwrap_err(), Failure::Closed);
+    assert_eq!(pair.peer.call("more", &json!({})).await.unwrap_err(), Failure::Unsent);
 }
 
 #[tokio::test]
