@@ -9,6 +9,7 @@
 mod event;
 mod handle;
 mod session;
+mod slots;
 mod spec;
 mod state;
 mod status;
@@ -33,7 +34,8 @@ mod words;
 
 pub use event::{Event, Host, Kill, LogLine};
 pub use handle::Supervisor;
-pub use session::{Crash, InFlight, Session};
+pub use session::{Crash, Session};
+pub use slots::Slot;
 pub use spec::{Launch, Spec};
 pub use state::{Admission, StateName};
 pub use status::{InstanceStatus, Status};
