@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::words;
+use super::{Containment, words};
 
 /// How long [`Session::crashed`] waits for the end of a process whose connection is gone.
 const END: Duration = Duration::from_secs(1);
@@ -33,6 +33,8 @@ pub struct Session {
     /// What it takes; `max_in_flight` is the lower one of the manifest's and its own.
     pub limits: Limits,
     pub pid: u32,
+    /// What keeps its processes together.
+    pub containment: Containment,
     /// Counts the processes that this host started, of all plugins.
     pub generation: u64,
     pub(crate) work: Arc<Work>,

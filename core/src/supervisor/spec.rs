@@ -14,7 +14,7 @@ use astros_protocol::{
 };
 use serde_json::Value;
 
-use super::{Admission, program};
+use super::{Admission, Containment, program};
 
 /// What is started.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +58,10 @@ pub struct Spec {
     pub plugins: Vec<String>,
     /// The session bus is granted.
     pub session_bus: bool,
+    /// What keeps its processes together, at most: what cannot be had here is done without.
+    pub containment: Containment,
+    /// The `astros` that starts it, for a program that embeds AstrOS and neither is one nor has one beside it.
+    pub launcher: Option<PathBuf>,
 
     pub host: Product,
     pub settings: Extra,
@@ -84,6 +88,8 @@ impl Spec {
             environment: std::env::vars_os().collect(),
             plugins: Vec::new(),
             session_bus: false,
+            containment: Containment::default(),
+            launcher: None,
             host: Product { name: "astros".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
             settings: Extra::new(),
             permissions: Vec::new(),

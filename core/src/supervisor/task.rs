@@ -165,13 +165,14 @@ impl<H: Host> Task<H> {
     async fn launch(&mut self, spec: &Spec) -> Option<Running> {
         let launched = match self.during(command(spec)).await? {
             Err(error) => Err(error),
-            Ok(mut command) => {
+            Ok(policy) => {
                 let service = self.host.service(&self.plugin, self.generation);
                 let (host, plugin) = (self.host.clone(), self.plugin.clone());
                 let tell = move |line| host.event(Event::Line { plugin: plugin.clone(), line });
-                let program = command.as_std().get_program().to_owned();
-                Running::start(&mut command, service, tell)
-                    .map_err(|error| spawn_failed(spec, program.as_ref(), &error))
+                // Not to be given up half-way: it is short, and bounded.
+                Running::start(&policy, spec.launcher.as_deref(), service, tell)
+                    .await
+                    .map_err(|error| spawn_failed(spec, policy.program.as_ref(), &error))
             }
         };
         launched.map_err(|error| self.on(machine::Event::Ended(Ended::FailedStart(Box::new(error))))).ok()
@@ -290,6 +291,7 @@ impl<H: Host> Task<H> {
             features: answer.features,
             limits,
             pid: running.process.pid(),
+            containment: running.process.containment(),
             generation: self.generation,
             work: Arc::new(Work::new()),
             ended: seen,
