@@ -78,6 +78,9 @@ impl Supervisor {
 
     /// Every process that takes calls now.
     pub fn sessions(&self) -> Vec<Arc<Session>> {
+        if self.is_superseded() {
+            return Vec::new();
+        }
         self.views.borrow().iter().filter_map(View::taking).cloned().collect()
     }
 

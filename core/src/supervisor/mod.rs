@@ -3,8 +3,8 @@
 //! [`Supervisor::start`] makes a task for one plugin and gives the handle to it. [`Supervisor::session`] is the hot
 //! path: a running plugin's connection, without a hop to the task. What happens is told upward as [`Event`]s.
 //!
-//! The states are a pure machine (`state`, `machine`, `backoff`); `task` does what they say, with a `process` in a group of its
-//! own. A [`Session`] is one process that is ready; after a crash the next one has a higher generation.
+//! The states are a pure machine (`state`, `machine`, `backoff`); `task` does what they say, with a `process` below its
+//! launcher. A [`Session`] is one process that is ready; after a crash the next one has a higher generation.
 
 mod event;
 mod handle;
@@ -40,3 +40,5 @@ pub use spec::{Launch, Spec};
 pub use state::{Admission, StateName};
 pub use status::{InstanceStatus, Status};
 pub use watchdog::Watch;
+
+pub use crate::launcher::Containment;

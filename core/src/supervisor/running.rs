@@ -1,6 +1,6 @@
 //! A plugin's process with its connection and its stderr: what runs while it lives, and how it is brought to its end.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use astros_peer::{Incoming, Oddity, Options, Peer, Service, connect};
 use astros_protocol::{
@@ -9,7 +9,6 @@ use astros_protocol::{
 };
 use rustix::process::Signal;
 use tokio::{
-    process::Command,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -21,6 +20,7 @@ use super::{
     session::Crash,
     words,
 };
+use crate::launcher::Policy;
 
 /// After the shutdown request's time: for going by itself once the input is closed.
 const INPUT_CLOSED: Duration = Duration::from_secs(1);
@@ -42,12 +42,13 @@ pub(crate) struct Running {
 
 impl Running {
     /// Starts the process and its tasks; `tell` takes the lines of its stderr.
-    pub(crate) fn start<S: Service>(
-        command: &mut Command,
+    pub(crate) async fn start<S: Service>(
+        policy: &Policy,
+        launcher: Option<&Path>,
         service: S,
         tell: impl Fn(LogLine) + Send + 'static,
     ) -> io::Result<Running> {
-        let (process, pipes) = Process::spawn(command)?;
+        let (process, pipes) = Process::spawn(policy, launcher).await?;
         let words = Arc::new(LastWords::default());
         let service = Overheard { service, words: words.clone() };
         let (peer, connection) = connect(pipes.output, pipes.input, service, Options::default());
@@ -95,7 +96,7 @@ impl Running {
         // What is left now is killed by `end`.
     }
 
-    /// The end: kills what is left of the group, and tells how the process ended.
+    /// The end: kills what is left of its tree, and tells how the process ended.
     pub(crate) async fn end(mut self) -> End {
         // Where its output ended first, the process itself may just be going.
         let going = if self.asked { Duration::ZERO } else { PIPES };
@@ -103,7 +104,7 @@ impl Running {
         let (pid, started) = (self.process.pid(), self.process.started);
         let ran = started.elapsed();
         let status = self.process.end().await;
-        // The group is gone, and with it whoever held the pipes, save those that left the group.
+        // With the tree whoever held the pipes is gone, save who left it where only a group holds it together.
         if timeout(PIPES, self.connection.join_next()).await.is_err() {
             self.connection.shutdown().await;
         }

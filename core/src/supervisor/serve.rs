@@ -122,6 +122,7 @@ impl<H: Host> Task<H> {
             features: answer.features,
             limits,
             pid: running.process.pid(),
+            containment: running.process.containment(),
             generation: self.generation,
             work: Arc::new(Work::new()),
             ended: seen,

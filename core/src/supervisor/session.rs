@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{slots::Slots, words};
+use super::{Containment, slots::Slots, words};
 
 /// How long [`Session::crashed`] waits for the end of a process whose connection is gone.
 const END: Duration = Duration::from_secs(1);
@@ -35,6 +35,8 @@ pub struct Session {
     /// What it takes; `max_in_flight` is the lower one of the manifest's and its own.
     pub limits: Limits,
     pub pid: u32,
+    /// What keeps its processes together.
+    pub containment: Containment,
     /// Counts the processes that this host started, of all plugins.
     pub generation: u64,
     pub(crate) work: Arc<Work>,

@@ -15,7 +15,7 @@ use astros_protocol::{
 };
 use serde_json::Value;
 
-use super::{Admission, program, watchdog::Watch};
+use super::{Admission, Containment, program, watchdog::Watch};
 
 /// How long the requests of a version that was superseded may go on.
 const DRAIN: Duration = Duration::from_secs(10 * 60);
@@ -66,6 +66,10 @@ pub struct Spec {
     pub plugins: Vec<String>,
     /// The session bus is granted.
     pub session_bus: bool,
+    /// What keeps its processes together, at most: what cannot be had here is done without.
+    pub containment: Containment,
+    /// The `astros` that starts it, for a program that embeds AstrOS and neither is one nor has one beside it.
+    pub launcher: Option<PathBuf>,
 
     pub host: Product,
     pub settings: Extra,
@@ -94,6 +98,8 @@ impl Spec {
             environment: std::env::vars_os().collect(),
             plugins: Vec::new(),
             session_bus: false,
+            containment: Containment::default(),
+            launcher: None,
             host: Product { name: "astros".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
             settings: Extra::new(),
             permissions: Vec::new(),

@@ -140,13 +140,14 @@ impl<H: Host> Task<H> {
         let shared = self.shared.clone();
         let launched = match self.during(command(&shared.spec)).await? {
             Err(error) => Err(error),
-            Ok(mut command) => {
+            Ok(policy) => {
                 let service = self.host.service(&shared.plugin, self.generation);
                 let (host, plugin) = (self.host.clone(), shared.plugin.clone());
                 let tell = move |line| host.event(Event::Line { plugin: plugin.clone(), line });
-                let program = command.as_std().get_program().to_owned();
-                Running::start(&mut command, service, tell)
-                    .map_err(|error| spawn_failed(&shared.spec, program.as_ref(), &error))
+                // Not to be given up half-way: it is short, and bounded.
+                Running::start(&policy, shared.spec.launcher.as_deref(), service, tell)
+                    .await
+                    .map_err(|error| spawn_failed(&shared.spec, policy.program.as_ref(), &error))
             }
         };
         launched.map_err(|error| self.on(machine::Event::Ended(Ended::FailedStart(Box::new(error))))).ok()

@@ -54,7 +54,7 @@ pub(crate) async fn watch(session: &Session, spec: &Spec) -> (Kill, String) {
 
 /// Asks for a sign of life; false where none comes and nothing is done.
 async fn lives(session: &Session, spec: &Spec) -> bool {
-    let mut answer = pin!(session.peer.request::<Ping>(&PingParams {}));
+    let mut answer = pin!(session.peer.request_urgent::<Ping>(&PingParams {}));
     let mut silence = Silence::new(now(), spec.watch.hung_after);
     loop {
         tokio::select! {
