@@ -89,6 +89,9 @@ impl Router {
             intent: call.intent,
             meta: meta(node, call, &chain, attempt, listens),
         };
+        if session.is_serial() {
+            session.expects(node.deadline);
+        }
         let id = session.peer.next_id();
         let connection = (plugin.number, session.generation);
         // Before it is sent, so that the plugin's own calls find their parent however soon they come.

@@ -10,6 +10,7 @@ mod plugin;
 mod queue;
 mod services;
 pub mod tree;
+mod versions;
 mod waits;
 pub mod wire;
 
@@ -19,12 +20,12 @@ use std::{
 };
 
 use astros_peer::Responder;
-use astros_protocol::Error;
+use astros_protocol::{Error, ErrorCode};
 use foldhash::HashMap;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
-use crate::supervisor::{Session, Supervisor};
+use crate::supervisor::{Session, Spec, Supervisor};
 
 pub use inbound::{Host, PluginService};
 pub use plugin::{Known, Plugin};
@@ -109,9 +110,25 @@ impl Router {
         let name: Arc<str> = Arc::from(name);
         let number = plugins.len();
         let host = Arc::new(Host::new(self.me.clone(), name.clone(), number));
-        let plugin = Arc::new(Plugin::new(name.clone(), number, known, start(host)));
+        let plugin = Arc::new(Plugin::new(name.clone(), number, known, host.clone(), start(host)));
         plugins.insert(name, plugin.clone());
         plugin
+    }
+
+    /// Puts another version of a plugin in the place of the one that serves, without a call lost or done twice: it is
+    /// started beside it and has to be ready first; then calls go to it, and the old one ends what it has begun. Of
+    /// an `exclusive` plugin the old one ends first, and calls wait. What may not run is not started.
+    ///
+    /// # Errors
+    /// The new version does not get ready: why, and that the one before goes on.
+    pub async fn reload(&self, name: &str, known: Known, spec: Spec) -> Result<(), Error> {
+        let plugin = self.plugin(name)?;
+        // On a task of its own: who asked may go, half a reload is none.
+        let reload = tokio::spawn(async move { plugin.reload(known, spec).await });
+        reload.await.unwrap_or_else(|error| {
+            let message = format!("the reload of `{name}` failed: {error}");
+            Err(Error::new(ErrorCode::INTERNAL_ERROR, message))
+        })
     }
 
     pub fn plugins(&self) -> Vec<Arc<Plugin>> {
