@@ -9,8 +9,10 @@
 mod event;
 mod handle;
 mod session;
+mod slots;
 mod spec;
 mod state;
+mod status;
 
 mod backoff;
 mod command;
@@ -23,13 +25,20 @@ mod process;
 mod program;
 mod python;
 mod running;
+mod serve;
 mod task;
+mod usage;
+mod view;
+mod watchdog;
 mod words;
 
-pub use event::{Event, Host, LogLine};
-pub use handle::{Status, Supervisor};
-pub use session::{Crash, InFlight, Session};
+pub use event::{Event, Host, Kill, LogLine};
+pub use handle::Supervisor;
+pub use session::{Crash, Session};
+pub use slots::Slot;
 pub use spec::{Launch, Spec};
 pub use state::{Admission, StateName};
+pub use status::{InstanceStatus, Status};
+pub use watchdog::Watch;
 
 pub use crate::launcher::Containment;
