@@ -4,11 +4,19 @@
 
 #![allow(clippy::print_stdout, reason = "a program prints")]
 
-use astros_core::daemon::{Daemon, Options};
+use astros_core::{
+    daemon::{Daemon, Options},
+    launcher,
+};
 use serde_json::json;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // The program starts plugins through itself, so that nothing of them outlives it.
+    launcher::run_if_asked();
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(embed())
+}
+
+async fn embed() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [home, plugins, plugin, handler] = &arguments[..] else { return Err("four arguments".into()) };
     let options = Options { plugin_dirs: vec![plugins.into()], ..Options::at(home) };

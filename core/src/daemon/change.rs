@@ -83,7 +83,7 @@ impl Daemon {
 
     /// Stops a plugin's process and starts a new one.
     pub async fn restart(&self, name: &str) -> Result<(), Error> {
-        self.router.plugin(name)?.supervisor().restart().await.map(drop)
+        self.router.plugin(name)?.restart().await.map(drop)
     }
 
     /// Forgets a plugin's crashes and failed starts, so that its next use starts it.
@@ -159,11 +159,7 @@ impl Daemon {
         let mut failed = Vec::new();
         for (name, outcome) in names.iter().zip(outcomes) {
             match (outcome, fresh.plugins.get(name)) {
-                (Err(mut error), _) => {
-                    error.message =
-                        format!("`{name}` was not reloaded, the version before stays: {}", error.message);
-                    failed.push((name.clone(), error));
-                }
+                (Err(error), _) => failed.push((name.clone(), error)),
                 (Ok(()), Some(new)) => _ = plugins.insert(name.clone(), new.clone()),
                 (Ok(()), None) => _ = plugins.remove(name),
             }
@@ -181,23 +177,21 @@ impl Daemon {
             self.remove(name, old).await;
             return Ok(());
         };
-        let serving = self.router.plugin(name).ok().map(|plugin| plugin.supervisor());
-        let enabled = old.is_some_and(|old| old.spec.admission == Admission::Enabled);
-        match (&new.spec.admission, serving) {
-            (Admission::Enabled, Some(_)) if enabled => {
-                self.router.reload(name, new.known(), new.spec.clone()).await
+        let Ok(plugin) = self.router.plugin(name) else {
+            self.add(new);
+            return Ok(());
+        };
+        match &new.spec.admission {
+            Admission::Blocked { reason, hint } if plugin.supervisor().session().is_some() => {
+                let message = format!("`{name}` was not reloaded, the version before goes on: {reason}");
+                let error = Error::new(ErrorCode::PLUGIN_UNAVAILABLE, message);
+                return Err(error.with_plugin(name).with_hint(hint));
             }
-            (Admission::Blocked { reason, hint }, Some(serving)) if serving.session().is_some() => {
-                Err(Error::new(ErrorCode::PLUGIN_UNAVAILABLE, reason).with_plugin(name).with_hint(hint))
-            }
-            (_, serving) => {
-                self.add(new);
-                if let Some(serving) = serving {
-                    serving.stop("it may not run any more").await;
-                }
-                Ok(())
-            }
+            // What may not run any more is gone when this returns.
+            Admission::Disabled { .. } => plugin.supervisor().admit(new.spec.admission.clone()).await,
+            _ => {}
         }
+        self.router.reload(name, new.known(), new.spec.clone()).await
     }
 
     pub(super) fn add(&self, new: &Installed) {
@@ -206,7 +200,7 @@ impl Daemon {
 
     async fn remove(&self, name: &str, old: Option<&Installed>) {
         if let Some(plugin) = self.router.remove(name) {
-            plugin.supervisor().stop("its folder is gone").await;
+            plugin.stop("its folder is gone").await;
         }
         let folder = old.map(|old| old.entry.folder.display().to_string()).unwrap_or_default();
         let reason = removed(name, &folder).message;

@@ -51,7 +51,7 @@ impl Daemon {
     fn listed(&self, installed: &Installed) -> Result<Listed, Error> {
         let entry = &installed.entry;
         let plugin = self.router.plugin(&entry.name)?;
-        let status = plugin.supervisor().status();
+        let status = plugin.status();
         let described = plugin.description();
         let manifest = entry.manifest.as_ref();
         Ok(Listed {
@@ -84,7 +84,7 @@ impl Daemon {
         let failed = if unknown { self.describe(name).await.err() } else { None };
         let mut shown = json!(self.listed(&installed)?);
         let described = plugin.description().unwrap_or_default();
-        let status = plugin.supervisor().status();
+        let status = plugin.status();
         let manifest = entry.manifest.as_ref();
         let metadata = manifest.map(|manifest| &manifest.metadata);
         let or_described = |own: Option<&String>, described: &str| match own {
@@ -126,7 +126,7 @@ fn permissions(manifest: &Manifest) -> Vec<Value> {
 }
 
 fn hint(spec: &Spec, plugin: &Plugin) -> Option<String> {
-    match (&spec.admission, plugin.supervisor().status().state) {
+    match (&spec.admission, plugin.status().state) {
         (Admission::Blocked { hint, .. }, _) => Some(hint.clone()),
         (_, StateName::Disabled) => Some(format!("`astros plugins enable {}` lets it run", plugin.name)),
         (_, StateName::Quarantined | StateName::Error | StateName::Restarting) => {

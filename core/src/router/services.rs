@@ -61,7 +61,18 @@ impl Services {
             Event::StateChanged { plugin, state, reason } => {
                 tracing::info!(%plugin, %state, reason = reason.as_deref(), "state changed");
             }
-            Event::Ended { plugin, pid, exit, .. } => tracing::info!(%plugin, pid, exit, "process ended"),
+            Event::Ended { plugin, pid, exit, killed, .. } => {
+                tracing::info!(%plugin, pid, exit, ?killed, "process ended");
+            }
+            Event::Restarted { plugin, instance, restarts } => {
+                tracing::info!(%plugin, instance, restarts, "restarted after a crash");
+            }
+            Event::Refused { plugin, state, reason } => {
+                tracing::debug!(%plugin, %state, reason, "turned away who needed it");
+            }
+            Event::Switched { plugin, generations } => {
+                tracing::info!(%plugin, ?generations, "calls go to another version of it");
+            }
             Event::Reloaded { plugin, error: None } => tracing::info!(%plugin, "reloaded"),
             Event::Reloaded { plugin, error: Some(error) } => {
                 tracing::error!(%plugin, "{error}");

@@ -41,7 +41,10 @@ async fn keeps_the_version_that_serves_where_the_new_one_does_not_start() {
         let before = fs::read_to_string(home.path(&file)).unwrap();
         home.write(&file, broken.1);
         let error = daemon.reload("test").await.unwrap_err();
-        assert!(error.message.starts_with("`test` was not reloaded, the version before stays: "), "{error}");
+        assert!(
+            error.message.starts_with("`test` was not reloaded, the version before goes on: "),
+            "{error}"
+        );
         assert_eq!(version(&daemon, "test").await.unwrap(), "one");
         let told = shown(&daemon, "test", "reload_error").await;
         assert_eq!(told, error.message.as_str(), "it is said where people look");
