@@ -81,12 +81,12 @@ impl Service for PluginService {
         }
         match params {
             Some(Asked::CallPlugin(asked)) => self.call_plugin(router, asked, responder),
-            Some(Asked::Raw(params)) => router.services.serve(&self.name, &method, params, responder),
+            Some(Asked::Raw(params)) => self.serve(&router, &method, params, responder),
             None if method == CallPlugin::METHOD => {
                 let message = "`call_plugin` came without params, expected `plugin` and `handler`";
                 responder.error(&Error::new(ErrorCode::INVALID_PARAMS, message));
             }
-            None => router.services.serve(&self.name, &method, &empty_object(), responder),
+            None => self.serve(&router, &method, &empty_object(), responder),
         }
     }
 
@@ -117,11 +117,20 @@ impl Drop for PluginService {
     fn drop(&mut self) {
         if let Some(router) = self.router.upgrade() {
             router.tree().forget(self.connection);
+            router.bus().forget(&self.name, self.connection.1);
         }
     }
 }
 
 impl PluginService {
+    /// Everything but `call_plugin`.
+    fn serve(&self, router: &Router, method: &str, params: &RawValue, responder: Responder) {
+        let process = (&self.name, self.connection.1);
+        if let Some(responder) = router.serve_bus(process, method, params, responder) {
+            router.services.serve(&self.name, method, params, responder);
+        }
+    }
+
     fn call_plugin(&self, router: Arc<Router>, asked: CallPluginRef<'_>, responder: Responder) {
         match self.prepare(&router, &asked) {
             Ok(call) => drop(tokio::spawn(call.run(router, responder))),

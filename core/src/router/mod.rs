@@ -3,6 +3,8 @@
 //! Every call is a node of a tree: it inherits whom it is made for, its deadline only shrinks, it ends with its
 //! parent, and a call that would wait for itself is refused at once. Params and results pass as raw JSON.
 
+mod bus;
+mod deliver;
 pub mod errors;
 mod inbound;
 mod plugin;
@@ -16,13 +18,16 @@ use std::{
 };
 
 use astros_peer::{Failure, Responder};
-use astros_protocol::{Error, ErrorCode, Id, PluginDescription, Request, call::HandleIntent};
+use astros_protocol::{
+    Error, ErrorCode, Id, MESSAGE_HANDLER, PluginDescription, Request, call::HandleIntent,
+};
 use foldhash::HashMap;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use crate::supervisor::{Session, Supervisor};
 
+pub use bus::Publisher;
 pub use inbound::{Host, PluginService};
 pub use plugin::{Known, Plugin};
 pub use services::Services;
@@ -109,6 +114,9 @@ impl Router {
         let name: Arc<str> = Arc::from(name);
         let number = plugins.len();
         let host = Arc::new(Host::new(self.me.clone(), name.clone(), number));
+        if let Some(description) = &known.description {
+            self.declare(&name, &description.subscriptions);
+        }
         let plugin = Arc::new(Plugin::new(name.clone(), number, known, start(host)));
         plugins.insert(name, plugin.clone());
         plugin
@@ -284,7 +292,8 @@ fn meta<'a>(
 }
 
 fn offers(description: &PluginDescription, plugin: &str, handler: &str) -> Result<(), Error> {
-    if description.handlers.iter().any(|offered| offered.name == handler) {
+    // Direct messages are listed nowhere: the plugin itself says whether it takes them.
+    if handler == MESSAGE_HANDLER || description.handlers.iter().any(|offered| offered.name == handler) {
         return Ok(());
     }
     let message = format!("the plugin `{plugin}` has no handler `{handler}`");

@@ -43,7 +43,14 @@ impl Session {
     /// Counts a piece of work until the guard is dropped: what works is not stopped for idleness, and drains first.
     pub fn begin(&self) -> InFlight {
         self.work.open.fetch_add(1, Ordering::Relaxed);
-        InFlight { work: self.work.clone(), peer: self.peer.clone() }
+        InFlight { work: self.work.clone(), peer: self.peer.clone(), uses: true }
+    }
+
+    /// Counts work that is no use of the plugin: it drains first too, and does not put off its idleness.
+    pub fn attend(&self) -> InFlight {
+        let mut attended = self.begin();
+        attended.uses = false;
+        attended
     }
 
     pub fn in_flight(&self) -> usize {
@@ -138,6 +145,7 @@ impl Work {
 pub struct InFlight {
     work: Arc<Work>,
     peer: Peer,
+    uses: bool,
 }
 
 impl Drop for InFlight {
@@ -146,8 +154,10 @@ impl Drop for InFlight {
         if self.peer.is_closed() {
             return;
         }
-        let used = u64::try_from(self.work.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.work.used.store(used, Ordering::Relaxed);
+        if self.uses {
+            let used = u64::try_from(self.work.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.work.used.store(used, Ordering::Relaxed);
+        }
         if self.work.open.fetch_sub(1, Ordering::Release) == 1 {
             self.work.done.notify_waiters();
         }
