@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use astros_protocol::{Error, ErrorCode, bus};
 
 /// A longer subject is refused.
-pub const MAX_BYTES: usize = 256;
+pub(super) const MAX_BYTES: usize = 256;
 
 const TOKEN: &str = "letters, digits, `_` and `-`";
 
