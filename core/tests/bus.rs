@@ -142,7 +142,7 @@ impl Host {
 
     fn publish(&self, subject: &str, data: Value) {
         let data = RawValue::from_string(data.to_string()).unwrap();
-        self.router.publish(Publisher::Person, subject, data).unwrap();
+        self.router.publish_message(Publisher::Person, subject, data).unwrap();
     }
 
     async fn call(&self, plugin: &str, handler: &str, context: Value) -> Result<Value, Error> {
@@ -236,9 +236,9 @@ async fn refuses_what_is_no_subject_or_not_the_plugins() {
     let answer = host.ask("one", "bus/publish", json!({ "subject": "topic.x", "data": &large[1..] })).await;
     assert_eq!(answer["result"], Value::Null, "{answer}");
     let null = || RawValue::NULL.to_owned();
-    let error = host.router.publish(Publisher::Person, "astros.x", null()).unwrap_err();
+    let error = host.router.publish_message(Publisher::Person, "astros.x", null()).unwrap_err();
     assert_eq!(error.code, ErrorCode::PERMISSION_DENIED);
-    host.router.publish(Publisher::Person, "one.x", null()).unwrap();
+    host.router.publish_message(Publisher::Person, "one.x", null()).unwrap();
 }
 
 #[tokio::test]

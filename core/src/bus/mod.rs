@@ -72,6 +72,13 @@ impl Bus {
         state.discard(&subscriber);
     }
 
+    /// A plugin is gone, with all that it subscribed to and all that waits for it.
+    pub fn remove(&self, plugin: &Arc<str>) {
+        let (mut state, subscriber) = (self.lock(), Subscriber::Plugin(plugin.clone()));
+        state.table.clear(&subscriber);
+        state.discard(&subscriber);
+    }
+
     /// On whose word a plugin gets a message now.
     pub fn holders(&self, plugin: &Arc<str>, subject: &Subject) -> Vec<Holder> {
         self.lock().table.holders(&Subscriber::Plugin(plugin.clone()), subject).collect()

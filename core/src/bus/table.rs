@@ -67,6 +67,11 @@ impl Table {
         self.retain(subscriber, |entry| entry.0 != holder);
     }
 
+    /// Takes all subscriptions of a subscriber away.
+    pub(super) fn clear(&mut self, subscriber: &Subscriber) {
+        self.entries.remove(subscriber);
+    }
+
     /// Those who get a message of this subject.
     pub(super) fn matching<'a>(&'a self, subject: &'a Subject) -> impl Iterator<Item = &'a Subscriber> {
         let wants =

@@ -42,6 +42,17 @@ fn discards_what_a_process_that_is_gone_had_asked_for() {
     assert!(bus.unsubscribe(&plugin, 2, &pattern("both")) && !bus.unsubscribe(&plugin, 2, &pattern("both")));
 }
 
+#[test]
+fn forgets_a_plugin_that_is_gone() {
+    let (bus, plugin) = (Bus::default(), Arc::from("p"));
+    bus.declare(&plugin, [pattern("a")]);
+    assert!(bus.subscribe(&plugin, 1, pattern("a")));
+    assert_eq!(bus.publish(message("a", 1)), [plugin.clone()]);
+    bus.remove(&plugin);
+    assert!(taken(&bus, &plugin).is_empty());
+    assert!(bus.publish(message("a", 2)).is_empty());
+}
+
 #[tokio::test]
 async fn streams_what_is_published_and_counts_what_is_missed() {
     let bus = Arc::new(Bus::default());

@@ -49,7 +49,12 @@ impl Router {
     }
 
     /// Publishes from the host's side, on the runtime of the plugins. `data` is JSON on one line.
-    pub fn publish(&self, publisher: Publisher, subject: &str, data: Box<RawValue>) -> Result<(), Error> {
+    pub fn publish_message(
+        &self,
+        publisher: Publisher,
+        subject: &str,
+        data: Box<RawValue>,
+    ) -> Result<(), Error> {
         let subject = Subject::parse(subject)?;
         if publisher == Publisher::Person && subject.first() == "astros" {
             return Err(denied(&subject, "`astros.…` is the host's own"));

@@ -38,12 +38,13 @@ enum Missed {
 }
 
 /// Delivers what waits for a plugin, until nothing does.
-pub(super) async fn deliver_all(router: Weak<Router>, plugin: Arc<str>) {
+pub(super) async fn deliver_all(router: Weak<Router>, name: Arc<str>) {
     while let Some(router) = router.upgrade() {
-        let (Some(delivery), Ok(plugin)) = (router.bus().take(&plugin), router.plugin(&plugin)) else {
-            return;
-        };
-        router.deliver(&plugin, delivery).await;
+        let Some(delivery) = router.bus().take(&name) else { return };
+        // One that was removed gets nothing more.
+        if let Ok(plugin) = router.plugin(&name) {
+            router.deliver(&plugin, delivery).await;
+        }
     }
 }
 

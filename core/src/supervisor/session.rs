@@ -43,14 +43,7 @@ impl Session {
     /// Counts a piece of work until the guard is dropped: what works is not stopped for idleness, and drains first.
     pub fn begin(&self) -> InFlight {
         self.work.open.fetch_add(1, Ordering::Relaxed);
-        InFlight { work: self.work.clone(), peer: self.peer.clone(), uses: true }
-    }
-
-    /// Counts work that is no use of the plugin: it drains first too, and does not put off its idleness.
-    pub fn attend(&self) -> InFlight {
-        let mut attended = self.begin();
-        attended.uses = false;
-        attended
+        InFlight { work: self.work.clone(), peer: self.peer.clone() }
     }
 
     pub fn in_flight(&self) -> usize {
@@ -103,7 +96,7 @@ impl Session {
     pub(crate) async fn drained(&self) {
         loop {
             let changed = self.work.done.notified();
-            if self.in_flight() == 0 {
+            if self.in_flight() == 0 && self.attended() == 0 {
                 return;
             }
             changed.await;
@@ -118,7 +111,9 @@ pub(crate) struct Work {
     begun: Instant,
     /// When work ended last, in milliseconds since `begun`.
     used: AtomicU64,
-    done: Notify,
+    pub(super) done: Notify,
+    /// Deliveries that it has not answered.
+    pub(super) attended: AtomicUsize,
     /// What it did that it cannot go on after.
     fault: OnceLock<String>,
     failed: Notify,
@@ -131,6 +126,7 @@ impl Work {
             begun: Instant::now(),
             used: AtomicU64::new(0),
             done: Notify::new(),
+            attended: AtomicUsize::new(0),
             fault: OnceLock::new(),
             failed: Notify::new(),
         }
@@ -145,7 +141,6 @@ impl Work {
 pub struct InFlight {
     work: Arc<Work>,
     peer: Peer,
-    uses: bool,
 }
 
 impl Drop for InFlight {
@@ -154,10 +149,8 @@ impl Drop for InFlight {
         if self.peer.is_closed() {
             return;
         }
-        if self.uses {
-            let used = u64::try_from(self.work.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.work.used.store(used, Ordering::Relaxed);
-        }
+        let used = u64::try_from(self.work.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.work.used.store(used, Ordering::Relaxed);
         if self.work.open.fetch_sub(1, Ordering::Release) == 1 {
             self.work.done.notify_waiters();
         }
