@@ -3,7 +3,9 @@
 //! Every call is a node of a tree: it inherits whom it is made for, its deadline only shrinks, it ends with its
 //! parent, and a call that would wait for itself is refused at once. Params and results pass as raw JSON.
 
+mod bus;
 mod call;
+mod deliver;
 pub mod errors;
 mod inbound;
 mod plugin;
@@ -26,6 +28,7 @@ use tokio::sync::mpsc;
 
 use crate::supervisor::{Session, Supervisor};
 
+pub use bus::Publisher;
 pub use inbound::{Host, PluginService};
 pub use plugin::{Known, Plugin};
 pub use services::Services;
@@ -109,6 +112,9 @@ impl Router {
         let name: Arc<str> = Arc::from(name);
         let number = plugins.len();
         let host = Arc::new(Host::new(self.me.clone(), name.clone(), number));
+        if let Some(description) = &known.description {
+            self.declare(&name, &description.subscriptions);
+        }
         let plugin = Arc::new(Plugin::new(name.clone(), number, known, start(host)));
         plugins.insert(name, plugin.clone());
         plugin

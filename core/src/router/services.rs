@@ -17,6 +17,7 @@ use tokio::sync::broadcast;
 
 use super::{Router, errors::for_plugins};
 use crate::{
+    bus::Bus,
     services::{
         log::{Log, Record, Source},
         storage::Store,
@@ -34,11 +35,12 @@ pub struct Services {
     store: Store,
     log: Log,
     events: broadcast::Sender<Event>,
+    pub(super) bus: Arc<Bus>,
 }
 
 impl Services {
     pub fn new(store: Store, log: Log) -> Services {
-        Services { store, log, events: broadcast::Sender::new(EVENTS) }
+        Services { store, log, events: broadcast::Sender::new(EVENTS), bus: Arc::default() }
     }
 
     /// What happens to plugins, from now on.
@@ -52,6 +54,7 @@ impl Services {
             Event::Described { plugin, description } => {
                 if let Ok(plugin) = router.plugin(plugin) {
                     plugin.set_description(description.clone());
+                    router.declare(&plugin.name, &description.subscriptions);
                 }
             }
             Event::Line { plugin, line } => {
@@ -73,11 +76,9 @@ impl Services {
             Event::Switched { plugin, generation } => {
                 tracing::info!(%plugin, generation, "calls go to another version of it");
             }
-            Event::Oddity { plugin, text } => {
-                tracing::warn!(%plugin, "{text}");
-                self.log.write(Record::now(plugin, Level::Warn, &**text, Source::Host));
-            }
+            Event::Oddity { plugin, text } => self.warn(plugin, text),
         }
+        router.publish_event(&event);
         // Without a subscriber nobody wants to know.
         let _ = self.events.send(event);
     }
@@ -117,6 +118,11 @@ impl Services {
                 format!("a request came with the id `{id}`, which is open; it was dropped")
             }
         };
+        self.warn(plugin, &text);
+    }
+
+    /// Tells the plugin's author of something that is not as it should be.
+    pub(super) fn warn(&self, plugin: &str, text: &str) {
         tracing::warn!(plugin, "{text}");
         self.log.write(Record::now(plugin, Level::Warn, text, Source::Host));
     }
