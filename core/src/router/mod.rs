@@ -8,6 +8,7 @@ mod inbound;
 mod plugin;
 mod services;
 pub mod tree;
+mod watch;
 pub mod wire;
 
 use std::{
@@ -27,6 +28,7 @@ pub use inbound::{Host, PluginService};
 pub use plugin::{Known, Plugin};
 pub use services::Services;
 use tree::{Connection, Link, Node, Root, Tree};
+use watch::Watch;
 use wire::{HandleIntentRef, IntentRef, MetaRef, Traceparent};
 
 /// The time of a request that nobody gave another.
@@ -109,7 +111,13 @@ impl Router {
         let name: Arc<str> = Arc::from(name);
         let number = plugins.len();
         let host = Arc::new(Host::new(self.me.clone(), name.clone(), number));
-        let plugin = Arc::new(Plugin::new(name.clone(), number, known, start(host)));
+        let plugin = Arc::new(Plugin::new(
+            name.clone(),
+            number,
+            known,
+            start(host),
+            self.services.metrics().plugin(&name),
+        ));
         plugins.insert(name, plugin.clone());
         plugin
     }
@@ -130,16 +138,29 @@ impl Router {
     /// Calls a handler; the result is its response, as it came. Dropped, the call is taken back down the tree.
     pub async fn call(&self, call: Call<'_>) -> Result<Box<RawValue>, Error> {
         let plugin = self.plugin(call.plugin)?;
+        let mut watch = Watch::begin(self.services.traces(), &plugin, &call);
+        let outcome = self.bring(&plugin, &call, &mut watch).await;
+        watch.end(outcome.as_ref().err());
+        outcome
+    }
+
+    async fn bring(
+        &self,
+        plugin: &Plugin,
+        call: &Call<'_>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Box<RawValue>, Error> {
         let link = Link::extend(call.above.link.as_ref(), &plugin.name, call.handler, plugin.is_serial())?;
+        watch.stands(&link);
         let handlers = plugin.handler_timeout(call.handler);
         let own = call.timeout.or(handlers).unwrap_or(DEFAULT_DEADLINE);
         let own = own.min(handlers.unwrap_or(own));
         let deadline = Instant::now() + own.min(LONGEST);
         let deadline = call.above.deadline.map_or(deadline, |parents| parents.min(deadline));
         let node = Node::new(call.root.clone(), link, deadline);
-        match tokio::time::timeout_at(deadline.into(), self.serve(&plugin, &node, &call)).await {
+        match tokio::time::timeout_at(deadline.into(), self.serve(plugin, &node, call, watch)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(deadline_exceeded(&plugin, call.handler, own)),
+            Err(_) => Err(deadline_exceeded(plugin, call.handler, own)),
         }
     }
 
@@ -148,6 +169,7 @@ impl Router {
         plugin: &Plugin,
         node: &Arc<Node>,
         call: &Call<'_>,
+        watch: &mut Watch<'_>,
     ) -> Result<Box<RawValue>, Error> {
         let mut attempt = 1;
         loop {
@@ -168,6 +190,7 @@ impl Router {
                     // The next process may do it.
                     session.crashed().await;
                     attempt += 1;
+                    watch.attempt = attempt;
                     continue;
                 }
                 Err(Failure::Error(error)) => Err(errors::from_plugin(error, &plugin.name, call.handler)),
@@ -268,7 +291,7 @@ fn meta<'a>(
     let root = &*node.root;
     MetaRef {
         correlation_id: &root.correlation_id,
-        traceparent: Traceparent(&root.correlation_id),
+        traceparent: Traceparent(&root.correlation_id, node.link.span()),
         deadline_ms: u64::try_from(node.deadline.saturating_duration_since(Instant::now()).as_millis())
             .unwrap_or(u64::MAX),
         caller: call.above.caller.as_deref(),

@@ -51,6 +51,7 @@ pub struct Link {
     pub serial: bool,
     pub parent: Option<Arc<Link>>,
     pub depth: usize,
+    span: OnceLock<u64>,
 }
 
 impl Link {
@@ -62,8 +63,14 @@ impl Link {
         serial: bool,
     ) -> Result<Arc<Link>, Error> {
         let depth = parent.map_or(1, |link| link.depth + 1);
-        let link =
-            Link { plugin: plugin.clone(), handler: handler.into(), serial, parent: parent.cloned(), depth };
+        let link = Link {
+            plugin: plugin.clone(),
+            handler: handler.into(),
+            serial,
+            parent: parent.cloned(),
+            depth,
+            span: OnceLock::new(),
+        };
         let waits = link.ancestors().find(|above| {
             *above.plugin == **plugin && (*above.handler == *handler || (above.serial && serial))
         });
@@ -81,6 +88,11 @@ impl Link {
             return Err(Error::new(ErrorCode::CALL_CYCLE, message).with("chain", link.names()));
         }
         Ok(Arc::new(link))
+    }
+
+    /// Its span in the trace of the tree: never 0, and the same whenever it is asked for.
+    pub fn span(&self) -> u64 {
+        *self.span.get_or_init(|| fastrand::u64(1..))
     }
 
     fn ancestors(&self) -> impl Iterator<Item = &Link> {
