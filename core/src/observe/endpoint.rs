@@ -1,19 +1,19 @@
 //! `GET /metrics` over HTTP, where it is configured.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
-    header::{ALLOW, CONTENT_TYPE},
+    header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue},
     server::conn::http1,
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
 
-use super::{Metrics, exposition};
+use super::{Metrics, States, exposition};
 
 /// So many connections at once; more wait.
 const CONNECTIONS: usize = 16;
@@ -33,11 +33,15 @@ impl Endpoint {
     ///
     /// # Errors
     /// The address cannot be listened on.
-    pub async fn bind(address: SocketAddr, metrics: Arc<Metrics>) -> io::Result<Endpoint> {
+    pub async fn bind(
+        address: SocketAddr,
+        metrics: Arc<Metrics>,
+        states: impl Fn() -> States + Send + Sync + 'static,
+    ) -> io::Result<Endpoint> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let mut task = JoinSet::new();
-        task.spawn(serve(listener, metrics));
+        task.spawn(serve(listener, Arc::new(move || exposition::text(&metrics, states()))));
         Ok(Endpoint { address, _task: task })
     }
 
@@ -47,7 +51,10 @@ impl Endpoint {
     }
 }
 
-async fn serve(listener: TcpListener, metrics: Arc<Metrics>) {
+async fn serve(
+    listener: TcpListener,
+    page: Arc<impl Fn() -> Result<String, fmt::Error> + Send + Sync + 'static>,
+) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     while let Ok(place) = room.clone().acquire_owned().await {
@@ -61,10 +68,10 @@ async fn serve(listener: TcpListener, metrics: Arc<Metrics>) {
                 continue;
             }
         };
-        let metrics = metrics.clone();
+        let page = page.clone();
         connections.spawn(async move {
             let service = service_fn(move |request| {
-                let response = answer(&request, &metrics);
+                let response = answer(&request, &*page);
                 async { Ok::<_, Infallible>(response) }
             });
             let mut http = http1::Builder::new();
@@ -77,19 +84,22 @@ async fn serve(listener: TcpListener, metrics: Arc<Metrics>) {
     }
 }
 
-fn answer(request: &Request<Incoming>, metrics: &Arc<Metrics>) -> Response<Full<Bytes>> {
+fn answer(
+    request: &Request<Incoming>,
+    page: impl Fn() -> Result<String, fmt::Error>,
+) -> Response<Full<Bytes>> {
     let (status, header, body) = match (request.method(), request.uri().path()) {
-        (&Method::GET | &Method::HEAD, "/metrics") => match exposition::text(metrics) {
+        (&Method::GET | &Method::HEAD, "/metrics") => match page() {
             Ok(text) => (StatusCode::OK, (CONTENT_TYPE, exposition::CONTENT_TYPE), text),
-            Err(fmt) => (StatusCode::INTERNAL_SERVER_ERROR, PLAIN, format!("{fmt}\n")),
+            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, PLAIN, format!("{error}\n")),
         },
         (_, "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, (ALLOW, "GET, HEAD"), String::new()),
         _ => (StatusCode::NOT_FOUND, PLAIN, "the metrics are at /metrics\n".to_owned()),
     };
     let mut response = Response::new(Full::from(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(header.0, hyper::header::HeaderValue::from_static(header.1));
+    response.headers_mut().insert(header.0, HeaderValue::from_static(header.1));
     response
 }
 
-const PLAIN: (hyper::header::HeaderName, &str) = (CONTENT_TYPE, "text/plain; charset=utf-8");
+const PLAIN: (HeaderName, &str) = (CONTENT_TYPE, "text/plain; charset=utf-8");

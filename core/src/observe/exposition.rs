@@ -15,23 +15,30 @@ use super::{Metrics, life::Counts, life::Life, plugin::Reading};
 /// The content type of what [`text`] gives.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// The name of each plugin, and of its state.
+pub type States = Vec<(Arc<str>, &'static str)>;
+
 /// Everything that is counted, as it is now.
-pub(super) fn text(metrics: &Arc<Metrics>) -> Result<String, fmt::Error> {
+pub(super) fn text(metrics: &Arc<Metrics>, states: States) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Exposition(metrics.clone())));
+    registry.register_collector(Box::new(Exposition { metrics: metrics.clone(), states }));
     let mut text = String::new();
     text::encode(&mut text, &registry)?;
     Ok(text)
 }
 
 #[derive(Debug)]
-struct Exposition(Arc<Metrics>);
+struct Exposition {
+    metrics: Arc<Metrics>,
+    states: States,
+}
 
 impl Collector for Exposition {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let plugins: Vec<Reading> = self.0.all().iter().map(|plugin| plugin.read()).collect();
+        let plugins: Vec<Reading> = self.metrics.all().iter().map(|plugin| plugin.read()).collect();
         let mut page = Page { encoder, plugins };
-        page.daemon(&self.0)?;
+        page.daemon(&self.metrics)?;
+        page.states(&self.states)?;
         page.calls()?;
         page.lives()
     }
@@ -93,15 +100,17 @@ impl Page<'_> {
         )
     }
 
-    fn lives(&mut self) -> fmt::Result {
+    fn states(&mut self, states: &States) -> fmt::Result {
         let help = "1 for the state that a plugin is in";
         let mut family =
             self.encoder.encode_descriptor("astros_plugin_state", help, None, MetricType::Gauge)?;
-        for plugin in &self.plugins {
-            if let Some(state) = plugin.life.state {
-                family.encode_family(&[("plugin", &*plugin.name), ("state", state)])?.encode_gauge(&1_u32)?;
-            }
+        for (plugin, state) in states {
+            family.encode_family(&[("plugin", &**plugin), ("state", *state)])?.encode_gauge(&1_u32)?;
         }
+        Ok(())
+    }
+
+    fn lives(&mut self) -> fmt::Result {
         self.total("astros_plugin_restarts", "Starts after a crash", |life| life.restarts)?;
         let help = "Processes that ended though nobody had asked them to";
         self.by_reason("astros_plugin_crashes", help, "reason", |life| &life.crashes)?;

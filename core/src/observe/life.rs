@@ -42,7 +42,6 @@ impl Bus {
 /// The counts of one plugin.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Life {
-    pub(super) state: Option<&'static str>,
     pub(super) restarts: u64,
     pub(super) crashes: Counts,
     pub(super) kills: u64,
@@ -90,7 +89,6 @@ impl Life {
             ("quarantined" | "disabled" | "blocked" | "unloaded" | "error", _) => self.crashed = false,
             _ => {}
         }
-        self.state = Some(state);
     }
 
     pub(super) fn bus(&mut self, what: Bus, count: u64) {
@@ -115,7 +113,7 @@ mod tests {
         life.state("p", "restarting", true);
         assert_eq!((life.crashes["signal"], life.restarts), (1, 0));
         life.state("p", "loading", false);
-        assert_eq!((life.restarts, life.state), (1, Some("loading")));
+        assert_eq!(life.restarts, 1);
     }
 
     #[test]

@@ -21,6 +21,7 @@ use std::{
 use jiff::Timestamp;
 
 pub use endpoint::Endpoint;
+pub use exposition::States;
 pub use life::{Bus, End};
 pub use plugin::{PluginMetrics, Timer};
 pub use snapshot::{HandlerSnapshot, LastError, LatencySnapshot, PluginSnapshot};
@@ -49,6 +50,11 @@ impl Metrics {
         let mut plugins = self.plugins.write().unwrap_or_else(PoisonError::into_inner);
         let name: Arc<str> = Arc::from(name);
         plugins.entry(name.clone()).or_insert_with(|| Arc::new(PluginMetrics::new(name))).clone()
+    }
+
+    /// Forgets a plugin that is not there any more.
+    pub fn forget(&self, name: &str) {
+        self.plugins.write().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
     /// When it began to count.

@@ -254,6 +254,7 @@ pub struct Timer<'a> {
 }
 
 impl Timer<'_> {
+    /// When it began.
     pub fn begun(&self) -> Instant {
         self.begun
     }

@@ -22,7 +22,10 @@ use foldhash::HashMap;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
-use crate::supervisor::{Session, Supervisor};
+use crate::{
+    observe::{Metrics, Traces},
+    supervisor::{Session, Supervisor},
+};
 
 pub use inbound::{Host, PluginService};
 pub use plugin::{Known, Plugin};
@@ -122,6 +125,16 @@ impl Router {
         plugin
     }
 
+    /// Where the spans of calls go.
+    pub fn traces(&self) -> Option<&Arc<Traces>> {
+        self.services.traces()
+    }
+
+    /// What is counted of every plugin.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        self.services.metrics()
+    }
+
     pub fn plugins(&self) -> Vec<Arc<Plugin>> {
         let plugins = self.plugins.read().unwrap_or_else(PoisonError::into_inner);
         plugins.values().cloned().collect()
@@ -138,7 +151,7 @@ impl Router {
     /// Calls a handler; the result is its response, as it came. Dropped, the call is taken back down the tree.
     pub async fn call(&self, call: Call<'_>) -> Result<Box<RawValue>, Error> {
         let plugin = self.plugin(call.plugin)?;
-        let mut watch = Watch::begin(self.services.traces(), &plugin, &call);
+        let mut watch = Watch::begin(self.traces(), &plugin, &call);
         let outcome = self.bring(&plugin, &call, &mut watch).await;
         watch.end(outcome.as_ref().err());
         outcome
@@ -155,7 +168,7 @@ impl Router {
         let handlers = plugin.handler_timeout(call.handler);
         let own = call.timeout.or(handlers).unwrap_or(DEFAULT_DEADLINE);
         let own = own.min(handlers.unwrap_or(own));
-        let deadline = Instant::now() + own.min(LONGEST);
+        let deadline = watch.begun + own.min(LONGEST);
         let deadline = call.above.deadline.map_or(deadline, |parents| parents.min(deadline));
         let node = Node::new(call.root.clone(), link, deadline);
         match tokio::time::timeout_at(deadline.into(), self.serve(plugin, &node, call, watch)).await {

@@ -55,8 +55,8 @@ impl Services {
         &self.metrics
     }
 
-    pub(super) fn traces(&self) -> Option<&Traces> {
-        self.traces.as_deref()
+    pub(super) fn traces(&self) -> Option<&Arc<Traces>> {
+        self.traces.as_ref()
     }
 
     /// What happens to plugins, from now on.

@@ -1,6 +1,6 @@
 //! What is seen of calls and plugins: told to the metrics, and to the traces where there are any.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use astros_peer::Oddity;
 use astros_protocol::{Error, ErrorCode};
@@ -14,7 +14,9 @@ use crate::{
 /// Watches one call. Dropped before it was told the outcome, the call was cancelled.
 pub(super) struct Watch<'a> {
     timer: Option<Timer<'a>>,
-    traces: Option<&'a Traces>,
+    /// When the call came.
+    pub(super) begun: Instant,
+    traces: Option<&'a Arc<Traces>>,
     call: &'a Call<'a>,
     /// Where it stands in the tree; known where traces are on and it was not refused.
     link: Option<Arc<Link>>,
@@ -23,8 +25,14 @@ pub(super) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn begin(traces: Option<&'a Traces>, plugin: &'a Plugin, call: &'a Call<'a>) -> Watch<'a> {
-        Watch { timer: Some(plugin.metrics.begin(call.handler)), traces, call, link: None, attempt: 1 }
+    pub(super) fn begin(
+        traces: Option<&'a Arc<Traces>>,
+        plugin: &'a Plugin,
+        call: &'a Call<'a>,
+    ) -> Watch<'a> {
+        let timer = plugin.metrics.begin(call.handler);
+        let begun = timer.begun();
+        Watch { timer: Some(timer), begun, traces, call, link: None, attempt: 1 }
     }
 
     pub(super) fn stands(&mut self, link: &Arc<Link>) {
