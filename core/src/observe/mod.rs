@@ -22,7 +22,7 @@ use jiff::Timestamp;
 
 pub use endpoint::Endpoint;
 pub use exposition::States;
-pub use life::{Bus, End};
+pub use life::Bus;
 pub use plugin::{PluginMetrics, Timer};
 pub use snapshot::{HandlerSnapshot, LastError, LatencySnapshot, PluginSnapshot};
 pub use traces::{Span, Traces, collector};

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use super::{
     latency::Latency,
-    life::{Bus, Counts, End, Life},
+    life::{Bus, Counts, Life},
     snapshot::{HandlerSnapshot, LastError, PluginSnapshot},
 };
 
@@ -99,14 +99,19 @@ impl PluginMetrics {
         }
     }
 
-    /// It is in another state; `failed` where that has a reason that is nobody's wish.
-    pub fn state(&self, state: &'static str, failed: bool) {
-        self.numbers().life.state(&self.name, state, failed);
+    /// A process of it ended: why, where nobody had asked it to and it did not go well; and whether the host had to
+    /// kill it.
+    pub fn ended(&self, crash: Option<&'static str>, killed: bool) {
+        let life = &mut self.numbers().life;
+        if let Some(reason) = crash {
+            *life.crashes.entry(reason).or_default() += 1;
+        }
+        life.kills += u64::from(killed);
     }
 
-    /// A process of it ended.
-    pub fn ended(&self, end: End<'_>) {
-        self.numbers().life.ended(&self.name, end);
+    /// It is started again after a crash.
+    pub fn restarted(&self) {
+        self.numbers().life.restarts += 1;
     }
 
     /// Something came from it that should not have.
@@ -121,7 +126,7 @@ impl PluginMetrics {
 
     /// Messages of the bus went from it, to it, or were lost on the way to it.
     pub fn bus(&self, what: Bus, count: u64) {
-        self.numbers().life.bus(what, count);
+        *self.numbers().life.bus.entry(what.name()).or_default() += count;
     }
 
     pub fn snapshot(&self) -> PluginSnapshot {

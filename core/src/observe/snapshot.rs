@@ -24,7 +24,8 @@ pub struct PluginSnapshot {
     pub slowest: Vec<HandlerSnapshot>,
     /// Starts after a crash.
     pub restarts: u64,
-    /// By reason: `exit`, `signal`, `hung`, `wedged`, `closed_pipes`, `broke_rules`.
+    /// Processes that ended badly though nobody had asked them to, by reason: `exit` (with a status that is not 0),
+    /// `signal`, `hung`, `overran`, `closed_pipes`, `broke_rules`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub crashes: BTreeMap<String, u64>,
     /// Processes that AstrOS killed.

@@ -32,7 +32,7 @@ pub struct Span<'a> {
     pub handler: &'a str,
     /// The plugin that called; none where a person did.
     pub caller: Option<&'a str>,
-    /// 1, or how often it was given to a process.
+    /// How often it was given to a process: 0 where it was refused.
     pub attempt: u32,
     /// The kind of error; none where it went well.
     pub error: Option<&'static str>,

@@ -82,7 +82,18 @@ impl Services {
                 let reason = reason.as_deref().filter(|_| *state != StateName::Error);
                 tracing::info!(%plugin, %state, reason, "state changed");
             }
-            Event::Ended { .. } => {}
+            Event::Ended { plugin, pid, exit, killed, .. } => {
+                tracing::info!(%plugin, pid, exit, ?killed, "process ended");
+            }
+            Event::Restarted { plugin, instance, restarts } => {
+                tracing::info!(%plugin, instance, restarts, "restarted after a crash");
+            }
+            Event::Refused { plugin, state, reason } => {
+                tracing::debug!(%plugin, %state, reason, "turned away who needed it");
+            }
+            Event::Switched { plugin, generation } => {
+                tracing::info!(%plugin, generation, "calls go to another version of it");
+            }
             Event::Oddity { plugin, text } => {
                 tracing::warn!(%plugin, "{text}");
                 self.log.write(Record::now(plugin, Level::Warn, &**text, Source::Host));

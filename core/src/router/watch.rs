@@ -7,8 +7,8 @@ use astros_protocol::{Error, ErrorCode};
 
 use super::{Call, Plugin, tree::Link};
 use crate::{
-    observe::{End, Metrics, PluginMetrics, Span, Timer, Traces},
-    supervisor::Event,
+    observe::{Metrics, PluginMetrics, Span, Timer, Traces},
+    supervisor::{Event, Kill},
 };
 
 /// Watches one call. Dropped before it was told the outcome, the call was cancelled.
@@ -20,8 +20,6 @@ pub(super) struct Watch<'a> {
     call: &'a Call<'a>,
     /// Where it stands in the tree; known where traces are on and it was not refused.
     link: Option<Arc<Link>>,
-    /// How often it was given to a process.
-    pub(super) attempt: u32,
 }
 
 impl<'a> Watch<'a> {
@@ -32,7 +30,7 @@ impl<'a> Watch<'a> {
     ) -> Watch<'a> {
         let timer = plugin.metrics.begin(call.handler);
         let begun = timer.begun();
-        Watch { timer: Some(timer), begun, traces, call, link: None, attempt: 1 }
+        Watch { timer: Some(timer), begun, traces, call, link: None }
     }
 
     pub(super) fn stands(&mut self, link: &Arc<Link>) {
@@ -48,16 +46,14 @@ impl<'a> Watch<'a> {
         let took = timer.end(error);
         let Some(traces) = self.traces else { return };
         let above = &self.call.above;
-        // A link without a deadline is of a request that may be another one's: no parent, and another trace.
-        let parent = above.link.as_ref().filter(|_| above.deadline.is_some()).map(|link| link.span());
         traces.record(&Span {
             trace: &self.call.root.correlation_id,
             id: self.link.as_ref().map_or_else(|| fastrand::u64(1..), |link| link.span()),
-            parent,
+            parent: above.parent.as_ref().map(|parent| parent.link.span()),
             plugin: self.call.plugin,
             handler: self.call.handler,
             caller: above.caller.as_deref(),
-            attempt: self.attempt,
+            attempt: self.link.as_ref().map_or(0, |link| link.attempt()),
             error: error.map(Error::kind),
             took,
         });
@@ -75,16 +71,12 @@ impl Drop for Watch<'_> {
 /// Counts what happened to a plugin.
 pub(super) fn note(metrics: &Metrics, event: &Event) {
     match event {
-        Event::StateChanged { plugin, state, reason } => {
-            metrics.plugin(plugin).state(state.as_str(), reason.is_some());
+        Event::Ended { plugin, exit, asked, killed, .. } => {
+            metrics.plugin(plugin).ended(why(exit, *killed).filter(|_| !asked), killed.is_some());
         }
-        Event::Ended { plugin, pid, exit, asked, .. } => {
-            let reason = why(exit);
-            let killed = exit.contains("was killed");
-            metrics.plugin(plugin).ended(End { pid: *pid, exit, reason, asked: *asked, killed });
-        }
+        Event::Restarted { plugin, .. } => metrics.plugin(plugin).restarted(),
         Event::Oddity { plugin, .. } => metrics.plugin(plugin).oddity("other"),
-        Event::Described { .. } | Event::Line { .. } => {}
+        _ => {}
     }
 }
 
@@ -99,14 +91,16 @@ pub(super) fn odd(metrics: &PluginMetrics, oddity: &Oddity<'_>) {
     });
 }
 
-/// The kind of an end that is told in words.
-fn why(exit: &str) -> &'static str {
-    match exit {
-        _ if exit.starts_with("exited") => "exit",
-        _ if exit.starts_with("killed by") => "signal",
-        _ if exit.contains("hung") => "hung",
-        _ if exit.contains("wedged") => "wedged",
-        _ if exit.starts_with("closed its") => "closed_pipes",
-        _ => "broke_rules",
-    }
+/// The kind of an end; none where it went by itself and well.
+fn why(exit: &str, killed: Option<Kill>) -> Option<&'static str> {
+    Some(match killed {
+        Some(Kill::Hung) => "hung",
+        Some(Kill::Overran) => "overran",
+        Some(Kill::Closed) => "closed_pipes",
+        Some(Kill::BrokeRules) => "broke_rules",
+        Some(Kill::StopForced) => "stop_forced",
+        None if exit == "exited with status 0" => return None,
+        None if exit.starts_with("exited") => "exit",
+        None => "signal",
+    })
 }

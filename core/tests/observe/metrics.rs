@@ -8,6 +8,7 @@ use std::{
 
 use astros_core::observe::{Endpoint, PluginSnapshot};
 use astros_protocol::ErrorCode;
+use futures_util::FutureExt;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -44,8 +45,7 @@ async fn counts_what_happens_to_a_plugin() {
 async fn counts_a_call_that_is_taken_back_as_cancelled() {
     let host = Host::new(&["one"], None);
     host.echo("one").await;
-    let taken_back = tokio::time::timeout(std::time::Duration::ZERO, host.call("one", "echo", json!({})));
-    assert!(taken_back.await.is_err());
+    assert!(host.call("one", "echo", json!({})).now_or_never().is_none(), "it is dropped on its way");
     let seen = snapshot(&host, "one");
     assert_eq!((seen.calls, seen.in_flight, seen.errors["cancelled"]), (2, 0, 1));
 }
