@@ -8,6 +8,7 @@ mod output;
 mod plugins;
 mod progress;
 mod schema;
+mod story;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 

@@ -9,7 +9,11 @@ use astros_protocol::{Error, ErrorCode, manifest::Permission};
 use console::{Alignment, measure_text_width, pad_str};
 use serde_json::{Value, json};
 
-use super::{args, ask, output::Output};
+use super::{
+    args, ask,
+    output::Output,
+    story::{story, time},
+};
 use crate::{
     daemon::{Daemon, Listed},
     services::printable::printable,
@@ -50,7 +54,8 @@ fn list(daemon: &Daemon, output: &Output) {
 }
 
 fn table(plugins: &[Listed], output: &Output) -> String {
-    let header = ["PLUGIN", "VERSION", "STATE", "SANDBOX", "RESTARTS", "IN FLIGHT", "LANGUAGE", "KINDS"];
+    let header =
+        ["PLUGIN", "VERSION", "STATE", "SANDBOX", "RESTARTS", "IN FLIGHT", "P99", "LANGUAGE", "KINDS"];
     let mut rows = vec![header.map(str::to_owned)];
     for plugin in plugins {
         let style = match &*plugin.state {
@@ -65,6 +70,7 @@ fn table(plugins: &[Listed], output: &Output) -> String {
             plugin.sandbox.to_owned(),
             plugin.restarts.to_string(),
             plugin.in_flight.to_string(),
+            plugin.p99_ms.map_or_else(|| "–".to_owned(), time),
             printable(&plugin.language).into_owned(),
             plugin.kinds.join(", "),
         ]);
@@ -110,7 +116,7 @@ fn show_text(shown: &Value) -> String {
     fact("folder", text("folder"));
     fact("runs", text("run"));
     fact("settings", list_of(&shown["settings"]));
-    fact("last exit", text("last_exit"));
+    story(shown).into_iter().for_each(|(about, words)| fact(about, words));
     for permission in shown["permissions"].as_array().into_iter().flatten() {
         fact("wants to", permission["sentence"].as_str().unwrap_or_default().to_owned());
     }

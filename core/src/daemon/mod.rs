@@ -4,6 +4,7 @@
 
 pub mod config;
 mod listing;
+mod observability;
 pub mod paths;
 mod python_sdk;
 mod specs;
@@ -95,7 +96,9 @@ impl Daemon {
         })?;
         let maker = Maker { options: &options, paths: &paths, config: &config, python_sdk: &python_sdk };
         let (mut specs, overrides) = (maker.specs(&registry), maker.overrides(&registry));
-        let router = Router::new(Services::new(store.clone(), log.clone()));
+        let router = Router::new(
+            Services::new(store.clone(), log.clone()).with_traces(observability::traces(&config)),
+        );
         for (name, spec) in &mut specs {
             let entry = &registry.entries[name];
             let known = store.description(&entry.folder, &fingerprint(entry, spec)).await?;
@@ -240,6 +243,7 @@ impl Daemon {
         join_all(plugins.iter().map(async |plugin| plugin.supervisor().stop("AstrOS stops").await)).await;
         // Another process that was halted may hold the logs.
         let _ = tokio::time::timeout(FLUSH, self.log.flush()).await;
+        observability::flush(&self.router).await;
     }
 }
 

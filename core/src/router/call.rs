@@ -32,6 +32,7 @@ impl Router {
         let mut repeated = false;
         loop {
             let slot = self.slot(plugin, &link).await?;
+            link.try_for(attempt);
             let session = slot.session().clone();
             plugin.set_serial(session.is_serial());
             let handler = errors::offered(&session.description, &plugin.name, call.handler)?;
@@ -196,7 +197,7 @@ fn meta<'a>(
     let root = &*node.root;
     MetaRef {
         correlation_id: &root.correlation_id,
-        traceparent: Traceparent(&root.correlation_id),
+        traceparent: Traceparent(&root.correlation_id, node.link.span()),
         deadline_ms: u64::try_from(node.deadline.saturating_duration_since(Instant::now()).as_millis())
             .unwrap_or(u64::MAX),
         caller: call.above.caller.as_deref(),

@@ -13,11 +13,12 @@ mod queue;
 mod services;
 pub mod tree;
 mod waits;
+mod watch;
 pub mod wire;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use astros_peer::Responder;
@@ -26,13 +27,17 @@ use foldhash::HashMap;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
-use crate::supervisor::{Session, Supervisor};
+use crate::{
+    observe::{Metrics, Traces},
+    supervisor::{Session, Supervisor},
+};
 
 pub use bus::Publisher;
 pub use inbound::{Host, PluginService};
 pub use plugin::{Known, Plugin};
 pub use services::Services;
 use tree::{Connection, Link, Node, Root, Tree};
+use watch::Watch;
 use wire::IntentRef;
 
 /// The time of a request that nobody gave another.
@@ -115,9 +120,25 @@ impl Router {
         if let Some(description) = &known.description {
             self.declare(&name, &description.subscriptions);
         }
-        let plugin = Arc::new(Plugin::new(name.clone(), number, known, start(host)));
+        let plugin = Arc::new(Plugin::new(
+            name.clone(),
+            number,
+            known,
+            start(host),
+            self.services.metrics().plugin(&name),
+        ));
         plugins.insert(name, plugin.clone());
         plugin
+    }
+
+    /// Where the spans of calls go.
+    pub fn traces(&self) -> Option<&Arc<Traces>> {
+        self.services.traces()
+    }
+
+    /// What is counted of every plugin.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        self.services.metrics()
     }
 
     pub fn plugins(&self) -> Vec<Arc<Plugin>> {
@@ -135,31 +156,31 @@ impl Router {
 
     /// Calls a handler; the result is its response, as it came. Dropped, the call is taken back down the tree.
     pub async fn call(&self, call: Call<'_>) -> Result<Box<RawValue>, Error> {
-        let begun = Instant::now();
-        let outcome = self.attend(&call, begun).await;
+        let plugin = self.plugin(call.plugin)?;
+        let mut watch = Watch::begin(self.traces(), &plugin, &call);
+        let outcome = self.attend(&plugin, &call, &mut watch).await;
         // The one place where every call ends that its caller waits for.
-        tracing::trace!(
-            plugin = call.plugin,
-            handler = call.handler,
-            took_us = begun.elapsed().as_micros(),
-            failed = outcome.as_ref().err().map(|error| error.code.kind()),
-            "call ended"
-        );
+        watch.end(outcome.as_ref().err());
         outcome
     }
 
-    /// Finds its plugin, its place in the tree and its time.
-    async fn attend(&self, call: &Call<'_>, begun: Instant) -> Result<Box<RawValue>, Error> {
-        let plugin = self.plugin(call.plugin)?;
+    /// Finds its place in the tree and its time.
+    async fn attend(
+        &self,
+        plugin: &Plugin,
+        call: &Call<'_>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Box<RawValue>, Error> {
         let link = Link::extend(call.above.link.as_ref(), &plugin.name, call.handler)?;
+        watch.stands(&link);
         let handlers = plugin.handler_timeout(call.handler);
         let own = call.timeout.or(handlers).unwrap_or(DEFAULT_DEADLINE);
         let own = own.min(handlers.unwrap_or(own));
-        let deadline = begun + own.min(LONGEST);
+        let deadline = watch.begun + own.min(LONGEST);
         let deadline = call.above.parent.as_ref().map_or(deadline, |parent| parent.deadline.min(deadline));
-        match tokio::time::timeout_at(deadline.into(), self.serve(&plugin, link, deadline, call)).await {
+        match tokio::time::timeout_at(deadline.into(), self.serve(plugin, link, deadline, call)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(errors::deadline_exceeded(&plugin, call.handler, own)),
+            Err(_) => Err(errors::deadline_exceeded(plugin, call.handler, own)),
         }
     }
 
