@@ -94,7 +94,10 @@ fn daemon() {
         let about = json!({ "pid": pid, "version": version, "containment": session.containment });
         println!("\n{about}");
         // Until somebody says a word, or is gone.
-        tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await.unwrap().unwrap();
+        tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()))
+            .await
+            .unwrap()
+            .unwrap();
         supervisor.stop("enough").await;
     });
 }
@@ -139,7 +142,8 @@ impl Daemon {
         }
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let about = lines.map_while(Result::ok).find(|line| line.starts_with('{')).expect("the daemon gets ready");
+        let about =
+            lines.map_while(Result::ok).find(|line| line.starts_with('{')).expect("the daemon gets ready");
         let about: Value = serde_json::from_str(&about).unwrap();
         let mut daemon = Daemon { child, mark, about, chain: Vec::new(), folder: None };
         daemon.chain.push(i32::try_from(daemon.about["pid"].as_i64().unwrap()).unwrap());

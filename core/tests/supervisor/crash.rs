@@ -100,7 +100,10 @@ async fn starts_no_plugin_again_whose_end_forbids_it_until_a_person_says_so() {
     let hint = error.data.unwrap().hint.unwrap();
     assert!(hint.starts_with("not started again until it is reset"), "{hint}");
     let error = test.refusal().await;
-    assert!(error.message.starts_with("plugin `test` is quarantined: exited with status 78 after "), "{error}");
+    assert!(
+        error.message.starts_with("plugin `test` is quarantined: exited with status 78 after "),
+        "{error}"
+    );
     assert!(error.message.ends_with("`supervision.no_restart_on` forbids a restart after that"), "{error}");
     assert!(error.hint().unwrap().contains("`astros plugins reset test`"), "{error:?}");
     assert_eq!(test.supervisor.status().until_ms, None);
