@@ -81,13 +81,7 @@ impl Router {
             }
             let sessions = supervisor.sessions();
             if sessions.is_empty() {
-                let ready = supervisor.ready().await;
-                // Where it was replaced meanwhile, what happened to it is of no interest.
-                if let Err(error) = ready
-                    && plugin.supervisor().sessions().is_empty()
-                {
-                    return Err(error);
-                }
+                plugin.ready().await?;
                 continue;
             }
             for session in &sessions {
