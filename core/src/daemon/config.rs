@@ -10,6 +10,7 @@
 //! plugin_dirs: [~/src/my-plugins] # relative to this file
 //! user_id: ada
 //! recognition: {threshold: 55, margin: 5} # per cent, points
+//! daemon: {start: on_demand}
 //! ```
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ pub struct Config {
     pub plugin_dirs: Vec<PathBuf>,
     pub user_id: Option<String>,
     pub recognition: Recognition,
+    pub daemon: DaemonSection,
     /// What a person should look at, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -64,6 +66,24 @@ impl Default for Recognition {
     fn default() -> Recognition {
         Recognition { threshold: 55.0, margin: 5.0 }
     }
+}
+
+/// The daemon that stays.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, expecting = "a mapping")]
+pub struct DaemonSection {
+    pub start: Start,
+}
+
+/// Who starts the daemon that stays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// The person, or the service manager; a command that finds none does without.
+    #[default]
+    Manual,
+    /// The first command that finds none.
+    OnDemand,
 }
 
 /// Why `astros.yaml` cannot be used; displayed beginning with the file.
@@ -119,6 +139,7 @@ impl Config {
             plugin_dirs: file.plugin_dirs.iter().map(|dir| base.join(expand(dir, home))).collect(),
             user_id: file.user_id.filter(|user| !user.is_empty()),
             recognition: file.recognition.0,
+            daemon: file.daemon,
             warnings: unknown_members(&document, &written, path),
         })
     }
@@ -145,6 +166,7 @@ struct File {
     plugin_dirs: Vec<String>,
     user_id: Option<String>,
     recognition: Checked,
+    daemon: DaemonSection,
 }
 
 #[derive(Default, Deserialize)]
@@ -204,9 +226,10 @@ fn settings(document: &Document<'_>, written: &Value, plugin: &str) -> BTreeMap<
     settings
 }
 
-const FILE: [&str; 4] = ["plugins", "plugin_dirs", "user_id", "recognition"];
+const FILE: [&str; 5] = ["plugins", "plugin_dirs", "user_id", "recognition", "daemon"];
 const SECTION: [&str; 5] = ["enabled", "settings", "config", "permissions", "supervision"];
 const RECOGNITION: [&str; 2] = ["threshold", "margin"];
+const DAEMON: [&str; 1] = ["start"];
 
 /// One warning for each member that nobody reads.
 fn unknown_members(document: &Document<'_>, written: &Value, path: &Path) -> Vec<String> {
@@ -225,6 +248,7 @@ fn unknown_members(document: &Document<'_>, written: &Value, path: &Path) -> Vec
     };
     check(&[], written, &FILE);
     check(&["recognition"], &written["recognition"], &RECOGNITION);
+    check(&["daemon"], &written["daemon"], &DAEMON);
     for (plugin, section) in written["plugins"].as_object().into_iter().flatten() {
         check(&["plugins", plugin], section, &SECTION);
     }
