@@ -13,6 +13,7 @@ mod plugins;
 mod progress;
 mod schema;
 mod status;
+mod story;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 

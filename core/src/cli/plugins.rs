@@ -9,7 +9,11 @@ use astros_protocol::{Error, ErrorCode};
 use console::{Alignment, measure_text_width, pad_str};
 use serde_json::{Value, json};
 
-use super::{args, ask, logs, output::Output};
+use super::{
+    args, ask, logs,
+    output::Output,
+    story::{story, time},
+};
 use crate::{
     control::{
         Client,
@@ -71,7 +75,8 @@ async fn list(daemon: &Client, output: &Output) -> Result<(), Error> {
 }
 
 fn table(plugins: &[Listed], output: &Output) -> String {
-    let header = ["PLUGIN", "VERSION", "STATE", "SANDBOX", "RESTARTS", "IN FLIGHT", "LANGUAGE", "KINDS"];
+    let header =
+        ["PLUGIN", "VERSION", "STATE", "SANDBOX", "RESTARTS", "IN FLIGHT", "P99", "LANGUAGE", "KINDS"];
     let mut rows = vec![header.map(str::to_owned)];
     for plugin in plugins {
         let style = match &*plugin.state {
@@ -86,6 +91,7 @@ fn table(plugins: &[Listed], output: &Output) -> String {
             plugin.sandbox.clone(),
             plugin.restarts.to_string(),
             plugin.in_flight.to_string(),
+            plugin.p99_ms.map_or_else(|| "–".to_owned(), time),
             printable(&plugin.language).into_owned(),
             plugin.kinds.join(", "),
         ]);
@@ -131,7 +137,7 @@ fn show_text(shown: &Value) -> String {
     fact("folder", text("folder"));
     fact("runs", text("run"));
     fact("settings", list_of(&shown["settings"]));
-    fact("last exit", text("last_exit"));
+    story(shown).into_iter().for_each(|(about, words)| fact(about, words));
     for permission in shown["permissions"].as_array().into_iter().flatten() {
         fact("wants to", permission["sentence"].as_str().unwrap_or_default().to_owned());
     }

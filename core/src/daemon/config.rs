@@ -11,7 +11,11 @@
 //! user_id: ada
 //! recognition: {threshold: 55, margin: 5} # per cent, points
 //! daemon: {start: on_demand}
+//! observability: {prometheus: 127.0.0.1:9464, otlp: http://127.0.0.1:4318}
 //! ```
+
+mod observability;
+mod start;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -22,6 +26,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::services::settings::Setting;
+
+pub use observability::Observability;
+pub use start::{DaemonSection, Start};
 
 /// The largest configuration that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -37,6 +44,7 @@ pub struct Config {
     pub user_id: Option<String>,
     pub recognition: Recognition,
     pub daemon: DaemonSection,
+    pub observability: Observability,
     /// What a person should look at, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -66,24 +74,6 @@ impl Default for Recognition {
     fn default() -> Recognition {
         Recognition { threshold: 55.0, margin: 5.0 }
     }
-}
-
-/// The daemon that stays.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, expecting = "a mapping")]
-pub struct DaemonSection {
-    pub start: Start,
-}
-
-/// Who starts the daemon that stays.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Start {
-    /// The person, or the service manager; a command that finds none does without.
-    #[default]
-    Manual,
-    /// The first command that finds none.
-    OnDemand,
 }
 
 /// Why `astros.yaml` cannot be used; displayed beginning with the file.
@@ -140,6 +130,7 @@ impl Config {
             user_id: file.user_id.filter(|user| !user.is_empty()),
             recognition: file.recognition.0,
             daemon: file.daemon,
+            observability: file.observability,
             warnings: unknown_members(&document, &written, path),
         })
     }
@@ -167,6 +158,7 @@ struct File {
     user_id: Option<String>,
     recognition: Checked,
     daemon: DaemonSection,
+    observability: Observability,
 }
 
 #[derive(Default, Deserialize)]
@@ -226,10 +218,11 @@ fn settings(document: &Document<'_>, written: &Value, plugin: &str) -> BTreeMap<
     settings
 }
 
-const FILE: [&str; 5] = ["plugins", "plugin_dirs", "user_id", "recognition", "daemon"];
+const DAEMON: [&str; 1] = ["start"];
+const FILE: [&str; 6] = ["plugins", "plugin_dirs", "user_id", "recognition", "daemon", "observability"];
 const SECTION: [&str; 5] = ["enabled", "settings", "config", "permissions", "supervision"];
 const RECOGNITION: [&str; 2] = ["threshold", "margin"];
-const DAEMON: [&str; 1] = ["start"];
+const OBSERVABILITY: [&str; 2] = ["prometheus", "otlp"];
 
 /// One warning for each member that nobody reads.
 fn unknown_members(document: &Document<'_>, written: &Value, path: &Path) -> Vec<String> {
@@ -249,6 +242,7 @@ fn unknown_members(document: &Document<'_>, written: &Value, path: &Path) -> Vec
     check(&[], written, &FILE);
     check(&["recognition"], &written["recognition"], &RECOGNITION);
     check(&["daemon"], &written["daemon"], &DAEMON);
+    check(&["observability"], &written["observability"], &OBSERVABILITY);
     for (plugin, section) in written["plugins"].as_object().into_iter().flatten() {
         check(&["plugins", plugin], section, &SECTION);
     }

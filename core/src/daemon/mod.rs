@@ -5,6 +5,7 @@
 pub mod config;
 mod identity;
 mod listing;
+mod observability;
 pub mod paths;
 mod python_sdk;
 mod specs;
@@ -97,7 +98,9 @@ impl Daemon {
         })?;
         let maker = Maker { options: &options, paths: &paths, config: &config, python_sdk: &python_sdk };
         let (mut specs, overrides) = (maker.specs(&registry), maker.overrides(&registry));
-        let router = Router::new(Services::new(store.clone(), log.clone()));
+        let router = Router::new(
+            Services::new(store.clone(), log.clone()).with_traces(observability::traces(&config)),
+        );
         for (name, spec) in &mut specs {
             let entry = &registry.entries[name];
             let known = store.description(&entry.folder, &fingerprint(entry, spec)).await?;
@@ -244,9 +247,10 @@ impl Daemon {
     /// Stops every plugin, all at once, and writes what is still to be written.
     pub async fn stop(&self) {
         let plugins = self.router.plugins();
-        join_all(plugins.iter().map(async |plugin| plugin.supervisor().stop("AstrOS stops").await)).await;
+        join_all(plugins.iter().map(async |plugin| plugin.stop("AstrOS stops").await)).await;
         // Another process that was halted may hold the logs.
         let _ = tokio::time::timeout(FLUSH, self.log.flush()).await;
+        observability::flush(&self.router).await;
     }
 }
 
