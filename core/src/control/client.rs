@@ -73,6 +73,11 @@ impl Client {
         Ok(Client { rpc, hello })
     }
 
+    /// Resolves when the daemon went away.
+    pub async fn gone(&self) {
+        self.rpc.on_disconnect().await;
+    }
+
     /// Who answers.
     pub fn hello(&self) -> &Hello {
         &self.hello
@@ -87,15 +92,15 @@ pub fn answered<T>(answer: Result<T, ClientError>) -> Result<T, Error> {
     answer.map_err(|error| failure::from_client(&error))
 }
 
+/// What a subscription to news began with.
+pub type Begun = Result<Subscription<News>, ClientError>;
+
 /// Follows a request of `ask` or `call` to its end; `hear` is told the news before it. Dropped, the request is
 /// taken back.
 ///
 /// # Errors
 /// The request's own, or `no_daemon` where the daemon went away.
-pub async fn follow(
-    begun: Result<Subscription<News>, ClientError>,
-    mut hear: impl FnMut(News),
-) -> Result<Answer, Error> {
+pub async fn follow(begun: Begun, mut hear: impl FnMut(News)) -> Result<Answer, Error> {
     let mut news = answered(begun)?;
     while let Some(item) = news.next().await {
         match answered(item.map_err(ClientError::ParseError))? {

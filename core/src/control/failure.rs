@@ -54,13 +54,13 @@ pub(super) fn from_client(error: &ClientError) -> Error {
 const UPGRADE: &str = "a daemon of another version may run: `astros status` shows it, a restart helps";
 
 /// The daemon went away before it answered.
-pub(super) fn gone(why: &str) -> Error {
+pub fn gone(why: &str) -> Error {
     let error = no_daemon("the daemon went away before it answered").with_detail(why);
     error.with_hint("`astros status` shows whether one runs")
 }
 
 /// An error about a daemon that is not there.
-pub(super) fn no_daemon(message: impl Into<String>) -> Error {
+pub fn no_daemon(message: impl Into<String>) -> Error {
     let mut error = Error::new(NO_DAEMON, message);
     error.data_mut().kind = "no_daemon".to_owned();
     error

@@ -13,7 +13,7 @@ use std::{
 };
 
 use astros_protocol::{Error, ErrorCode};
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use hyper::{HeaderMap, Request, Response, StatusCode, header, http::uri::Authority};
 use jsonrpsee::server::HttpBody;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -72,7 +72,7 @@ type Refusal = (StatusCode, String);
 
 fn check_host(request: &Request<HttpBody>, port: u16) -> Result<(), Refusal> {
     let in_header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = in_header.or_else(|| request.uri().authority().map(http::uri::Authority::as_str));
+    let host = in_header.or_else(|| request.uri().authority().map(Authority::as_str));
     if host.is_some_and(|host| is_loopback(host, port)) {
         return Ok(());
     }

@@ -19,5 +19,6 @@ mod understood;
 
 pub use client::Client;
 pub use embedded::Embedded;
-pub use failure::{Failure, NO_DAEMON};
-pub use run::{Signals, run};
+pub use failure::{Failure, NO_DAEMON, gone, no_daemon};
+pub use run::{Signal, Signals, run};
+pub use socket::is_claimed;

@@ -39,6 +39,7 @@ pub async fn run(options: Options, listen: Option<SocketAddr>, mut signals: Sign
     let place = Place::claim(&options.paths()?.runtime)?;
     let daemon = Arc::new(Daemon::start(options).await?);
     daemon.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    let _metrics = daemon.serve_metrics().await?;
     let server = Server::new(daemon.clone(), true);
     let tcp = match listen {
         Some(address) => Some(Tcp::listen(address, &place).await?),

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
-use http::{Request, Response};
+use hyper::{Request, Response};
 use jsonrpsee::{
     Methods,
     server::{

@@ -11,6 +11,7 @@ use std::{
         unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     },
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use astros_protocol::{Error, ErrorCode};
@@ -24,6 +25,9 @@ const SOCKET: &str = "control.sock";
 const LOCK: &str = "daemon.lock";
 /// `sun_path` has 108 bytes, the last of them zero.
 const LONGEST_PATH: usize = 107;
+
+/// [`is_claimed`] takes less.
+const LOOKING: Duration = Duration::from_millis(10);
 
 /// The daemon's own place, as long as this is kept.
 pub(super) struct Place {
@@ -41,10 +45,14 @@ impl Place {
             |error: io::Error| fail(format!("the lock `{}` cannot be used: {error}", path.display()));
         let options = OpenOptions::new().read(true).write(true).create(true).mode(0o600).to_owned();
         let mut lock = options.open(&path).map_err(unusable)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(already_runs(&mut lock)),
-            Err(TryLockError::Error(error)) => return Err(unusable(error)),
+        // Who only looks whether there is a daemon holds it for a moment.
+        for last in [false, false, true] {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if last => return Err(already_runs(&mut lock)),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOOKING),
+                Err(TryLockError::Error(error)) => return Err(unusable(error)),
+            }
         }
         let written = lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id()));
         written.map_err(unusable)?;
@@ -93,15 +101,24 @@ pub(super) async fn connect(folder: &Path) -> Result<Option<UnixStream>, Error> 
     };
     match connected {
         Ok(stream) => check_peer(&stream).map(|()| Some(stream)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
-            Ok(None)
-        }
+        Err(error) if nobody(error.kind()) => Ok(None),
         Err(error) => {
             let path = folder.join(SOCKET);
             let message = format!("the daemon at `{}` cannot be reached: {error}", path.display());
             Err(no_daemon(message).with_hint("`astros --help` names what works without one"))
         }
     }
+}
+
+/// Whether some daemon has the place, though it may not listen yet.
+pub fn is_claimed(folder: &Path) -> bool {
+    File::open(folder.join(LOCK)).is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
+/// Whether a socket that cannot be reached means that no daemon of ours is there.
+fn nobody(why: io::ErrorKind) -> bool {
+    use io::ErrorKind::{ConnectionRefused, InvalidFilename, NotADirectory, NotFound, PermissionDenied};
+    matches!(why, NotFound | ConnectionRefused | NotADirectory | PermissionDenied | InvalidFilename)
 }
 
 /// Whoever is at the other end has to be who we are.

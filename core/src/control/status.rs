@@ -1,27 +1,45 @@
 //! Who the daemon is, and how it and its plugins are, for `astros status`.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use super::{
     api::{CONTROL_VERSION, Hello, Problem, Status},
     lifetime::Lifetime,
 };
-use crate::daemon::{Daemon, Listed};
+use crate::daemon::{Daemon, Listed, paths::Paths};
 
 /// The states that a person should look at, the worst first.
 const BAD: [&str; 4] = ["quarantined", "error", "blocked", "restarting"];
 
 impl Hello {
+    /// Whether it is the daemon of this home.
+    pub fn is_of(&self, paths: &Paths) -> bool {
+        self.home == text(&paths.data)
+    }
+
+    /// Whether it has the plugins that a command names; one that names none takes what is there.
+    pub fn has(&self, named: &[PathBuf]) -> bool {
+        named.is_empty() || named.iter().map(|folder| text(folder)).eq(self.plugin_dirs.iter().cloned())
+    }
+
     pub(super) fn new(daemon: &Daemon) -> Hello {
         Hello {
             control_version: CONTROL_VERSION,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
-            home: daemon.paths().data.clone(),
-            plugin_dirs: daemon.named_folders(),
+            home: text(&daemon.paths().data),
+            plugin_dirs: daemon.named_folders().iter().map(|folder| text(folder)).collect(),
             since: jiff::Timestamp::now(),
         }
     }
+}
+
+/// JSON is text.
+fn text(path: &Path) -> PathBuf {
+    PathBuf::from(path.to_string_lossy().into_owned())
 }
 
 impl Status {

@@ -4,7 +4,12 @@ use std::path::{Path, PathBuf};
 
 use astros_protocol::Error;
 
-use super::{Daemon, Options, misconfigured, paths::Paths};
+use super::{
+    Daemon, Options,
+    config::{Config, Start},
+    misconfigured,
+    paths::Paths,
+};
 use crate::registry;
 
 impl Options {
@@ -14,6 +19,16 @@ impl Options {
     /// The environment names no home.
     pub fn paths(&self) -> Result<Paths, Error> {
         Paths::from_env(|name| self.variable(name)).map_err(misconfigured)
+    }
+
+    /// Who starts the daemon that stays, as `astros.yaml` says it.
+    ///
+    /// # Errors
+    /// The file cannot be read or understood.
+    pub fn start(&self) -> Result<Start, Error> {
+        let home = self.variable("HOME").map(PathBuf::from);
+        let config = Config::read(&self.paths()?.config_file(), home.as_deref());
+        Ok(config.map_err(misconfigured)?.daemon.start)
     }
 
     /// The operator's folders of plugins, as arguments and environment name them.

@@ -28,6 +28,8 @@ pub struct Listed {
     pub pids: Vec<u32>,
     pub restarts: u32,
     pub in_flight: usize,
+    /// Of its calls since the start of the daemon; none where there were none.
+    pub p99_ms: Option<f64>,
     pub language: String,
     pub kinds: Vec<String>,
     /// How far the kernel confines it.
@@ -63,6 +65,7 @@ impl Daemon {
             pids: status.pids,
             restarts: status.restarts,
             in_flight: status.in_flight,
+            p99_ms: plugin.metrics().snapshot().latency.map(|latency| latency.p99_ms),
             language: entry
                 .language
                 .clone()
@@ -103,6 +106,9 @@ impl Daemon {
         shown["reload_error"] = json!(self.reload_error(name));
         shown["last_exit"] = json!(status.last_exit);
         shown["last_words"] = json!(status.last_words);
+        shown["since_ms"] = json!(status.since_ms);
+        shown["until_ms"] = json!(status.until_ms);
+        shown["metrics"] = json!(plugin.metrics().snapshot());
         shown["permissions"] = manifest.map_or_else(Vec::new, permissions).into();
         if let Some(error) = failed {
             shown["reason"] = error.message.clone().into();

@@ -7,6 +7,7 @@ pub mod config;
 mod identity;
 mod learn;
 mod listing;
+mod observability;
 pub mod paths;
 mod python_sdk;
 pub mod service;
@@ -100,7 +101,8 @@ impl Daemon {
         let store = Store::open(&base.paths.database())?;
         let log = Log::open(base.paths.logs.clone()).map_err(internal)?;
         let setup = Setup::read(&base, config, &store).await?;
-        let router = Router::new(Services::new(store.clone(), log.clone()));
+        let traces = observability::traces(&setup.config);
+        let router = Router::new(Services::new(store.clone(), log.clone()).with_traces(traces));
         let agent = Agent::new(router.clone(), store.clone(), thresholds(&setup.config));
         let daemon = Daemon {
             base,
@@ -237,6 +239,7 @@ impl Daemon {
         join_all(plugins.iter().map(async |plugin| plugin.stop("AstrOS stops").await)).await;
         // Another process that was halted may hold the logs.
         let _ = tokio::time::timeout(FLUSH, self.log.flush()).await;
+        observability::flush(&self.router).await;
     }
 }
 

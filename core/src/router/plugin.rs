@@ -11,11 +11,13 @@ use std::{
 use astros_protocol::PluginDescription;
 
 use super::{Host, queue::Queue, versions::Versions};
-use crate::supervisor::Supervisor;
+use crate::{observe::PluginMetrics, supervisor::Supervisor};
 
 /// A plugin that calls can be brought to.
 pub struct Plugin {
     pub name: Arc<str>,
+    /// Counts what happens to it.
+    pub(super) metrics: Arc<PluginMetrics>,
     /// Stands for the plugin in the call tree.
     pub(super) number: usize,
     /// Works on one request at a time, as its manifest or its latest `initialize` says.
@@ -38,9 +40,11 @@ impl Plugin {
         known: Known,
         host: Arc<Host>,
         supervisor: Supervisor,
+        metrics: Arc<PluginMetrics>,
     ) -> Plugin {
         let plugin = Plugin {
             name,
+            metrics,
             number,
             serial: AtomicBool::default(),
             queue: Queue::default(),
@@ -83,8 +87,14 @@ impl Plugin {
         self.description.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What was counted of it.
+    pub fn metrics(&self) -> &PluginMetrics {
+        &self.metrics
+    }
+
     /// Takes what it offers now; the categories of its manifest count as well.
     pub fn set_description(&self, mut description: Arc<PluginDescription>) {
+        self.metrics.offers(description.handlers.iter().map(|handler| &*handler.name));
         for category in &*self.handles.read().unwrap_or_else(PoisonError::into_inner) {
             if !description.handles.contains(category) {
                 Arc::make_mut(&mut description).handles.push(category.clone());

@@ -113,12 +113,10 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// Of the process with the least to do, or of another one.
 fn free_slot(supervisor: &Supervisor) -> Option<Slot> {
-    let mut sessions = supervisor.sessions();
-    if sessions.len() > 1 {
-        sessions.sort_by_cached_key(|session| session.in_flight());
-    }
-    sessions.iter().find_map(|session| session.try_begin())
+    let least_loaded = supervisor.session()?;
+    least_loaded.try_begin().or_else(|| supervisor.sessions().iter().find_map(|session| session.try_begin()))
 }
 
 fn overloaded(plugin: &Plugin) -> Error {

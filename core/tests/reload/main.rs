@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     fs,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -21,12 +21,14 @@ use astros_protocol::{Error, ErrorCode};
 use futures_util::future::join_all;
 use serde_json::{Value, json, value::RawValue};
 use tempfile::TempDir;
+use tokio::sync::broadcast;
 
 /// A router with one plugin; calls are numbered.
 #[derive(Clone)]
 struct Host {
     folder: Arc<TempDir>,
     router: Arc<Router>,
+    news: Arc<Mutex<broadcast::Receiver<Event>>>,
     calls: Arc<AtomicU64>,
 }
 
@@ -37,16 +39,19 @@ impl Host {
         fs::write(folder.path().join("plugin.py"), include_str!("plugin.py")).unwrap();
         let store = Store::open(&folder.path().join("astros.db")).unwrap();
         let log = Log::open(folder.path().join("logs")).unwrap();
-        let router = Router::new(Services::new(store, log));
-        let host = Host { folder: Arc::new(folder), router, calls: Arc::default() };
+        let services = Services::new(store, log);
+        let news = Arc::new(Mutex::new(services.subscribe()));
+        let router = Router::new(services);
+        let host = Host { folder: Arc::new(folder), router, news, calls: Arc::default() };
         let spec = host.spec("1", modes);
         host.router.add("one", Known::default(), |owner| Supervisor::start(spec, owner));
         host
     }
 
     fn spec(&self, version: &str, modes: &[&str]) -> Spec {
-        let words = ["python3", "plugin.py", version].iter().chain(modes).map(|word| (*word).to_owned());
-        let mut spec = Spec::new("one", self.folder.path(), Launch::Command(words.collect()));
+        let words = ["python3", "plugin.py", version].into_iter().chain(modes.iter().copied());
+        let words = words.map(str::to_owned).collect();
+        let mut spec = Spec::new("one", self.folder.path(), Launch::Command(words));
         spec.supervision.max_in_flight = 600.try_into().unwrap();
         spec.supervision.stop_grace = Duration::from_millis(200);
         spec.supervision.exclusive = modes.contains(&"exclusive");
@@ -116,6 +121,12 @@ impl Host {
         panic!("it does not come to that: {:?}", self.status());
     }
 
+    /// What was told since this was asked last.
+    fn news(&self) -> Vec<Event> {
+        let mut news = self.news.lock().unwrap();
+        std::iter::from_fn(|| news.try_recv().ok()).collect()
+    }
+
     fn status(&self) -> astros_core::supervisor::Status {
         self.router.plugin("one").unwrap().status()
     }
@@ -175,7 +186,7 @@ async fn lets_the_old_version_end_its_work_beyond_the_time_for_stops() {
 async fn goes_on_with_the_old_version_where_the_new_one_fails() {
     let host = Host::new(&[]);
     let work = host.begin(0.5).await;
-    let mut news = host.router.services().subscribe();
+    host.news();
     let error = host.reload("2", &["broken"]).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::PLUGIN_CRASHED);
     assert_eq!(
@@ -184,7 +195,7 @@ async fn goes_on_with_the_old_version_where_the_new_one_fails() {
          plugin `one` exited with status 1 before it was ready: cannot read the settings"
     );
     assert_eq!([host.work(0.0).await.unwrap(), work.await.unwrap().unwrap()], ["1", "1"]);
-    while let Ok(event) = news.try_recv() {
+    for event in host.news() {
         let told =
             matches!(event, Event::StateChanged { .. } | Event::Described { .. } | Event::Switched { .. });
         assert!(!told, "nothing happened to the plugin: {event:?}");
@@ -196,14 +207,14 @@ async fn goes_on_with_the_old_version_where_the_new_one_fails() {
 async fn tells_one_story_of_the_plugin_over_a_reload() {
     let host = Host::new(&[]);
     let work = host.begin(0.3).await;
-    let mut news = host.router.services().subscribe();
+    host.news();
     host.reload("2", &[]).await.unwrap();
     work.await.unwrap().unwrap();
     host.until(|| host.status().draining == 0).await;
     let plugin = host.router.plugin("one").unwrap();
     let generation = plugin.supervisor().session().unwrap().generation;
     let mut story = Vec::new();
-    while let Ok(event) = news.try_recv() {
+    for event in host.news() {
         match event {
             Event::StateChanged { state, .. } => story.push(state.to_string()),
             Event::Described { description, .. } => story.push(format!("described {}", description.version)),
