@@ -97,7 +97,12 @@ async fn started(count: usize, containment: Containment) -> Duration {
 
 fn bare() -> Child {
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", PLUGIN]).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(["-c", PLUGIN])
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
     child.stdin.as_mut().expect("a pipe").write_all(b"{}\n").expect("it reads");
     child
