@@ -152,7 +152,7 @@ impl Router {
                 });
                 (plugin, state.as_str(), data)
             }
-            Event::Ended { plugin, pid, exit, ran, asked } => {
+            Event::Ended { plugin, pid, exit, ran, asked, .. } => {
                 let ran = u64::try_from(ran.as_millis()).unwrap_or(u64::MAX);
                 let data =
                     json!({ "plugin": &**plugin, "pid": pid, "exit": exit, "ran_ms": ran, "asked": asked });

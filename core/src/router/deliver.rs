@@ -11,12 +11,12 @@ use std::{
 };
 
 use astros_peer::Failure;
-use astros_protocol::{Request, bus::BusDeliver};
+use astros_protocol::{ErrorCode, Request, bus::BusDeliver};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
-    Open, Plugin, Router, not_begun,
+    Plugin, Router,
     tree::{Link, Node, Root},
 };
 use crate::{
@@ -110,24 +110,25 @@ impl Router {
         dropped: u64,
     ) -> Result<Box<RawValue>, Failure> {
         session.peer.room().await?;
-        let link = Link::extend(None, &plugin.name, BusDeliver::METHOD, plugin.is_serial())?;
-        let node = Node::new(Arc::new(Root::anonymous()), link, Instant::now() + DELIVERY);
+        let link = Link::extend(None, &plugin.name, BusDeliver::METHOD)?;
+        let node = Node::new(Arc::new(Root::anonymous()), link, Instant::now() + DELIVERY, None);
         let Message { subject, data, sender, .. } = message;
         let params = DeliverRef { message: MessageRef { subject: subject.as_str(), sender, data }, dropped };
-        let connection = (plugin.number, session.generation);
-        // Under the lock, so that the plugin's own calls find their parent however soon they come.
-        let (answer, _open) = {
-            let mut tree = self.tree();
-            let answer = session.peer.call(BusDeliver::METHOD, &params);
-            tree.insert(connection, answer.id(), node.clone());
-            let open = Open { router: self, connection, id: answer.id(), node: &node };
-            (answer, open)
-        };
+        let (_open, answer, _) = self.request(plugin, session, &node, BusDeliver::METHOD, &params, false);
         answer.await
     }
 
     fn complain(&self, plugin: &Plugin, message: &Message, why: &str) {
         self.services.warn(&plugin.name, &format!("the message on `{}` failed: {why}", message.subject));
+    }
+}
+
+/// Whether the plugin cannot have begun what it was asked.
+fn not_begun(failure: &Failure) -> bool {
+    match failure {
+        Failure::Unsent => true,
+        Failure::Error(error) => error.code == ErrorCode::SHUTTING_DOWN,
+        Failure::Here(_) | Failure::Closed => false,
     }
 }
 
