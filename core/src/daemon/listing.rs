@@ -52,7 +52,7 @@ impl Daemon {
 
     fn listed(&self, entry: &Entry) -> Result<Listed, Error> {
         let plugin = self.router.plugin(&entry.name)?;
-        let status = plugin.supervisor().status();
+        let status = plugin.status();
         let described = plugin.description();
         let manifest = entry.manifest.as_ref();
         Ok(Listed {
@@ -85,7 +85,7 @@ impl Daemon {
         let failed = if unknown { self.describe(name).await.err() } else { None };
         let mut shown = json!(self.listed(entry)?);
         let described = plugin.description().unwrap_or_default();
-        let status = plugin.supervisor().status();
+        let status = plugin.status();
         let manifest = entry.manifest.as_ref();
         let metadata = manifest.map(|manifest| &manifest.metadata);
         let or_described = |own: Option<&String>, described: &str| match own {
@@ -130,7 +130,7 @@ fn permissions(manifest: &Manifest) -> Vec<Value> {
 }
 
 fn hint(spec: Option<&Spec>, plugin: &Plugin) -> Option<String> {
-    match (spec.map(|spec| &spec.admission), plugin.supervisor().status().state) {
+    match (spec.map(|spec| &spec.admission), plugin.status().state) {
         (Some(Admission::Blocked { hint, .. }), _) => Some(hint.clone()),
         (_, StateName::Disabled) => Some(format!("`astros plugins enable {}` lets it run", plugin.name)),
         (_, StateName::Quarantined | StateName::Error | StateName::Restarting) => {

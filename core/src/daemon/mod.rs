@@ -240,7 +240,7 @@ impl Daemon {
     /// Stops every plugin, all at once, and writes what is still to be written.
     pub async fn stop(&self) {
         let plugins = self.router.plugins();
-        join_all(plugins.iter().map(async |plugin| plugin.supervisor().stop("AstrOS stops").await)).await;
+        join_all(plugins.iter().map(async |plugin| plugin.stop("AstrOS stops").await)).await;
         // Another process that was halted may hold the logs.
         let _ = tokio::time::timeout(FLUSH, self.log.flush()).await;
         observability::flush(&self.router).await;

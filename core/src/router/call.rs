@@ -92,6 +92,9 @@ impl Router {
             intent: call.intent,
             meta: meta(node, call, &chain, attempt, listens),
         };
+        if session.is_serial() {
+            session.expects(node.deadline);
+        }
         let (mut open, answer, progress) =
             self.request(plugin, session, node, HandleIntent::METHOD, &params, listens);
         let outcome = match progress {

@@ -12,6 +12,7 @@ mod plugin;
 mod queue;
 mod services;
 pub mod tree;
+mod versions;
 mod waits;
 mod watch;
 pub mod wire;
@@ -22,14 +23,14 @@ use std::{
 };
 
 use astros_peer::Responder;
-use astros_protocol::Error;
+use astros_protocol::{Error, ErrorCode};
 use foldhash::HashMap;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use crate::{
     observe::{Metrics, Traces},
-    supervisor::{Session, Supervisor},
+    supervisor::{Session, Spec, Supervisor},
 };
 
 pub use bus::Publisher;
@@ -124,6 +125,7 @@ impl Router {
             name.clone(),
             number,
             known,
+            host.clone(),
             start(host),
             self.services.metrics().plugin(&name),
         ));
@@ -139,6 +141,22 @@ impl Router {
     /// What is counted of every plugin.
     pub fn metrics(&self) -> &Arc<Metrics> {
         self.services.metrics()
+    }
+
+    /// Puts another version of a plugin in the place of the one that serves, without a call lost or done twice: it is
+    /// started beside it and has to be ready first; then calls go to it, and the old one ends what it has begun. Of
+    /// an `exclusive` plugin the old one ends first, and calls wait. What may not run is not started.
+    ///
+    /// # Errors
+    /// The new version does not get ready: why, and that the one before goes on.
+    pub async fn reload(&self, name: &str, known: Known, spec: Spec) -> Result<(), Error> {
+        let plugin = self.plugin(name)?;
+        // On a task of its own: who asked may go, half a reload is none.
+        let reload = tokio::spawn(async move { plugin.reload(known, spec).await });
+        reload.await.unwrap_or_else(|error| {
+            let message = format!("the reload of `{name}` failed: {error}");
+            Err(Error::new(ErrorCode::INTERNAL_ERROR, message))
+        })
     }
 
     pub fn plugins(&self) -> Vec<Arc<Plugin>> {

@@ -94,8 +94,8 @@ impl Services {
             Event::Refused { plugin, state, reason } => {
                 tracing::debug!(%plugin, %state, reason, "turned away who needed it");
             }
-            Event::Switched { plugin, generation } => {
-                tracing::info!(%plugin, generation, "calls go to another version of it");
+            Event::Switched { plugin, generations } => {
+                tracing::info!(%plugin, ?generations, "calls go to another version of it");
             }
             Event::Oddity { plugin, text } => self.warn(plugin, text),
         }
