@@ -4,7 +4,7 @@ use astros_protocol::{
     Error, PluginDescription,
     manifest::{Manifest, Program, PythonTarget},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Daemon, specs::kind_name};
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// One plugin in `astros plugins list`.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Listed {
     pub name: String,
     pub version: String,
@@ -33,7 +33,7 @@ pub struct Listed {
     pub language: String,
     pub kinds: Vec<String>,
     /// How far the kernel confines it.
-    pub sandbox: &'static str,
+    pub sandbox: String,
     pub folder: String,
 }
 
@@ -71,7 +71,7 @@ impl Daemon {
                 .or_else(|| described.map(|described| described.language.clone()))
                 .unwrap_or_default(),
             kinds: entry.kinds.iter().map(|kind| kind_name(*kind)).collect(),
-            sandbox: "none",
+            sandbox: "none".to_owned(),
             folder: entry.folder.display().to_string(),
         })
     }

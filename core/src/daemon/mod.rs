@@ -3,6 +3,7 @@
 //! One process has one [`Daemon`]; a command that finds none running embeds its own.
 
 pub mod config;
+mod identity;
 mod listing;
 mod observability;
 pub mod paths;
@@ -19,6 +20,7 @@ use std::{
 
 use astros_protocol::{Error, ErrorCode, manifest::Permission};
 use futures_util::future::join_all;
+use tokio::sync::broadcast;
 
 use crate::{
     agent::{Agent, Thresholds},
@@ -79,7 +81,7 @@ impl Daemon {
     /// The home cannot be used, `astros.yaml` cannot be read, or a folder of `plugin_dirs` is not there. What is
     /// wrong with one plugin blocks that one only.
     pub async fn start(options: Options) -> Result<Daemon, Error> {
-        let paths = Paths::from_env(|name| options.variable(name)).map_err(misconfigured)?;
+        let paths = options.paths()?;
         let home = options.variable("HOME").map(PathBuf::from);
         let config = Config::read(&paths.config_file(), home.as_deref()).map_err(misconfigured)?;
         for folder in [&paths.data, &paths.cache, &paths.logs] {
@@ -235,6 +237,11 @@ impl Daemon {
                 Error::new(ErrorCode::INTERNAL_ERROR, message)
             },
         )
+    }
+
+    /// What any plugin writes to its log from now on.
+    pub fn follow_logs(&self) -> broadcast::Receiver<Record> {
+        self.log.follow()
     }
 
     /// Stops every plugin, all at once, and writes what is still to be written.
