@@ -3,7 +3,10 @@
 use std::{io, path::Path, sync::Arc, time::Duration};
 
 use astros_peer::{Incoming, Oddity, Options, Peer, Service, connect};
-use astros_protocol::lifecycle::{Shutdown, ShutdownParams};
+use astros_protocol::{
+    lifecycle::{Shutdown, ShutdownParams},
+    manifest::Exit,
+};
 use rustix::process::Signal;
 use tokio::{
     task::JoinSet,
@@ -114,8 +117,7 @@ impl Running {
         };
         let crash = Crash { exit, ran, last_words: self.words.lines(), ..Crash::default() };
         let status = status.filter(|_| by_itself);
-        let by_signal = status.is_some_and(|status| status.code().is_none());
-        End { crash, pid, success: status.is_some_and(|status| status.success()), by_signal }
+        End { crash, pid, exit: status.map(words::ended) }
     }
 }
 
@@ -123,10 +125,8 @@ impl Running {
 pub(crate) struct End {
     pub(crate) crash: Crash,
     pub(crate) pid: u32,
-    /// By itself, with status 0.
-    pub(crate) success: bool,
-    /// Somebody or the kernel killed it.
-    pub(crate) by_signal: bool,
+    /// How it ended by itself; `None` where the host had to kill it.
+    pub(crate) exit: Option<Exit>,
 }
 
 /// The owner's service; what goes astray on stdout is heard as last words too.
