@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Astros, Outcome, Plugin, processes};
+use crate::{Astros, Outcome, Plugin, Running, processes};
 
 /// A condition that has to come true does so within this, on a slow machine too.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -79,6 +79,22 @@ impl World {
         let own = own.into_iter().chain(some.then_some(("ASTROS_PLUGIN_PATH", plugins)));
         let command = own.fold(command, |command, (name, path)| command.env(name, path));
         self.environment.iter().fold(command, |command, (name, value)| command.env(name, value))
+    }
+
+    /// A daemon that stays, with more arguments; the commands of this world use it as long as it is kept.
+    pub fn daemon<S: AsRef<str>>(&self, arguments: impl IntoIterator<Item = S>) -> Running {
+        let arguments = arguments.into_iter().map(|one| one.as_ref().to_owned());
+        let daemon = self.astros(["daemon".to_owned()].into_iter().chain(arguments)).spawn();
+        eventually("the daemon answers", || {
+            assert!(daemon.is_running(), "the daemon ended: {}", daemon.stderr());
+            (self.astros(["status"]).run().code == Some(0)).then_some(())
+        });
+        daemon
+    }
+
+    /// The folder of the daemon's socket.
+    pub fn runtime(&self) -> PathBuf {
+        self.home().join("run")
     }
 
     /// Asks in plain words, for JSON.
