@@ -8,6 +8,7 @@ mod ends;
 mod hangs;
 mod processes;
 mod starts;
+mod storage;
 mod wire;
 
 use astros_tests::{Adversary, Host, Language, World, adversary};

@@ -46,24 +46,25 @@ fn starts_a_plugin_again_that_exits_after_it_became_ready() {
     });
 }
 
-#[test]
-fn says_why_a_program_cannot_be_run() {
-    in_both_languages(async |_| {
-        for (file, expected) in
-            [("missing", "is not there"), ("data", "is not executable"), ("broken", "cannot be run")]
-        {
-            let manifest = json!({ "metadata": { "name": "villain" }, "run": { "executable": file } });
-            let plugin = folder("villain")
-                .file("plugin.yaml", manifest.to_string())
-                .file("data", "1 2 3")
-                .executable("broken", "\u{7f}ELF and no more");
-            let host = Host::start(World::new().with(plugin)).await;
-            let error = host.call("villain", "echo", json!({})).await.unwrap_err();
-            assert!(error.message.contains("villain"), "{error}");
-            println!("{file} {expected}: {error} {:?} {:?}", error.hint(), host.status("villain").state);
-            host.stop().await;
-        }
-    });
+#[tokio::test]
+async fn says_why_a_program_cannot_be_run() {
+    for (file, expected, helps) in [
+        ("missing", "its executable `missing` does not exist; looked in ", "build or install it"),
+        ("data", "/data` is not executable", "chmod +x"),
+        ("broken", "/broken` is no program for this machine", "a script begins with a line such as"),
+    ] {
+        let manifest = json!({ "metadata": { "name": "villain" }, "run": { "executable": file } });
+        let plugin = folder("villain")
+            .file("plugin.yaml", manifest.to_string())
+            .file("data", "1 2 3")
+            .executable("broken", "\u{7f}ELF and no more");
+        let host = Host::start(World::new().with(plugin)).await;
+        let error = host.call("villain", "echo", json!({})).await.unwrap_err();
+        assert!(error.message.contains(expected), "{error}");
+        assert!(error.hint().unwrap().contains(helps), "{error}: {:?}", error.hint());
+        assert_eq!(host.status("villain").state, StateName::Error);
+        host.stop().await;
+    }
 }
 
 #[test]

@@ -1,0 +1,121 @@
+//! What faults may cost the daemon: descriptors, processes, memory. A program of its own, one test at a time: it looks at
+//! its own process.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail there")]
+
+use std::{
+    fs,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use astros_tests::{Host, Language, World, adversary, kind};
+use serde_json::json;
+
+/// The daemon may grow by so much in a flood, in bytes.
+const GROWTH: usize = 32 << 20;
+
+/// One test at a time, one language after the other.
+fn alone(test: impl AsyncFn(Host)) {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    for language in [Language::Rust, Language::Python] {
+        println!("the adversary in {language:?}:");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let villain = adversary("villain").written_in(language).supervised(json!({
+                "backoff_initial": "1ms", "backoff_max": "1ms", "max_restarts": 1_000_000, "stop_grace": "300ms",
+            }));
+            test(Host::start(World::new().with(villain).with(adversary("bystander"))).await).await;
+        });
+    }
+}
+
+fn descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+fn memory() -> usize {
+    let statm = fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+fn zombies() -> usize {
+    let own = std::process::id().to_string();
+    let is_one = |stat: &str| {
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with("Z ") && rest.split(' ').nth(1) == Some(&own))
+    };
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok())
+        .filter(|stat| is_one(stat))
+        .count()
+}
+
+#[test]
+fn has_no_more_descriptors_zombies_and_memory_after_a_storm_of_kills() {
+    alone(async |host| {
+        let mut before = None;
+        for kills in 0..60 {
+            if kills == 10 {
+                before = Some((descriptors(), memory()));
+            }
+            assert_eq!(kind(&host.call("villain", "kill", json!({})).await), "plugin_crashed");
+        }
+        host.echoes("villain").await;
+        let (descriptors_before, memory_before) = before.unwrap();
+        host.becomes("descriptors are back", || descriptors() <= descriptors_before + 8).await;
+        assert_eq!(zombies(), 0);
+        let grown = memory().saturating_sub(memory_before);
+        assert!(grown < 4 << 20, "{grown} bytes");
+        host.stop().await;
+    });
+}
+
+#[test]
+fn takes_a_flood_in_bounded_memory_and_serves_the_others() {
+    alone(async |host| {
+        for what in ["errors", "stray", "frames"] {
+            host.echoes("villain").await;
+            let quiet = echoes(&host, 200).await;
+            let before = memory();
+            let flood = host.call("villain", "pour", json!({ "what": what, "mebibytes": 64 }));
+            let (poured, flooded) = tokio::join!(flood, echoes(&host, 200));
+            assert_eq!(poured, Ok(json!({})), "{what}");
+            let grown = memory().saturating_sub(before);
+            println!(
+                "  64 MiB of {what}: {} KiB more, p99 of another plugin {quiet:?} before, {flooded:?} meanwhile",
+                grown >> 10
+            );
+            assert!(grown < GROWTH, "64 MiB of {what}: {grown} bytes");
+        }
+        host.stop().await;
+    });
+}
+
+#[test]
+fn takes_a_line_that_does_not_end_in_bounded_memory() {
+    alone(async |host| {
+        host.echoes("villain").await;
+        let before = memory();
+        let endless = host.call_within(Duration::from_secs(1), "villain", "endless", json!({})).await;
+        assert_eq!(kind(&endless), "deadline_exceeded");
+        let grown = memory().saturating_sub(before);
+        println!("  48 MiB in one line: {} KiB more", grown >> 10);
+        assert!(grown < GROWTH, "{grown} bytes");
+        host.stop().await;
+    });
+}
+
+/// The 99th percentile of so many echoes of the plugin that does nothing wrong.
+async fn echoes(host: &Host, count: usize) -> Duration {
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
+        let begun = Instant::now();
+        host.echoes("bystander").await;
+        times.push(begun.elapsed());
+    }
+    times.sort();
+    times[count * 99 / 100]
+}
