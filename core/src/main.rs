@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+use astros_core::{cli, launcher};
+
 fn main() -> ExitCode {
-    astros_core::cli::main()
+    launcher::run_if_asked();
+    launcher::adopt_orphans();
+    cli::main()
 }

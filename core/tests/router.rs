@@ -157,5 +157,5 @@ async fn quarantines_a_plugin_that_loses_count_of_its_requests_again_and_again()
     let error = host.call("echo", json!({}), PATIENCE).await.unwrap_err();
     assert!(error.message.contains("quarantined"), "{error}");
     let plugin = host.router.plugin("one").unwrap();
-    assert_eq!(plugin.supervisor.status().state, StateName::Quarantined);
+    assert_eq!(plugin.supervisor().status().state, StateName::Quarantined);
 }

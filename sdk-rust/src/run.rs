@@ -85,7 +85,12 @@ where
     W: AsyncWrite + Unpin,
 {
     let dispatcher = Dispatcher::new(plugin);
-    let options = Options { answer_malformed: true, stalled_after: None, ..Options::default() };
+    let options = Options {
+        answer_malformed: true,
+        stalled_after: None,
+        max_answer_bytes: usize::MAX,
+        ..Options::default()
+    };
     let (peer, connection) = connect(input, output, Server(dispatcher.clone()), options);
     let connection = connection.run();
     tokio::pin!(connection);

@@ -1,6 +1,10 @@
 //! Errors on their way: what a plugin may say, and what others may see of it.
 
-use astros_protocol::{Error, ErrorCode};
+use std::time::Duration;
+
+use astros_protocol::{Error, ErrorCode, PluginDescription, lifecycle::HandlerDescription};
+
+use super::Plugin;
 
 /// An error that a plugin answered with, made safe to believe: it names the plugin and claims nothing of the host's.
 pub fn from_plugin(mut error: Error, plugin: &str, handler: &str) -> Error {
@@ -59,6 +63,56 @@ pub fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option
         .filter(|(similarity, _)| *similarity > 0.75)
         .max_by(|left, right| left.0.total_cmp(&right.0))
         .map(|(_, name)| name)
+}
+
+/// What a plugin says of one of its handlers.
+pub(super) fn offered<'a>(
+    description: &'a PluginDescription,
+    plugin: &str,
+    handler: &str,
+) -> Result<&'a HandlerDescription, Error> {
+    if let Some(offered) = description.handlers.iter().find(|offered| offered.name == handler) {
+        return Ok(offered);
+    }
+    let message = format!("the plugin `{plugin}` has no handler `{handler}`");
+    let error = Error::new(ErrorCode::HANDLER_NOT_FOUND, message).with_plugin(plugin);
+    let names = description.handlers.iter().map(|offered| &*offered.name);
+    Err(error.with_hint(match nearest(handler, names.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("it has: {}", names.collect::<Vec<_>>().join(", ")),
+    }))
+}
+
+pub(super) fn deadline_exceeded(plugin: &Plugin, handler: &str, own: Duration) -> Error {
+    let within = match u64::try_from(own.as_millis()) {
+        Ok(0) => "none was left".to_owned(),
+        millis => format!(
+            "at most {}",
+            humantime::format_duration(Duration::from_millis(millis.unwrap_or(u64::MAX)))
+        ),
+    };
+    let message = format!("plugin `{}` did not finish `{handler}` within its time ({within})", plugin.name);
+    let hint = format!("`--timeout` gives it more; `astros plugins logs {}` shows what it did", plugin.name);
+    Error::new(ErrorCode::DEADLINE_EXCEEDED, message).with_plugin(&*plugin.name).with_hint(hint).retryable()
+}
+
+pub(super) fn no_object(plugin: &Plugin, handler: &str) -> Error {
+    let message = format!("plugin `{}` answered `{handler}` with no response object", plugin.name);
+    let hint = format!("its author has to mend it; `astros plugins logs {}` shows more", plugin.name);
+    Error::new(ErrorCode::BAD_RESPONSE, message).with_plugin(&*plugin.name).with_hint(hint)
+}
+
+/// What the host itself has to say of an exchange: it could not ask, or what came cannot be read.
+pub(super) fn failed_here(mut error: Error, plugin: &Plugin, handler: &str) -> Error {
+    error.message = format!("the call of `{}.{handler}` failed: {}", plugin.name, error.message);
+    error.with_plugin(&*plugin.name)
+}
+
+pub(super) fn crashed(mut error: Error, plugin: &Plugin, handler: &str) -> Error {
+    let what = if error.code == ErrorCode::PLUGIN_CRASHED { "crashed" } else { "ended" };
+    error.message =
+        format!("plugin `{}` {what} while it handled `{handler}`: {}", plugin.name, error.message);
+    error
 }
 
 #[cfg(test)]

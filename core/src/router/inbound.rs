@@ -8,19 +8,21 @@ use std::{
     time::Duration,
 };
 
-use astros_peer::{Incoming, Oddity, Responder, Service};
+use astros_peer::{Incoming, Oddity, Peer, Responder, Service};
 use astros_protocol::{Error, ErrorCode, Notification, Request, call::CallPlugin, person::Log};
 use serde_json::value::RawValue;
 
 use super::{
     Above, Call, Listener, Router, errors,
-    tree::{Ancestor, Connection, Node, Root},
+    tree::{Ancestor, Child, Connection, Node, Root},
     wire::{Asked, CallPluginRef, IntentRef},
 };
 use crate::supervisor;
 
 /// A plugin has at most so many requests of its own open.
 const MAX_OPEN: usize = 256;
+/// One that goes on asking without reading what it is told about that is restarted.
+const MAX_UNREAD: usize = 4 * MAX_OPEN;
 /// With so many requests whose id is still open, a plugin is restarted.
 const MAX_DUPLICATES: u32 = 3;
 
@@ -73,7 +75,11 @@ impl Service for PluginService {
         let Some(router) = self.router.upgrade() else {
             return responder.error(&Error::new(ErrorCode::SHUTTING_DOWN, "the daemon stops"));
         };
-        if responder.peer().serving() > MAX_OPEN {
+        let open = responder.peer().serving();
+        if open > MAX_OPEN {
+            if open > MAX_UNREAD {
+                self.fail(&router, Some(responder.peer()), "asked on and on without reading the answers");
+            }
             let message =
                 format!("`{}` has {MAX_OPEN} requests open, the most that a plugin may have", self.name);
             let error = Error::new(ErrorCode::OVERLOADED, message).with("retry_after_ms", 100);
@@ -102,12 +108,11 @@ impl Service for PluginService {
     fn oddity(&self, oddity: Oddity<'_>) {
         let Some(router) = self.router.upgrade() else { return };
         router.services.oddity(&self.name, &oddity);
-        let repeats = matches!(oddity, Oddity::DuplicateId(_))
-            && self.duplicates.fetch_add(1, Ordering::Relaxed) + 1 == MAX_DUPLICATES;
-        let session = router.plugin(&self.name).ok().and_then(|plugin| plugin.supervisor().session());
-        if let (true, Some(session)) = (repeats, session) {
+        if matches!(oddity, Oddity::DuplicateId(_))
+            && self.duplicates.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_DUPLICATES
+        {
             // It has lost count of its requests: as after a crash, a new process starts anew.
-            session.fail("used the ids of open requests again");
+            self.fail(&router, None, "used the ids of open requests again");
         }
     }
 }
@@ -122,6 +127,15 @@ impl Drop for PluginService {
 }
 
 impl PluginService {
+    /// Ends the process for what it did; where it is not ready yet, its connection.
+    fn fail(&self, router: &Router, peer: Option<Peer>, what: &str) {
+        match (router.session(&self.name, self.connection), peer) {
+            (Some(session), _) => session.fail(what),
+            (None, Some(peer)) => peer.break_off(),
+            (None, None) => {}
+        }
+    }
+
     fn call_plugin(&self, router: Arc<Router>, asked: CallPluginRef<'_>, responder: Responder) {
         match self.prepare(&router, &asked) {
             Ok(call) => drop(tokio::spawn(call.run(router, responder))),
@@ -162,13 +176,13 @@ impl PluginService {
     /// Of its own accord a plugin calls others only while it is ready itself.
     fn ready(&self, router: &Router) -> Result<(), Error> {
         let supervisor = router.plugin(&self.name)?.supervisor();
-        match supervisor.session() {
-            Some(session) if session.generation == self.connection.1 => Ok(()),
-            _ if supervisor.status().is_starting() => {
+        match router.session(&self.name, self.connection) {
+            Some(_) => Ok(()),
+            None if supervisor.status().is_starting() => {
                 let message = format!("`{}` calls others before it is initialized", self.name);
                 Err(Error::new(ErrorCode::NOT_INITIALIZED, message))
             }
-            _ => {
+            None => {
                 let message = format!("`{}` calls others while it is being stopped", self.name);
                 Err(Error::new(ErrorCode::SHUTTING_DOWN, message))
             }
@@ -195,9 +209,9 @@ struct PluginCall {
 impl PluginCall {
     /// Ends with its parent, and when the caller takes it back or is gone.
     async fn run(self, router: Arc<Router>, responder: Responder) {
-        let ended = match &self.parent {
-            Parentage::Node(node) => Some(node.ended()),
-            Parentage::Root { .. } => None,
+        let (parent, ended) = match &self.parent {
+            Parentage::Node(node) => (Some(Child::new(node.clone())), Some(node.ended())),
+            Parentage::Root { .. } => (None, None),
         };
         let parent_ended = async {
             match ended {
@@ -210,6 +224,14 @@ impl PluginCall {
             () = responder.cancelled() => Err(cancelled("it was taken back")),
             () = parent_ended => Err(cancelled("the request that it was made for has ended")),
         };
+        if let (Parentage::Node(node), Err(error)) = (&self.parent, &outcome)
+            && [ErrorCode::CANCELLED, ErrorCode::DEADLINE_EXCEEDED].contains(&error.code)
+        {
+            // Whoever was called may still be at it.
+            node.make_final();
+        }
+        // Before the answer: who has it works again.
+        drop(parent);
         match outcome {
             Ok(result) => responder.result(&result),
             Err(error) => responder.error(&errors::for_plugins(error)),
@@ -217,9 +239,9 @@ impl PluginCall {
     }
 
     async fn call(&self, router: &Router, responder: &Responder) -> Result<Box<RawValue>, Error> {
-        let (root, link, deadline) = match &self.parent {
-            Parentage::Node(node) => (node.root.clone(), Some(node.link.clone()), Some(node.deadline)),
-            Parentage::Root { root, link } => (root.clone(), link.clone(), None),
+        let (root, parent, link) = match &self.parent {
+            Parentage::Node(node) => (node.root.clone(), Some(node.clone()), Some(node.link.clone())),
+            Parentage::Root { root, link } => (root.clone(), None, link.clone()),
         };
         let timestamp = jiff::Timestamp::now().to_string();
         let intent = IntentRef {
@@ -237,7 +259,7 @@ impl PluginCall {
                 handler: &self.handler,
                 intent,
                 root: root.clone(),
-                above: Above { link, deadline, caller: Some(self.caller.clone()) },
+                above: Above { parent, link, caller: Some(self.caller.clone()) },
                 timeout: self.timeout,
                 followup: false,
                 progress: if self.progress { Listener::Plugin(responder) } else { Listener::Nobody },

@@ -10,6 +10,7 @@ use std::{
 
 use astros_protocol::PluginDescription;
 
+use super::queue::Queue;
 use crate::supervisor::Supervisor;
 
 /// A plugin that calls can be brought to.
@@ -19,6 +20,8 @@ pub struct Plugin {
     pub(super) number: usize,
     /// Works on one request at a time, as its manifest or its latest `initialize` says.
     serial: AtomicBool,
+    /// Those that wait for one of its slots, or for its start.
+    pub(super) queue: Queue,
     /// Of the version that serves now; a reload puts another one in its place.
     supervisor: RwLock<Supervisor>,
     /// The categories that its manifest names.
@@ -33,6 +36,7 @@ impl Plugin {
             name,
             number,
             serial: AtomicBool::new(known.serial),
+            queue: Queue::default(),
             supervisor: RwLock::new(supervisor),
             handles: known.handles,
             description: RwLock::default(),
@@ -48,13 +52,21 @@ impl Plugin {
         self.supervisor.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// So many calls wait for one of its slots, or for its start.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
     /// It works on one request at a time.
     pub(super) fn is_serial(&self) -> bool {
         self.serial.load(Ordering::Relaxed)
     }
 
     pub(super) fn set_serial(&self, serial: bool) {
-        self.serial.store(serial, Ordering::Relaxed);
+        // Said with every call, and hardly ever new.
+        if self.is_serial() != serial {
+            self.serial.store(serial, Ordering::Relaxed);
+        }
     }
 
     pub fn description(&self) -> Option<Arc<PluginDescription>> {

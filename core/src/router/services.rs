@@ -61,7 +61,18 @@ impl Services {
             Event::StateChanged { plugin, state, reason } => {
                 tracing::info!(%plugin, %state, reason = reason.as_deref(), "state changed");
             }
-            Event::Ended { plugin, pid, exit, .. } => tracing::info!(%plugin, pid, exit, "process ended"),
+            Event::Ended { plugin, pid, exit, killed, .. } => {
+                tracing::info!(%plugin, pid, exit, ?killed, "process ended");
+            }
+            Event::Restarted { plugin, instance, restarts } => {
+                tracing::info!(%plugin, instance, restarts, "restarted after a crash");
+            }
+            Event::Refused { plugin, state, reason } => {
+                tracing::debug!(%plugin, %state, reason, "turned away who needed it");
+            }
+            Event::Switched { plugin, generation } => {
+                tracing::info!(%plugin, generation, "calls go to another version of it");
+            }
             Event::Oddity { plugin, text } => {
                 tracing::warn!(%plugin, "{text}");
                 self.log.write(Record::now(plugin, Level::Warn, &**text, Source::Host));

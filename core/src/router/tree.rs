@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -14,6 +14,9 @@ use std::{
 use astros_protocol::{Error, ErrorCode, Id, intent::Parent};
 use foldhash::HashMap;
 use tokio_util::sync::CancellationToken;
+
+use super::waits::{self, Wait};
+use crate::supervisor::Slot;
 
 /// Calls nest no deeper than this.
 pub const MAX_DEPTH: usize = 16;
@@ -47,33 +50,19 @@ pub fn new_correlation_id() -> String {
 pub struct Link {
     pub plugin: Arc<str>,
     pub handler: Box<str>,
-    /// The plugin works on one request at a time and so keeps its slot while it waits.
-    pub serial: bool,
     pub parent: Option<Arc<Link>>,
     pub depth: usize,
 }
 
 impl Link {
-    /// The step that a call adds; refused at once where it would wait for itself or nest too deeply.
-    pub fn extend(
-        parent: Option<&Arc<Link>>,
-        plugin: &Arc<str>,
-        handler: &str,
-        serial: bool,
-    ) -> Result<Arc<Link>, Error> {
+    /// The step that a call adds; refused at once where its handler would wait for itself, or calls nest too deeply.
+    pub fn extend(parent: Option<&Arc<Link>>, plugin: &Arc<str>, handler: &str) -> Result<Arc<Link>, Error> {
         let depth = parent.map_or(1, |link| link.depth + 1);
-        let link =
-            Link { plugin: plugin.clone(), handler: handler.into(), serial, parent: parent.cloned(), depth };
-        let waits = link.ancestors().find(|above| {
-            *above.plugin == **plugin && (*above.handler == *handler || (above.serial && serial))
-        });
-        if let Some(above) = waits {
-            let why = if *above.handler == *handler { "is being served" } else { "keeps its plugin busy" };
-            let message = format!(
-                "the call of `{plugin}.{handler}` would wait for itself: `{}.{}` {why} and waits for it",
-                above.plugin, above.handler
-            );
-            return Err(Error::new(ErrorCode::CALL_CYCLE, message).with("chain", link.names()));
+        let link = Link { plugin: plugin.clone(), handler: handler.into(), parent: parent.cloned(), depth };
+        if let Some(above) =
+            link.ancestors().find(|above| above.plugin == link.plugin && above.handler == link.handler)
+        {
+            return Err(link.cycle(above, "is being served"));
         }
         if depth > MAX_DEPTH {
             let message =
@@ -81,6 +70,19 @@ impl Link {
             return Err(Error::new(ErrorCode::CALL_CYCLE, message).with("chain", link.names()));
         }
         Ok(Arc::new(link))
+    }
+
+    fn cycle(&self, other: &Link, why: &str) -> Error {
+        let message = format!(
+            "the call of `{}.{}` would wait for itself: `{}.{}` {why} and waits for it",
+            self.plugin, self.handler, other.plugin, other.handler
+        );
+        Error::new(ErrorCode::CALL_CYCLE, message).with("chain", self.names())
+    }
+
+    /// It is made for this one, or for what is below it.
+    pub fn is_below(&self, other: &Link) -> bool {
+        self.ancestors().any(|above| std::ptr::eq(above, other))
     }
 
     fn ancestors(&self) -> impl Iterator<Item = &Link> {
@@ -99,24 +101,36 @@ impl Link {
 }
 
 /// One request that the host has open with a plugin.
-#[derive(Debug)]
 pub struct Node {
     pub root: Arc<Root>,
     pub link: Arc<Link>,
     pub deadline: Instant,
+    /// Given back when the last who knows of this request is gone: the plugin has answered, its children have ended.
+    pub slot: Option<Slot>,
     /// Made with the first child: most requests have none.
-    children: OnceLock<CancellationToken>,
+    ended: OnceLock<CancellationToken>,
     done: AtomicBool,
+    children: AtomicUsize,
+    is_final: AtomicBool,
 }
 
 impl Node {
-    pub fn new(root: Arc<Root>, link: Arc<Link>, deadline: Instant) -> Arc<Node> {
-        Arc::new(Node { root, link, deadline, children: OnceLock::new(), done: AtomicBool::new(false) })
+    pub fn new(root: Arc<Root>, link: Arc<Link>, deadline: Instant, slot: Option<Slot>) -> Arc<Node> {
+        Arc::new(Node {
+            root,
+            link,
+            deadline,
+            slot,
+            ended: OnceLock::new(),
+            done: AtomicBool::new(false),
+            children: AtomicUsize::new(0),
+            is_final: AtomicBool::new(false),
+        })
     }
 
     /// Cancelled when this request has ended, however it ended.
     pub fn ended(&self) -> CancellationToken {
-        let ended = self.children.get_or_init(CancellationToken::new).clone();
+        let ended = self.ended.get_or_init(CancellationToken::new).clone();
         if self.done.load(Ordering::SeqCst) {
             ended.cancel();
         }
@@ -126,9 +140,42 @@ impl Node {
     /// The request has ended: what it asked for and was not answered yet is taken back.
     pub fn end(&self) {
         self.done.store(true, Ordering::SeqCst);
-        if let Some(children) = self.children.get() {
-            children.cancel();
+        if let Some(ended) = self.ended.get() {
+            ended.cancel();
         }
+    }
+
+    /// Something came of the request that is not to come twice.
+    pub fn make_final(&self) {
+        self.is_final.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it may be sent once more, as far as it is known what came of it: all its children have ended, none did
+    /// what must not be done twice, and nobody heard of its progress.
+    pub fn is_repeatable(&self) -> bool {
+        self.children.load(Ordering::SeqCst) == 0 && !self.is_final.load(Ordering::SeqCst)
+    }
+}
+
+/// A call that a plugin makes while it serves a request, as long as this lives: meanwhile the request does not work.
+pub struct Child(Arc<Node>);
+
+impl Child {
+    pub fn new(parent: Arc<Node>) -> Child {
+        parent.children.fetch_add(1, Ordering::SeqCst);
+        if let Some(slot) = &parent.slot {
+            slot.step_aside();
+        }
+        Child(parent)
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if let Some(slot) = &self.0.slot {
+            slot.step_back();
+        }
+        self.0.children.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -136,9 +183,11 @@ impl Node {
 pub type Connection = (usize, u64);
 
 /// The requests that are open with each process.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Tree {
     serving: HashMap<Connection, HashMap<Id, Arc<Node>>>,
+    /// The calls below others that wait for a slot of a plugin that keeps its slots.
+    waits: Vec<Wait>,
 }
 
 /// Whose child a plugin's call is.
@@ -163,6 +212,35 @@ impl Tree {
     /// Forgets a process that has ended.
     pub fn forget(&mut self, connection: Connection) {
         self.serving.remove(&connection);
+    }
+
+    /// Any of the requests that are open with a process.
+    pub fn any(&self, connection: Connection) -> Option<&Arc<Node>> {
+        self.serving.get(&connection)?.values().next()
+    }
+
+    /// A call begins to wait for a slot of a serial plugin; refused where that would never end.
+    pub fn wait(&mut self, plugin: usize, link: &Arc<Link>) -> Result<(), Error> {
+        self.waits.push(Wait { plugin, link: link.clone() });
+        let holders = |plugin| {
+            let processes = self.serving.iter().filter(|((number, _), _)| *number == plugin);
+            processes.flat_map(|(_, open)| open.values()).map(|node| &node.link).collect()
+        };
+        let refused =
+            waits::deadlock(&self.waits, holders).map(|holder| link.cycle(holder, "keeps its plugin busy"));
+        match refused {
+            Some(error) => {
+                self.waits.pop();
+                Err(error)
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub fn stop_waiting(&mut self, link: &Arc<Link>) {
+        if let Some(at) = self.waits.iter().position(|wait| Arc::ptr_eq(&wait.link, link)) {
+            self.waits.swap_remove(at);
+        }
     }
 
     /// Finds the parent that a plugin names, or the only one that it can mean.
@@ -194,11 +272,11 @@ mod tests {
     use super::*;
 
     fn link(parent: Option<&Arc<Link>>, plugin: &str, handler: &str) -> Result<Arc<Link>, Error> {
-        Link::extend(parent, &Arc::from(plugin), handler, false)
+        Link::extend(parent, &Arc::from(plugin), handler)
     }
 
     fn node(link: Arc<Link>) -> Arc<Node> {
-        Node::new(Arc::new(Root::anonymous()), link, Instant::now() + Duration::from_secs(1))
+        Node::new(Arc::new(Root::anonymous()), link, Instant::now() + Duration::from_secs(1), None)
     }
 
     #[test]
@@ -214,10 +292,33 @@ mod tests {
 
     #[test]
     fn refuses_to_wait_for_the_one_slot_of_a_serial_plugin() {
-        let serial: Arc<str> = Arc::from("serial");
-        let above = Link::extend(None, &serial, "one", true).unwrap();
-        let b = link(Some(&above), "b", "two").unwrap();
-        assert_eq!(Link::extend(Some(&b), &serial, "other", true).unwrap_err().code, ErrorCode::CALL_CYCLE);
+        let mut tree = Tree::default();
+        let above = link(None, "serial", "one").unwrap();
+        let below = link(Some(&link(Some(&above), "b", "two").unwrap()), "serial", "other").unwrap();
+        assert!(tree.wait(0, &below).is_ok(), "it starts");
+        tree.stop_waiting(&below);
+        tree.insert((0, 1), Id::Number(1), node(above));
+        let error = tree.wait(0, &below).unwrap_err();
+        assert_eq!(error.code, ErrorCode::CALL_CYCLE);
+        assert!(error.message.contains("`serial.one` keeps its plugin busy"), "{error}");
+        assert_eq!(
+            error.data.unwrap().extra["chain"],
+            serde_json::json!(["serial.one", "b.two", "serial.other"])
+        );
+        tree.remove((0, 1), &Id::Number(1));
+        assert!(tree.wait(0, &below).is_ok(), "what was refused does not stay");
+    }
+
+    #[test]
+    fn may_be_repeated_while_nothing_came_of_it() {
+        let parent = node(link(None, "a", "one").unwrap());
+        assert!(parent.is_repeatable());
+        let child = Child::new(parent.clone());
+        assert!(!parent.is_repeatable(), "a child is open");
+        drop(child);
+        assert!(parent.is_repeatable());
+        parent.make_final();
+        assert!(!parent.is_repeatable());
     }
 
     #[test]

@@ -1,46 +1,39 @@
-//! From a [`Spec`] to the command that starts its process.
+//! From a [`Spec`] to what starts its process.
 
-use std::{ffi::OsString, path::Path, process::Stdio};
+use std::{ffi::OsString, path::Path};
 
 use astros_protocol::{Error, version::SUPPORTED};
-use tokio::process::Command;
 
 use super::{Launch, Spec, environment, program, python};
+use crate::launcher::Policy;
 
-/// Finds the program and puts the command together. The process will lead a group of its own, in the plugin's
-/// folder, with pipes for input, output and errors, and with nothing in its environment but what is allowed.
-pub(crate) async fn command(spec: &Spec) -> Result<Command, Error> {
-    let mut command = match &spec.launch {
-        Launch::Executable(path) => Command::new(program::executable(spec, path)?),
+/// Finds the program and says how it is started: in the plugin's folder, with nothing in its environment but what is
+/// allowed.
+pub(crate) async fn command(spec: &Spec) -> Result<Policy, Error> {
+    let mut args: Vec<OsString> = Vec::new();
+    let program = match &spec.launch {
+        Launch::Executable(path) => program::executable(spec, path)?,
         Launch::Python { target, interpreter } => {
-            let mut command = Command::new(python::interpreter(spec, interpreter.as_deref()).await?);
-            command.args(["-m", "astros.run", target]);
-            command
+            args.extend(["-m", "astros.run", target].map(OsString::from));
+            python::interpreter(spec, interpreter.as_deref()).await?
         }
         Launch::Command(words) => {
             let (first, rest) = words.split_first().ok_or_else(|| {
                 program::unavailable(spec, "its command is empty").with_hint("correct `run` in its manifest")
             })?;
-            let mut path = program::command(spec, Path::new(first))?;
-            if first.starts_with("python") {
-                path = python::behind_shim(spec, path).await;
-            }
-            let mut command = Command::new(path);
-            command.args(rest);
-            command
+            args.extend(rest.iter().map(OsString::from));
+            let path = program::command(spec, Path::new(first))?;
+            if first.starts_with("python") { python::behind_shim(spec, path).await } else { path }
         }
     };
-    command
-        .args(&spec.args)
-        .env_clear()
-        .envs(variables(spec))
-        .current_dir(&spec.folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true);
-    Ok(command)
+    args.extend(spec.args.iter().map(OsString::from));
+    Ok(Policy {
+        program: program.into(),
+        args,
+        environment: variables(spec),
+        folder: spec.folder.clone().into(),
+        containment: spec.containment,
+    })
 }
 
 fn variables(spec: &Spec) -> Vec<(OsString, OsString)> {

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use astros_protocol::{Extra, PluginDescription, person::Level};
+use serde::{Deserialize, Serialize};
 
 use super::StateName;
 
@@ -19,6 +20,9 @@ pub trait Host: Send + Sync + 'static {
 }
 
 /// Something that happened to a plugin.
+///
+/// [`Event::StateChanged`] and [`Event::Described`] are told of the version that serves only, so that they are one
+/// story however many versions and processes a plugin has; the others name the process that they are about.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// It is in another state. `executing` is not told: it comes and goes with each call.
@@ -27,10 +31,42 @@ pub enum Event {
     Described { plugin: Arc<str>, description: Arc<PluginDescription> },
     /// It wrote a line to stderr.
     Line { plugin: Arc<str>, line: LogLine },
-    /// Its process ended: how, and after what time.
-    Ended { plugin: Arc<str>, pid: u32, exit: String, ran: Duration, asked: bool },
+    /// Its process ended: how, and after what time. `asked`: as it was told to; `killed`: the host had to do it.
+    Ended {
+        plugin: Arc<str>,
+        instance: u32,
+        generation: u64,
+        pid: u32,
+        exit: String,
+        ran: Duration,
+        asked: bool,
+        killed: Option<Kill>,
+    },
+    /// It is started again after a crash, for the `restarts`th time in all.
+    Restarted { plugin: Arc<str>, instance: u32, restarts: u32 },
+    /// Somebody who needed it was turned away.
+    Refused { plugin: Arc<str>, state: StateName, reason: String },
+    /// A reload: calls go to another version of it from now on. Its processes have generations from this one on,
+    /// all those of the version before have lower ones.
+    Switched { plugin: Arc<str>, generation: u64 },
     /// Something is not as it should be, and it runs all the same.
     Oddity { plugin: Arc<str>, text: String },
+}
+
+/// Why the host killed a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kill {
+    /// It did not end when it was asked to.
+    StopForced,
+    /// It did not answer a ping, and did nothing.
+    Hung,
+    /// It works on one request at a time, and did not answer that one in its time.
+    Overran,
+    /// It did what nothing can go on after.
+    BrokeRules,
+    /// It closed its input or output.
+    Closed,
 }
 
 /// A line of stderr, without what would disturb a terminal.

@@ -1,87 +1,94 @@
 //! The handle to one plugin's supervisor: cheap to clone, and quick where the plugin runs.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use astros_protocol::{Error, ErrorCode};
-use serde::Serialize;
+use futures_util::future::join_all;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
 };
 
 use super::{
-    Admission, Host, Session, Spec, StateName,
-    state::{Goal, State},
-    task::{self, Command, View},
-    words,
+    Admission, Event, Host, Session, Spec, Status,
+    state::{Goal, SUPERSEDED, State},
+    status::refusal,
+    task::{Command, Task},
+    view::{Shared, Standing, View, lead, least_loaded},
 };
 
-/// Supervises one plugin. When the last handle is dropped, its process is stopped.
+/// Supervises one version of a plugin: as many processes as its manifest says, each with its own restarts. When the
+/// last handle is dropped, they are stopped.
 #[derive(Clone)]
 pub struct Supervisor {
-    plugin: Arc<str>,
-    commands: mpsc::UnboundedSender<Command>,
-    view: watch::Receiver<View>,
-    /// Those that wait in [`Supervisor::ready`].
-    waiting: Arc<AtomicUsize>,
-}
-
-/// What is known of a plugin now.
-#[derive(Clone, Debug, Serialize)]
-pub struct Status {
-    pub state: StateName,
-    /// Why, for people.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// For how long it has been so, in milliseconds.
-    pub since_ms: u64,
-    /// For how long it will at most stay so, in milliseconds, where that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub until_ms: Option<u64>,
-    pub pids: Vec<u32>,
-    /// Starts after a crash.
-    pub restarts: u32,
-    pub in_flight: usize,
-    /// How the last process ended: `killed by SIGSEGV after 1.2 s`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_exit: Option<String>,
-    /// The last lines of the process that ended last.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub last_words: Vec<String>,
-}
-
-impl Status {
-    /// It was started, and has not answered `initialize`.
-    pub fn is_starting(&self) -> bool {
-        matches!(self.state, StateName::Loading | StateName::Initializing)
-    }
+    shared: Arc<Shared>,
+    instances: Arc<[mpsc::UnboundedSender<Command>]>,
+    views: watch::Receiver<Vec<View>>,
 }
 
 impl Supervisor {
-    /// Makes the task of one plugin, on the current tokio runtime. An eager plugin is started now.
+    /// Makes the tasks of one plugin, on the current tokio runtime. An eager plugin is started now.
     pub fn start<H: Host>(spec: Spec, host: Arc<H>) -> Supervisor {
-        let plugin: Arc<str> = Arc::from(spec.name.as_str());
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let (commands, inbox) = mpsc::unbounded_channel();
-        let (task, view) = task::Task::new(spec, plugin.clone(), host, inbox, waiting.clone());
-        tokio::spawn(task.run());
-        Supervisor { plugin, commands, view, waiting }
+        Supervisor::new(spec, host, Standing::Serves)
     }
 
-    /// The process that is ready now.
+    /// As [`Supervisor::start`], for a version that has to show that it gets ready before it is spoken of.
+    pub(crate) fn candidate<H: Host>(spec: Spec, host: Arc<H>) -> Supervisor {
+        Supervisor::new(spec, host, Standing::Candidate)
+    }
+
+    fn new<H: Host>(spec: Spec, host: Arc<H>, standing: Standing) -> Supervisor {
+        let teller = host.clone();
+        let shared = Arc::new(Shared::new(spec, standing, Box::new(move |event| teller.event(event))));
+        let views = watch::Sender::new(Vec::new());
+        let seen = views.subscribe();
+        let count = shared.spec.supervision.instances.get();
+        let (instances, tasks): (Vec<_>, Vec<_>) = (0..count)
+            .map(|instance| {
+                let (commands, inbox) = mpsc::unbounded_channel();
+                (commands, Task::new(instance, shared.clone(), host.clone(), inbox, views.clone()))
+            })
+            .unzip();
+        // They look at each other: all are there before the first runs.
+        for task in tasks {
+            tokio::spawn(task.run());
+        }
+        Supervisor { shared, instances: instances.into(), views: seen }
+    }
+
+    /// What it is started with.
+    pub fn spec(&self) -> &Spec {
+        &self.shared.spec
+    }
+
+    /// The process that takes calls now; the one with the least to do, where there are several.
     pub fn session(&self) -> Option<Arc<Session>> {
-        self.view.borrow().session.clone().filter(|session| !session.peer.is_closed())
+        if self.is_superseded() {
+            return None;
+        }
+        let views = self.views.borrow();
+        if views.len() > 1 && views.iter().any(|view| view.starts_on_use(now())) {
+            self.send(|| Command::Wanted);
+        }
+        least_loaded(&views).cloned()
     }
 
-    /// Every process that is ready now.
+    /// Every process that takes calls now.
     pub fn sessions(&self) -> Vec<Arc<Session>> {
-        self.session().into_iter().collect()
+        if self.is_superseded() {
+            return Vec::new();
+        }
+        self.views.borrow().iter().filter_map(View::taking).cloned().collect()
+    }
+
+    /// The process of this generation, from its `initialize` to its end.
+    pub fn process(&self, generation: u64) -> Option<Arc<Session>> {
+        let views = self.views.borrow();
+        let sessions = views.iter().filter_map(|view| view.session.as_ref());
+        sessions.filter(|session| session.generation == generation).cloned().next()
     }
 
     /// The process that is ready, started where it is not, waiting for a start or a restart that is going on.
@@ -89,132 +96,173 @@ impl Supervisor {
     /// Fails with `plugin_unavailable`, or with what kept it from starting. It has no limit of its own: a caller
     /// that drops this gives up.
     pub async fn ready(&self) -> Result<Arc<Session>, Error> {
-        let _waiting = Waiting::new(&self.waiting);
-        let mut view = self.view.clone();
+        let _waiting = Waiting::new(&self.shared.waiting);
+        let mut views = self.views.clone();
         let mut tried = false;
         loop {
+            if self.is_superseded() {
+                return Err(self.unavailable(SUPERSEDED));
+            }
+            let now = now();
             let wanted = {
-                let view = view.borrow_and_update();
-                match &view.session {
-                    Some(session) if !session.peer.is_closed() => return Ok(session.clone()),
-                    _ => {}
+                let views = views.borrow_and_update();
+                if let Some(session) = least_loaded(&views) {
+                    return Ok(session.clone());
                 }
-                match &view.state {
-                    State::Idle { .. }
-                    | State::Draining { goal: Goal::Idle }
-                    | State::CleaningUp { goal: Goal::Idle } => true,
-                    // An error from before is tried again, if it is time; one from now is the answer.
-                    State::Error { retry_at, .. } if !tried && Instant::now().into_std() >= *retry_at => true,
-                    state => match refusal(&self.plugin, state) {
-                        Some(error) => return Err(error),
-                        None => false,
-                    },
+                // A failed start from before is tried again, if it is time; one from now is the answer.
+                let starts = |view: &View| match view.state {
+                    State::Draining { goal: Goal::Idle } | State::CleaningUp { goal: Goal::Idle } => true,
+                    State::Error { .. } if tried => false,
+                    _ => view.starts_on_use(now),
+                };
+                let wanted = views.iter().any(starts);
+                let hopes = |view: &View| refusal(&self.shared.plugin, &view.state, now).is_none();
+                if !wanted && !views.iter().any(hopes) {
+                    return Err(self.refuse(&lead(&views).state));
                 }
+                wanted
             };
             if wanted {
                 tried = true;
-                let _ = self.commands.send(Command::Wanted);
+                self.send(|| Command::Wanted);
             }
-            if view.changed().await.is_err() {
-                let message = format!("plugin `{}` is not available: the daemon stops", self.plugin);
-                return Err(Error::new(ErrorCode::PLUGIN_UNAVAILABLE, message).with_plugin(&*self.plugin));
+            if views.changed().await.is_err() {
+                return Err(self.unavailable("the daemon stops"));
             }
         }
+    }
+
+    /// Starts every process; returns when all take calls, and fails as soon as one does not get there.
+    pub(crate) async fn all_ready(&self) -> Result<(), Error> {
+        let mut views = self.views.clone();
+        self.send(|| Command::Wanted);
+        loop {
+            {
+                let views = views.borrow_and_update();
+                if views.iter().all(|view| view.taking().is_some()) {
+                    return Ok(());
+                }
+                if let Some(error) = views.iter().find_map(|view| self.failed(&view.state)) {
+                    return Err(error);
+                }
+            }
+            if views.changed().await.is_err() {
+                return Err(self.unavailable("the daemon stops"));
+            }
+        }
+    }
+
+    /// Why a state is none on the way from a first start to ready.
+    fn failed(&self, state: &State) -> Option<Error> {
+        match state {
+            State::Restarting { reason, .. } => Some(self.crashed(reason)),
+            State::Idle { crash: Some(crash) } => Some(self.crashed(&crash.reason)),
+            state => refusal(&self.shared.plugin, state, now()),
+        }
+    }
+
+    fn crashed(&self, reason: &str) -> Error {
+        let plugin = &*self.shared.plugin;
+        Error::new(ErrorCode::PLUGIN_CRASHED, format!("plugin `{plugin}` {reason}")).with_plugin(plugin)
+    }
+
+    fn refuse(&self, state: &State) -> Error {
+        let plugin = self.shared.plugin.clone();
+        let error = refusal(&plugin, state, now()).unwrap_or_else(|| self.unavailable("it does not start"));
+        let reason = state.reason().unwrap_or_default().to_owned();
+        self.shared.tell(Event::Refused { plugin, state: state.name(), reason });
+        error
+    }
+
+    fn unavailable(&self, why: &str) -> Error {
+        let plugin = &*self.shared.plugin;
+        let message = format!("plugin `{plugin}` is not available: {why}");
+        Error::new(ErrorCode::PLUGIN_UNAVAILABLE, message).with_plugin(plugin)
     }
 
     pub fn status(&self) -> Status {
-        let view = self.view.borrow();
-        let in_flight = view.session.as_ref().map_or(0, |session| session.in_flight());
-        let now = Instant::now().into_std();
-        let state = match view.state.name() {
-            StateName::Ready if in_flight > 0 => StateName::Executing,
-            state => state,
-        };
-        Status {
-            state,
-            reason: view.state.reason().map(str::to_owned),
-            since_ms: millis(now.saturating_duration_since(view.since)),
-            until_ms: view.state.until().map(|until| millis(until.saturating_duration_since(now))),
-            pids: view.pid.into_iter().collect(),
-            restarts: view.restarts,
-            in_flight,
-            last_exit: view.last.as_ref().map(|crash| crash.story()),
-            last_words: view.last.as_ref().map(|crash| crash.last_words.clone()).unwrap_or_default(),
-        }
+        Status::of(&self.shared.plugin, &self.views.borrow(), now())
     }
 
-    /// Lets it finish what it does, ends its process, and starts none by use; returns when none is left.
+    /// Requests that it works on, also when it takes no more.
+    pub fn in_flight(&self) -> usize {
+        self.views.borrow().iter().map(View::in_flight).sum()
+    }
+
+    /// Lets it finish what it does, ends its processes, and starts none by use; returns when none is left.
     pub async fn stop(&self, reason: &str) {
         self.stop_for(Goal::Unload { reason: reason.to_owned() }).await;
     }
 
-    /// Ends its process as [`Supervisor::stop`] does, and starts a new one. A person's word: what failed before is
-    /// forgotten.
+    /// Ends its processes as [`Supervisor::stop`] does, and starts new ones. A person's word: what failed before is
+    /// forgotten. Refused where it may not run.
     pub async fn restart(&self) -> Result<Arc<Session>, Error> {
-        self.stop_for(Goal::Load).await;
+        if !self.is_superseded() {
+            self.stop_for(Goal::Load).await;
+        }
         self.ready().await
     }
 
     /// Forgets crashes and failed starts, so that the next use starts it.
     pub fn reset(&self) {
-        let _ = self.commands.send(Command::Reset);
+        self.send(|| Command::Reset);
     }
 
     /// Lets it run, or not; returns when no process is left that may not run.
     pub async fn admit(&self, admission: Admission) {
         match admission {
-            Admission::Enabled => drop(self.commands.send(Command::Enable)),
+            Admission::Enabled => self.send(|| Command::Enable),
             Admission::Disabled { reason } => self.stop_for(Goal::Disable { reason }).await,
             Admission::Blocked { reason, hint } => self.stop_for(Goal::Block { reason, hint }).await,
         }
     }
 
-    async fn stop_for(&self, goal: Goal) {
-        let (done, stopped) = oneshot::channel();
-        if self.commands.send(Command::Stop { goal, done }).is_ok() {
-            // The task drops its end when the process is gone.
-            let _ = stopped.await;
+    /// Another version took its place: no call goes to it any more.
+    pub fn is_superseded(&self) -> bool {
+        self.shared.stands(Standing::Superseded)
+    }
+
+    /// The candidate shows that it can: it is the plugin from now on.
+    pub(crate) fn serve(&self) {
+        self.shared.stand(Standing::Serves);
+        let plugin = &self.shared.plugin;
+        let views = self.views.borrow();
+        if let Some(session) = least_loaded(&views) {
+            let (plugin, description) = (plugin.clone(), session.description.clone());
+            self.shared.tell(Event::Described { plugin, description });
+        }
+        self.shared.tell_state(&lead(&views).state);
+    }
+
+    /// Takes no more calls from now on, lets those that it has run to their own ends, and ends; resolves when nothing
+    /// is left.
+    pub(crate) fn supersede(&self) -> impl Future<Output = ()> + use<> {
+        self.shared.stand(Standing::Superseded);
+        self.stop_for(Goal::Supersede)
+    }
+
+    /// It is on its way when this returns, and done when that resolves.
+    fn stop_for(&self, goal: Goal) -> impl Future<Output = ()> + use<> {
+        let stopped = self.instances.iter().filter_map(|commands| {
+            let (done, stopped) = oneshot::channel();
+            commands.send(Command::Stop { goal: goal.clone(), done }).ok().map(|()| stopped)
+        });
+        // A task drops its end when its process is gone.
+        let stopped = join_all(stopped.collect::<Vec<_>>());
+        async move { drop(stopped.await) }
+    }
+
+    fn send(&self, command: impl Fn() -> Command) {
+        for commands in &*self.instances {
+            // Without a task the daemon stops.
+            let _ = commands.send(command());
         }
     }
 }
 
-/// Why a state cannot lead to a session by waiting; `None` where it can.
-fn refusal(plugin: &str, state: &State) -> Option<Error> {
-    let left = state.until().map(|until| until.saturating_duration_since(Instant::now().into_std()));
-    let for_now = left.map(|left| format!(" for {}", words::duration(left))).unwrap_or_default();
-    let reason = state.reason().unwrap_or_default();
-    let (message, hint) = match state {
-        State::Error { error, .. } => {
-            let mut error = (**error).clone().with("state", state.name().as_str()).with_plugin(plugin);
-            if let Some(left) = left {
-                error = error.with("retry_after_ms", millis(left));
-            }
-            return Some(error);
-        }
-        State::Disabled { .. } => {
-            (format!("is disabled: {reason}"), format!("`astros plugins enable {plugin}` lets it run"))
-        }
-        State::Blocked { hint, .. } => (format!("is blocked: {reason}"), hint.clone()),
-        State::Quarantined { .. } => (
-            format!("is quarantined{for_now}: {reason}"),
-            format!("`astros plugins logs {plugin}` shows why"),
-        ),
-        State::Unloaded { .. } => (format!("is stopped: {reason}"), "the next command starts it".to_owned()),
-        State::Draining { goal } | State::CleaningUp { goal } if *goal != Goal::Load => {
-            (format!("is being stopped: {reason}"), "try again when it has ended".to_owned())
-        }
-        _ => return None,
-    };
-    let error = Error::new(ErrorCode::PLUGIN_UNAVAILABLE, format!("plugin `{plugin}` {message}"));
-    let error = error.with_plugin(plugin).with_hint(hint).with("state", state.name().as_str());
-    Some(match left {
-        Some(left) => error.with("reason", reason).with("retry_after_ms", millis(left)),
-        None => error.with("reason", reason),
-    })
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+/// By tokio's clock, which tests can pause.
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
 }
 
 /// Counts somebody who waits.

@@ -6,6 +6,7 @@ use astros_peer::{Failure, Peer};
 use astros_protocol::{
     Error, ErrorCode, Version,
     lifecycle::{Initialize, InitializeResult},
+    manifest::Exit,
     version::SUPPORTED,
 };
 use tokio::time::sleep;
@@ -34,10 +35,14 @@ const KEPT: [ErrorCode; 4] = [
 ];
 
 /// Asks, within the plugin's own time limit.
-pub(crate) async fn initialize(spec: &Spec, running: &mut Running) -> Result<InitializeResult, Unready> {
+pub(crate) async fn initialize(
+    spec: &Spec,
+    instance: u32,
+    running: &mut Running,
+) -> Result<InitializeResult, Unready> {
     let limit = spec.supervision.initialize_timeout;
     let peer = running.peer.clone();
-    let params = spec.initialize_params();
+    let params = spec.initialize_params(instance);
     let request = peer.request::<Initialize>(&params);
     tokio::pin!(request);
     let answer = tokio::select! {
@@ -111,7 +116,7 @@ fn timed_out(spec: &Spec, limit: Duration, running: &Running) -> Error {
 /// What the end before the answer means: a plugin that was killed may fare better the next time, one that went by
 /// itself would go again.
 pub(crate) fn ended_early(spec: &Spec, end: &End, in_use: bool) -> Ended {
-    if end.by_signal {
+    if matches!(end.exit, Some(Exit::Signal(_))) {
         let reason = format!("{} before it was ready", end.crash.story());
         return Ended::Crashed { reason, in_use, failed: true };
     }

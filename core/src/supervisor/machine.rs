@@ -11,7 +11,7 @@ use astros_protocol::{
 
 use super::{
     backoff::{Backoff, Verdict},
-    state::{Goal, State, Unused},
+    state::{Goal, SUPERSEDED, State, Unused},
     words,
 };
 
@@ -53,6 +53,8 @@ pub(crate) enum Ended {
         /// Its status was not 0.
         failed: bool,
     },
+    /// In a way after which its manifest forbids to start it again.
+    Forbidden { reason: String },
 }
 
 /// The state machine of one plugin.
@@ -87,7 +89,8 @@ impl Machine {
     /// When [`Event::Due`] is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self.state {
-            State::Restarting { until, .. } | State::Quarantined { until, .. } => Some(until),
+            State::Restarting { until, .. } => Some(until),
+            State::Quarantined { until, .. } => until,
             _ => None,
         }
     }
@@ -137,6 +140,8 @@ impl Machine {
             (Initializing, Event::Initialized) => Ready,
             (Draining { goal }, Event::Drained) => CleaningUp { goal },
 
+            // What may not run is not started by asking for a restart.
+            (state, Event::Stop(Goal::Load)) if state.is_forbidden() => state,
             (Ready | Draining { .. }, Event::Stop(goal)) => Draining { goal },
             (Loading | Initializing | CleaningUp { .. }, Event::Stop(goal)) => CleaningUp { goal },
             (_, Event::Stop(goal)) => self.reach(goal),
@@ -151,12 +156,16 @@ impl Machine {
                 let again = in_use && restarts(self.limits.restart, failed);
                 self.crashed(reason, again, now, random)
             }
+            (Loading | Initializing | Ready, Event::Ended(Ended::Forbidden { reason })) => {
+                let reason = format!("{reason}; `supervision.no_restart_on` forbids a restart after that");
+                Quarantined { until: None, reason }
+            }
 
             (Restarting { until, .. }, Event::Due) if now >= until => {
                 self.restarts += 1;
                 Loading
             }
-            (Quarantined { until, .. }, Event::Due) if now >= until => {
+            (Quarantined { until: Some(until), .. }, Event::Due) if now >= until => {
                 self.backoff.clear();
                 self.reach(self.enabled())
             }
@@ -182,6 +191,7 @@ impl Machine {
             Goal::Idle => State::Idle { crash: None },
             Goal::Load => State::Loading,
             Goal::Unload { reason } => State::Unloaded { reason },
+            Goal::Supersede => State::Unloaded { reason: SUPERSEDED.to_owned() },
             Goal::Disable { reason } => State::Disabled { reason },
             Goal::Block { reason, hint } => State::Blocked { reason, hint },
         }
@@ -198,7 +208,7 @@ impl Machine {
             Verdict::TooMany(count) => {
                 let window = words::duration(self.limits.restart_window);
                 let reason = format!("{reason}; it was restarted {count} times within {window}");
-                State::Quarantined { until: later(now, self.limits.quarantine), reason }
+                State::Quarantined { until: Some(later(now, self.limits.quarantine)), reason }
             }
         }
     }
@@ -210,9 +220,10 @@ impl Machine {
             State::Restarting { until, number, .. } => {
                 format!("restart {number} of {} in {}", self.limits.max_restarts, in_time(*until))
             }
-            State::Quarantined { until, .. } => {
+            State::Quarantined { until: Some(until), .. } => {
                 format!("crashed too often, quarantined for {}", in_time(*until))
             }
+            State::Quarantined { until: None, .. } => "not started again until it is reset".to_owned(),
             State::Idle { .. } => "starts again at its next use".to_owned(),
             _ => String::new(),
         }

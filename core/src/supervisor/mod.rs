@@ -3,14 +3,16 @@
 //! [`Supervisor::start`] makes a task for one plugin and gives the handle to it. [`Supervisor::session`] is the hot
 //! path: a running plugin's connection, without a hop to the task. What happens is told upward as [`Event`]s.
 //!
-//! The states are a pure machine (`state`, `machine`, `backoff`); `task` does what they say, with a `process` in a group of its
-//! own. A [`Session`] is one process that is ready; after a crash the next one has a higher generation.
+//! The states are a pure machine (`state`, `machine`, `backoff`); `task` does what they say, with a `process` below its
+//! launcher. A [`Session`] is one process that is ready; after a crash the next one has a higher generation.
 
 mod event;
 mod handle;
 mod session;
+mod slots;
 mod spec;
 mod state;
+mod status;
 
 mod backoff;
 mod command;
@@ -23,11 +25,20 @@ mod process;
 mod program;
 mod python;
 mod running;
+mod serve;
 mod task;
+mod usage;
+mod view;
+mod watchdog;
 mod words;
 
-pub use event::{Event, Host, LogLine};
-pub use handle::{Status, Supervisor};
-pub use session::{Crash, InFlight, Session};
+pub use event::{Event, Host, Kill, LogLine};
+pub use handle::Supervisor;
+pub use session::{Crash, Session};
+pub use slots::Slot;
 pub use spec::{Launch, Spec};
 pub use state::{Admission, StateName};
+pub use status::{InstanceStatus, Status};
+pub use watchdog::Watch;
+
+pub use crate::launcher::Containment;

@@ -1,12 +1,14 @@
 //! A plugin's process with its connection and its stderr: what runs while it lives, and how it is brought to its end.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use astros_peer::{Incoming, Oddity, Options, Peer, Service, connect};
-use astros_protocol::lifecycle::{Shutdown, ShutdownParams};
+use astros_protocol::{
+    lifecycle::{Shutdown, ShutdownParams},
+    manifest::Exit,
+};
 use rustix::process::Signal;
 use tokio::{
-    process::Command,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -18,6 +20,7 @@ use super::{
     session::Crash,
     words,
 };
+use crate::launcher::Policy;
 
 /// After the shutdown request's time: for going by itself once the input is closed.
 const INPUT_CLOSED: Duration = Duration::from_secs(1);
@@ -39,12 +42,13 @@ pub(crate) struct Running {
 
 impl Running {
     /// Starts the process and its tasks; `tell` takes the lines of its stderr.
-    pub(crate) fn start<S: Service>(
-        command: &mut Command,
+    pub(crate) async fn start<S: Service>(
+        policy: &Policy,
+        launcher: Option<&Path>,
         service: S,
         tell: impl Fn(LogLine) + Send + 'static,
     ) -> io::Result<Running> {
-        let (process, pipes) = Process::spawn(command)?;
+        let (process, pipes) = Process::spawn(policy, launcher).await?;
         let words = Arc::new(LastWords::default());
         let service = Overheard { service, words: words.clone() };
         let (peer, connection) = connect(pipes.output, pipes.input, service, Options::default());
@@ -92,7 +96,7 @@ impl Running {
         // What is left now is killed by `end`.
     }
 
-    /// The end: kills what is left of the group, and tells how the process ended.
+    /// The end: kills what is left of its tree, and tells how the process ended.
     pub(crate) async fn end(mut self) -> End {
         // Where its output ended first, the process itself may just be going.
         let going = if self.asked { Duration::ZERO } else { PIPES };
@@ -100,7 +104,7 @@ impl Running {
         let (pid, started) = (self.process.pid(), self.process.started);
         let ran = started.elapsed();
         let status = self.process.end().await;
-        // The group is gone, and with it whoever held the pipes, save those that left the group.
+        // With the tree whoever held the pipes is gone, save who left it where only a group holds it together.
         if timeout(PIPES, self.connection.join_next()).await.is_err() {
             self.connection.shutdown().await;
         }
@@ -113,8 +117,7 @@ impl Running {
         };
         let crash = Crash { exit, ran, last_words: self.words.lines(), ..Crash::default() };
         let status = status.filter(|_| by_itself);
-        let by_signal = status.is_some_and(|status| status.code().is_none());
-        End { crash, pid, success: status.is_some_and(|status| status.success()), by_signal }
+        End { crash, pid, exit: status.map(words::ended) }
     }
 }
 
@@ -122,10 +125,8 @@ impl Running {
 pub(crate) struct End {
     pub(crate) crash: Crash,
     pub(crate) pid: u32,
-    /// By itself, with status 0.
-    pub(crate) success: bool,
-    /// Somebody or the kernel killed it.
-    pub(crate) by_signal: bool,
+    /// How it ended by itself; `None` where the host had to kill it.
+    pub(crate) exit: Option<Exit>,
 }
 
 /// The owner's service; what goes astray on stdout is heard as last words too.

@@ -2,8 +2,8 @@
 
 use std::{
     sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -15,10 +15,12 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::words;
+use super::{Containment, slots::Slots, words};
 
 /// How long [`Session::crashed`] waits for the end of a process whose connection is gone.
 const END: Duration = Duration::from_secs(1);
+/// With all its slots held by requests that nobody waits for any more, a process has so long to answer one of them.
+const WEDGED: Duration = Duration::from_secs(10);
 
 /// A plugin's process that took `initialize`.
 pub struct Session {
@@ -33,6 +35,8 @@ pub struct Session {
     /// What it takes; `max_in_flight` is the lower one of the manifest's and its own.
     pub limits: Limits,
     pub pid: u32,
+    /// What keeps its processes together.
+    pub containment: Containment,
     /// Counts the processes that this host started, of all plugins.
     pub generation: u64,
     pub(crate) work: Arc<Work>,
@@ -40,14 +44,14 @@ pub struct Session {
 }
 
 impl Session {
-    /// Counts a piece of work until the guard is dropped: what works is not stopped for idleness, and drains first.
-    pub fn begin(&self) -> InFlight {
-        self.work.open.fetch_add(1, Ordering::Relaxed);
-        InFlight { work: self.work.clone(), peer: self.peer.clone() }
+    /// A request was sent that has to be answered by then: a plugin that serves one at a time is held to it.
+    pub fn expects(&self, deadline: std::time::Instant) {
+        *self.work.due.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
     }
 
-    pub fn in_flight(&self) -> usize {
-        self.work.open.load(Ordering::Relaxed)
+    /// By when the last request has to be answered.
+    pub(crate) fn due(&self) -> Option<std::time::Instant> {
+        *self.work.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Once the peer said [`astros_peer::Failure::Closed`]: how the process ended, waiting a moment for it.
@@ -74,8 +78,24 @@ impl Session {
 
     /// Resolves when it is to end, with what it did.
     pub(crate) async fn failed(&self) -> String {
-        self.work.failed.notified().await;
-        self.work.fault.get().cloned().unwrap_or_default()
+        tokio::select! {
+            () = self.work.failed.notified() => self.work.fault.get().cloned().unwrap_or_default(),
+            () = self.wedged() => {
+                format!("answered none of {} cancelled requests for 10 s", self.max_in_flight())
+            }
+        }
+    }
+
+    /// Resolves when requests that nobody waits for held all its slots for too long.
+    async fn wedged(&self) {
+        loop {
+            let changed = self.work.slots.jam_changed();
+            if !self.is_jammed() {
+                changed.await;
+            } else if timeout(WEDGED, changed).await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Resolves when it had nothing to do for so long.
@@ -92,8 +112,9 @@ impl Session {
         }
     }
 
-    /// Resolves when nothing is in flight.
+    /// Takes no new work; resolves when nobody waits for any.
     pub(crate) async fn drained(&self) {
+        self.work.slots.close();
         loop {
             let changed = self.work.done.notified();
             if self.in_flight() == 0 {
@@ -107,10 +128,11 @@ impl Session {
 /// What a session does.
 #[derive(Debug)]
 pub(crate) struct Work {
-    open: AtomicUsize,
+    pub(super) slots: Slots,
     begun: Instant,
     /// When work ended last, in milliseconds since `begun`.
     used: AtomicU64,
+    due: Mutex<Option<std::time::Instant>>,
     done: Notify,
     /// What it did that it cannot go on after.
     fault: OnceLock<String>,
@@ -120,37 +142,25 @@ pub(crate) struct Work {
 impl Work {
     pub(crate) fn new() -> Work {
         Work {
-            open: AtomicUsize::new(0),
+            slots: Slots::default(),
             begun: Instant::now(),
             used: AtomicU64::new(0),
+            due: Mutex::default(),
             done: Notify::new(),
             fault: OnceLock::new(),
             failed: Notify::new(),
         }
     }
 
+    /// Nobody waits for anything any more.
+    pub(super) fn ended(&self) {
+        let used = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.used.store(used, Ordering::Relaxed);
+        self.done.notify_waiters();
+    }
+
     fn unused(&self) -> Duration {
         self.begun.elapsed().saturating_sub(Duration::from_millis(self.used.load(Ordering::Relaxed)))
-    }
-}
-
-/// A piece of work in a plugin, for as long as this lives.
-pub struct InFlight {
-    work: Arc<Work>,
-    peer: Peer,
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        // What the end of the process cut short stays counted: so the supervisor sees that it was in use.
-        if self.peer.is_closed() {
-            return;
-        }
-        let used = u64::try_from(self.work.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.work.used.store(used, Ordering::Relaxed);
-        if self.work.open.fetch_sub(1, Ordering::Release) == 1 {
-            self.work.done.notify_waiters();
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use astros_protocol::{
@@ -14,7 +15,10 @@ use astros_protocol::{
 };
 use serde_json::Value;
 
-use super::{Admission, program};
+use super::{Admission, Containment, program, watchdog::Watch};
+
+/// How long the requests of a version that was superseded may go on.
+const DRAIN: Duration = Duration::from_secs(10 * 60);
 
 /// What is started.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +49,10 @@ pub struct Spec {
     pub supervision: Supervision,
     /// Whether it may run, at first.
     pub admission: Admission,
+    /// How it is watched while it is ready.
+    pub watch: Watch,
+    /// After a reload: how long the version before may go on with requests that have longer deadlines, or none.
+    pub drain: Duration,
 
     /// Folders where executables are looked for after the plugin's own: beside the daemon, libexec.
     pub look_in: Vec<PathBuf>,
@@ -58,6 +66,10 @@ pub struct Spec {
     pub plugins: Vec<String>,
     /// The session bus is granted.
     pub session_bus: bool,
+    /// What keeps its processes together, at most: what cannot be had here is done without.
+    pub containment: Containment,
+    /// The `astros` that starts it, for a program that embeds AstrOS and neither is one nor has one beside it.
+    pub launcher: Option<PathBuf>,
 
     pub host: Product,
     pub settings: Extra,
@@ -78,12 +90,16 @@ impl Spec {
             args: Vec::new(),
             supervision: Supervision::default(),
             admission: Admission::Enabled,
+            watch: Watch::default(),
+            drain: DRAIN,
             look_in: Vec::new(),
             python_sdk: None,
             python_version: None,
             environment: std::env::vars_os().collect(),
             plugins: Vec::new(),
             session_bus: false,
+            containment: Containment::default(),
+            launcher: None,
             host: Product { name: "astros".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
             settings: Extra::new(),
             permissions: Vec::new(),
@@ -103,12 +119,12 @@ impl Spec {
     }
 
     /// What the plugin is told first.
-    pub(crate) fn initialize_params(&self) -> InitializeParams {
+    pub(crate) fn initialize_params(&self, instance: u32) -> InitializeParams {
         InitializeParams {
             protocol_versions: SUPPORTED.to_vec(),
             features: Vec::new(),
             host: self.host.clone(),
-            plugin: Identity { name: self.name.clone(), instance: 0 },
+            plugin: Identity { name: self.name.clone(), instance },
             settings: self.settings.clone(),
             permissions: self.permissions.clone(),
             sandbox: Sandbox::None,

@@ -31,7 +31,7 @@ pub enum StateName {
     CleaningUp,
     /// It crashed and is started again after a wait.
     Restarting,
-    /// It crashed too often.
+    /// It crashed too often, or ended in a way after which it is not to be started again.
     Quarantined,
     /// It failed to start.
     Error,
@@ -77,6 +77,9 @@ pub enum Admission {
     Blocked { reason: String, hint: String },
 }
 
+/// Why a version from before a reload does not run.
+pub(crate) const SUPERSEDED: &str = "another version took its place";
+
 /// A state with what belongs to it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum State {
@@ -90,7 +93,8 @@ pub(crate) enum State {
     Draining { goal: Goal },
     CleaningUp { goal: Goal },
     Restarting { until: Instant, number: u32, reason: String },
-    Quarantined { until: Instant, reason: String },
+    /// Without a time: until a person says otherwise.
+    Quarantined { until: Option<Instant>, reason: String },
     Error { error: Box<Error>, retry_at: Instant },
     Unloaded { reason: String },
 }
@@ -109,6 +113,8 @@ pub(crate) enum Goal {
     Idle,
     Load,
     Unload { reason: String },
+    /// Another version took its place.
+    Supersede,
     Disable { reason: String },
     Block { reason: String, hint: String },
 }
@@ -119,6 +125,7 @@ impl Goal {
         match self {
             Goal::Idle => "idle",
             Goal::Load => "restart",
+            Goal::Supersede => SUPERSEDED,
             Goal::Unload { reason } | Goal::Disable { reason } | Goal::Block { reason, .. } => reason,
         }
     }
@@ -159,10 +166,23 @@ impl State {
         }
     }
 
+    /// It is not to run, or will be so when its process is gone.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        use Goal::{Block, Disable};
+        match self {
+            State::Disabled { .. } | State::Blocked { .. } => true,
+            State::Draining { goal } | State::CleaningUp { goal } => {
+                matches!(goal, Disable { .. } | Block { .. })
+            }
+            _ => false,
+        }
+    }
+
     /// Until when it stays so, where that is known.
     pub(crate) fn until(&self) -> Option<Instant> {
         match self {
-            State::Restarting { until, .. } | State::Quarantined { until, .. } => Some(*until),
+            State::Restarting { until, .. } => Some(*until),
+            State::Quarantined { until, .. } => *until,
             State::Error { retry_at, .. } => Some(*retry_at),
             _ => None,
         }

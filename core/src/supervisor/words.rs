@@ -2,6 +2,8 @@
 
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
 
+use astros_protocol::manifest::Exit;
+
 /// `250 ms`, `1.2 s`, `2 s`, `10 min`.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs_f64();
@@ -16,17 +18,23 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
-/// `exited with status 3`, `killed by SIGSEGV`.
-pub(crate) fn exit(status: ExitStatus) -> String {
+/// How a process ended, as a manifest names it.
+pub(crate) fn ended(status: ExitStatus) -> Exit {
     if let Some(code) = status.code() {
-        return format!("exited with status {code}");
+        // The kernel keeps its lowest eight bits.
+        return Exit::Status(u8::try_from(code & 0xff).unwrap_or(u8::MAX));
     }
     // The standard library knows the names: `signal: 11 (SIGSEGV) (core dumped)`.
     let text = status.to_string();
-    match (text.split(['(', ')']).find(|part| part.starts_with("SIG")), status.signal()) {
-        (Some(name), _) => format!("killed by {name}"),
-        (None, Some(number)) => format!("killed by signal {number}"),
-        (None, None) => text,
+    let name = text.split(['(', ')']).find(|part| part.starts_with("SIG"));
+    Exit::Signal(name.map_or_else(|| format!("signal {}", status.signal().unwrap_or_default()), str::to_owned))
+}
+
+/// `exited with status 3`, `killed by SIGSEGV`.
+pub(crate) fn exit(status: ExitStatus) -> String {
+    match ended(status) {
+        Exit::Status(code) => format!("exited with status {code}"),
+        Exit::Signal(name) => format!("killed by {name}"),
     }
 }
 

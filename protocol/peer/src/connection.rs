@@ -17,6 +17,9 @@ pub struct Options {
     pub max_frame_bytes: usize,
     /// How much may wait to be written, in bytes; one larger frame may wait alone.
     pub max_queued_bytes: usize,
+    /// How many bytes of answers may wait to be read, and one answer more; what comes then is answered with
+    /// `overloaded`. A plugin says [`usize::MAX`]: a host that asks for much gets it.
+    pub max_answer_bytes: usize,
     /// Whether a line that cannot be read is answered with `parse_error` or `invalid_request` and the id null, as a
     /// plugin does; a host treats it as output that went astray.
     pub answer_malformed: bool,
@@ -30,6 +33,7 @@ impl Default for Options {
         Options {
             max_frame_bytes: MAX_FRAME_BYTES,
             max_queued_bytes: 4 << 20,
+            max_answer_bytes: 16 << 20,
             answer_malformed: false,
             stalled_after: Some(Duration::from_secs(10)),
         }
@@ -90,6 +94,7 @@ where
         tokio::select! {
             biased;
             () = &mut reading => {}
+            () = shared.broken_off.notified() => {}
             // Nobody reads any more. What was asked before may have been answered; for ever nobody waits.
             () = write_all(&shared, output, stalled_after) => drop(tokio::time::timeout(LAST_ANSWERS, reading).await),
         }
@@ -143,7 +148,7 @@ async fn write_all<W: AsyncWrite + Unpin>(shared: &Shared, mut output: W, stalle
         if batch.is_empty() {
             shared.writable.notified().await;
         } else if !write_batch(&mut output, &batch, stalled_after).await {
-            shared.lock().closing = true;
+            shared.stop_asking();
             shared.room.notify_waiters();
             return;
         }

@@ -13,6 +13,7 @@ use crate::{
     frame::Frame,
     incoming::{Incoming, Oddity, RawProgress, Service},
     outgoing::Failure,
+    queue::Kind,
     salvage,
     shared::Shared,
 };
@@ -136,7 +137,7 @@ impl<S: Service> Dispatch<'_, S> {
         let mut frame = Vec::new();
         if write::error(&mut frame, None, error).is_ok() {
             // Refused only where the other side does not read: it does not want to know.
-            let _ = self.shared.send(None, frame);
+            let _ = self.shared.send(Kind::Answer, frame);
         }
     }
 }

@@ -19,6 +19,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::{
     outgoing::{Failure, Peer},
+    queue::Kind,
     shared::Shared,
 };
 
@@ -138,14 +139,20 @@ impl Ticket {
             return Err(Error::new(ErrorCode::FRAME_TOO_LARGE, message).into());
         }
         self.serving.window.acquire().await.map_err(|_| over())?.forget();
-        let mut state = self.shared.lock();
-        if !state.serving.contains_key(&self.id) {
-            return Err(over().into());
+        // A reader that is slow slows this down, it loses nothing.
+        loop {
+            self.shared.wait_for_room().await?;
+            let mut state = self.shared.lock();
+            if !state.serving.contains_key(&self.id) {
+                return Err(over().into());
+            }
+            if state.has_room() {
+                state.push(Kind::Notification, frame)?;
+                drop(state);
+                self.shared.wake_writer();
+                return Ok(());
+            }
         }
-        state.push(None, frame)?;
-        drop(state);
-        self.shared.wake_writer();
-        Ok(())
     }
 
     /// The handle to the connection that the request came by.

@@ -19,4 +19,4 @@ mod shared;
 
 pub use connection::{Connection, Options, connect};
 pub use incoming::{Incoming, Oddity, Responder, Service, Ticket};
-pub use outgoing::{Call, Failure, Peer, ProgressStream};
+pub use outgoing::{Call, Failure, Held, Peer, ProgressStream};

@@ -1,6 +1,7 @@
 //! What this side asks: calls, their outcomes, their progress.
 
 use std::{
+    any::Any,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -16,7 +17,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::shared::Shared;
+use crate::{queue::Kind, shared::Shared};
 
 /// Why a call has no result.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -44,7 +45,34 @@ pub struct Peer {
 impl Peer {
     /// Asks. The request is on its way when this returns; its outcome is what the [`Call`] gives.
     pub fn call(&self, method: &str, params: &impl Serialize) -> Call {
-        self.start(method, params, None)
+        self.start(self.next_id(), method, params, None, None, Push::InOrder)
+    }
+
+    /// Asks past all that waits, also past the bound on bytes: for what is small and of use only soon, as `ping`.
+    pub async fn request_urgent<M: Request>(&self, params: &M::Params) -> Result<M::Result, Failure> {
+        let result = self.start(self.next_id(), M::METHOD, params, None, None, Push::Urgent).await?;
+        read::<M>(&result)
+    }
+
+    /// The id of the next request, for [`Peer::call_holding`].
+    pub fn next_id(&self) -> i64 {
+        self.shared.next_id()
+    }
+
+    /// Asks by an id of [`Peer::next_id`], and keeps `held` until the other side's one answer is there: also where
+    /// nobody waits for it any more. With progress where `listens`.
+    pub fn call_holding(
+        &self,
+        id: i64,
+        method: &str,
+        params: &impl Serialize,
+        held: Held,
+        listens: bool,
+    ) -> (Call, Option<ProgressStream>) {
+        let (sender, receiver) = listens.then(|| mpsc::channel(PROGRESS_WINDOW)).unzip();
+        let call = self.start(id, method, params, sender, Some(held), Push::InOrder);
+        let stream = receiver.map(|receiver| self.stream(&call, receiver));
+        (call, stream)
     }
 
     /// Waits until a call may be queued: a side that asks more than the other reads is slowed down.
@@ -56,22 +84,26 @@ impl Peer {
     /// Asks, and listens to `$/progress`.
     pub fn call_with_progress(&self, method: &str, params: &impl Serialize) -> (Call, ProgressStream) {
         let (sender, receiver) = mpsc::channel(PROGRESS_WINDOW);
-        let call = self.start(method, params, Some(sender));
-        let stream = ProgressStream { shared: self.shared.clone(), id: call.id, receiver, taken: 0 };
+        let call = self.start(self.next_id(), method, params, Some(sender), None, Push::InOrder);
+        let stream = self.stream(&call, receiver);
         (call, stream)
+    }
+
+    fn stream(&self, call: &Call, receiver: mpsc::Receiver<Box<RawValue>>) -> ProgressStream {
+        ProgressStream { shared: self.shared.clone(), id: call.id, receiver, taken: 0 }
     }
 
     /// Asks with the method's own types.
     pub async fn request<M: Request>(&self, params: &M::Params) -> Result<M::Result, Failure> {
         let result = self.call(M::METHOD, params).await?;
-        Ok(serde_json::from_str(result.get()).map_err(|error| bad_response(M::METHOD, &error))?)
+        read::<M>(&result)
     }
 
     /// Tells. Fails where too much waits to be written already.
     pub fn notify<M: Notification>(&self, params: &M::Params) -> Result<(), Failure> {
         let mut frame = Vec::new();
         write::notification(&mut frame, M::METHOD, params).map_err(|error| unwritable(M::METHOD, &error))?;
-        self.shared.send(None, frame)
+        self.shared.send(Kind::Notification, frame)
     }
 
     /// No more is asked; what waits is written, then the other side sees the end of its input.
@@ -79,8 +111,14 @@ impl Peer {
         self.shared.close_output();
     }
 
+    /// Ends the connection at once, for a side that does not keep to the rules: every open call fails.
+    pub fn break_off(&self) {
+        self.shared.broken_off.notify_one();
+    }
+
+    /// Nothing can be asked any more; answers to what was asked before may still come.
     pub fn is_closed(&self) -> bool {
-        self.shared.lock().closed
+        self.shared.is_over()
     }
 
     /// Requests of this side without an answer, those that were cancelled included.
@@ -88,9 +126,10 @@ impl Peer {
         self.shared.lock().pending.len()
     }
 
-    /// Requests of the other side that are being served.
+    /// Requests of the other side that are being served, or whose answer is not written yet.
     pub fn serving(&self) -> usize {
-        self.shared.lock().serving.len()
+        let state = self.shared.lock();
+        state.serving.len() + state.queue.answers()
     }
 
     /// The one request of the other side that is being served; `None` where there is none or are several.
@@ -107,17 +146,19 @@ impl Peer {
 
     fn start(
         &self,
+        id: i64,
         method: &str,
         params: &impl Serialize,
         progress: Option<mpsc::Sender<Box<RawValue>>>,
+        held: Option<Held>,
+        push: Push,
     ) -> Call {
         let (sender, outcome) = oneshot::channel();
-        let id = self.shared.next_id();
         let mut frame = self.shared.new_frame();
         let asked = match write::request(&mut frame, &Id::Number(id), method, params) {
             Ok(()) => {
                 self.shared.learn_size(&frame);
-                self.shared.ask(id, frame, Pending::Waiting { outcome: sender, progress })
+                self.shared.ask(id, frame, Waiter { outcome: sender, progress }, held, push)
             }
             Err(error) => Err((sender, Failure::Here(unwritable(method, &error)))),
         };
@@ -131,22 +172,40 @@ impl Peer {
 
 type Outcome = Result<Box<RawValue>, Failure>;
 
-/// A request that waits for its answer.
-pub(crate) enum Pending {
-    Waiting {
-        outcome: oneshot::Sender<Outcome>,
-        progress: Option<mpsc::Sender<Box<RawValue>>>,
-    },
-    /// Nobody waits any more; the other side's one answer is still to come.
-    Abandoned,
+/// What lives until an answer is there.
+pub type Held = Arc<dyn Any + Send + Sync>;
+
+/// Where a request goes in the queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Push {
+    InOrder,
+    Urgent,
+}
+
+/// A request whose one answer is still to come.
+pub(crate) struct Pending {
+    /// None where nobody waits any more.
+    waiter: Option<Waiter>,
+    _held: Option<Held>,
+}
+
+struct Waiter {
+    outcome: oneshot::Sender<Outcome>,
+    progress: Option<mpsc::Sender<Box<RawValue>>>,
 }
 
 impl Pending {
     pub(crate) fn settle(self, outcome: Outcome) {
-        if let Pending::Waiting { outcome: sender, .. } = self {
-            // The receiver may be dropped at this moment; its answer is then nobody's.
-            let _ = sender.send(outcome);
+        if let Some(waiter) = self.waiter {
+            waiter.settle(outcome);
         }
+    }
+}
+
+impl Waiter {
+    fn settle(self, outcome: Outcome) {
+        // The receiver may be dropped at this moment; its answer is then nobody's.
+        let _ = self.outcome.send(outcome);
     }
 }
 
@@ -211,32 +270,40 @@ impl Shared {
         &self,
         id: i64,
         frame: Vec<u8>,
-        pending: Pending,
+        waiter: Waiter,
+        held: Option<Held>,
+        push: Push,
     ) -> Result<(), (oneshot::Sender<Outcome>, Failure)> {
         let mut state = self.lock();
-        let refused = state.refusal(frame.len());
-        match (refused, pending) {
-            (Some(failure), Pending::Waiting { outcome, .. }) => Err((outcome, failure)),
-            (_, pending) => {
-                state.pending.insert(id, pending);
-                state.queue.push(Some(id), frame);
-                drop(state);
-                self.wake_writer();
-                Ok(())
-            }
+        let refused = match push {
+            Push::InOrder => state.refusal(frame.len()),
+            Push::Urgent => self.is_over().then_some(Failure::Unsent),
+        };
+        if let Some(failure) = refused {
+            return Err((waiter.outcome, failure));
         }
+        state.pending.insert(id, Pending { waiter: Some(waiter), _held: held });
+        match push {
+            Push::InOrder => state.queue.push(Kind::Request(id), frame),
+            Push::Urgent => state.queue.push_urgent(Kind::Request(id), frame),
+        }
+        drop(state);
+        self.wake_writer();
+        Ok(())
     }
 
     /// Takes a request back whose caller is gone.
     fn abandon(&self, id: i64) {
         let mut state = self.lock();
         if state.queue.remove(id) {
-            state.pending.remove(&id);
-            return;
-        }
-        if let Some(pending) = state.pending.get_mut(&id) {
-            *pending = Pending::Abandoned;
+            let taken = state.pending.remove(&id);
             drop(state);
+            // Not under the lock: what was held may look at the connection as it goes.
+            drop(taken);
+        } else if let Some(pending) = state.pending.get_mut(&id) {
+            let waiter = pending.waiter.take();
+            drop(state);
+            drop(waiter);
             self.send_urgent::<Cancel>(&CancelParams { id: Id::Number(id) });
         }
     }
@@ -258,10 +325,7 @@ impl Shared {
     pub(crate) fn progressed(&self, id: i64, value: &RawValue) {
         let mut state = self.lock();
         let Some(pending) = state.pending.get_mut(&id) else { return };
-        let listener = match pending {
-            Pending::Waiting { progress, .. } => progress.as_mut(),
-            Pending::Abandoned => None,
-        };
+        let listener = pending.waiter.as_mut().and_then(|waiter| waiter.progress.as_mut());
         let refused = if value.get().len() > MAX_PROGRESS_BYTES {
             Some(format!("a progress of {} bytes, the limit is {MAX_PROGRESS_BYTES}", value.get().len()))
         } else if let Some(listener) = listener {
@@ -282,12 +346,17 @@ impl Shared {
             }
             Some(what) => {
                 let error = Error::new(ErrorCode::BAD_RESPONSE, what);
-                std::mem::replace(pending, Pending::Abandoned).settle(Err(error.into()));
+                let waiter = pending.waiter.take();
                 drop(state);
+                waiter.map(|waiter| waiter.settle(Err(error.into())));
                 self.send_urgent::<Cancel>(&CancelParams { id: Id::Number(id) });
             }
         }
     }
+}
+
+fn read<M: Request>(result: &RawValue) -> Result<M::Result, Failure> {
+    Ok(serde_json::from_str(result.get()).map_err(|error| bad_response(M::METHOD, &error))?)
 }
 
 fn bad_response(method: &str, error: &serde_json::Error) -> Error {

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard,
-    atomic::{AtomicI64, AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
 };
 
 use astros_protocol::{Error, ErrorCode, Id, MAX_FRAME_BYTES, Notification, message::write};
@@ -13,7 +13,7 @@ use crate::{
     connection::Options,
     incoming::Serving,
     outgoing::{Failure, Pending},
-    queue::Queue,
+    queue::{Kind, Queue},
 };
 
 /// The room that a new frame has at least and at most, in bytes.
@@ -26,12 +26,16 @@ const MAX_WAITING: usize = 1_024;
 pub(crate) struct Shared {
     // A std mutex: held for a few moves of memory, never across an await.
     state: Mutex<State>,
+    /// Nothing more can be said: `closing` or `closed`, to be read without the lock.
+    over: AtomicBool,
     next_id: AtomicI64,
     /// The size of the frame that was queued last: the next one is often of about that size.
     usual_frame: AtomicUsize,
     pub(crate) max_queued_bytes: usize,
+    pub(crate) max_answer_bytes: usize,
     pub(crate) writable: Notify,
     pub(crate) room: Notify,
+    pub(crate) broken_off: Notify,
 }
 
 pub(crate) struct State {
@@ -52,7 +56,7 @@ impl State {
     /// Why a frame of this size cannot be sent now.
     pub(crate) fn refusal(&self, size: usize) -> Option<Failure> {
         if self.closed || self.closing {
-            return Some(Failure::Closed);
+            return Some(Failure::Unsent);
         }
         if size > self.frame_limit_out.saturating_add(1) {
             let message =
@@ -77,11 +81,11 @@ impl State {
     }
 
     /// Queues a frame, unless it cannot be sent now. The caller wakes the writer.
-    pub(crate) fn push(&mut self, request: Option<i64>, frame: Vec<u8>) -> Result<(), Failure> {
+    pub(crate) fn push(&mut self, kind: Kind, frame: Vec<u8>) -> Result<(), Failure> {
         if let Some(refusal) = self.refusal(frame.len()) {
             return Err(refusal);
         }
-        self.queue.push(request, frame);
+        self.queue.push(kind, frame);
         Ok(())
     }
 }
@@ -100,11 +104,14 @@ impl Shared {
         };
         Shared {
             state: Mutex::new(state),
+            over: AtomicBool::new(false),
             next_id: AtomicI64::new(1),
             usual_frame: AtomicUsize::new(0),
             max_queued_bytes: options.max_queued_bytes,
+            max_answer_bytes: options.max_answer_bytes,
             writable: Notify::new(),
             room: Notify::new(),
+            broken_off: Notify::new(),
         }
     }
 
@@ -139,8 +146,8 @@ impl Shared {
             let news = self.room.notified();
             {
                 let mut state = self.lock();
-                if state.closed || state.closing {
-                    return Err(Failure::Closed);
+                if self.is_over() {
+                    return Err(Failure::Unsent);
                 }
                 if state.has_room() {
                     break;
@@ -162,8 +169,8 @@ impl Shared {
         Ok(())
     }
 
-    pub(crate) fn send(&self, request: Option<i64>, frame: Vec<u8>) -> Result<(), Failure> {
-        self.lock().push(request, frame)?;
+    pub(crate) fn send(&self, kind: Kind, frame: Vec<u8>) -> Result<(), Failure> {
+        self.lock().push(kind, frame)?;
         self.wake_writer();
         Ok(())
     }
@@ -172,27 +179,48 @@ impl Shared {
     pub(crate) fn send_urgent<M: Notification>(&self, params: &M::Params) {
         let mut frame = Vec::with_capacity(96);
         if write::notification(&mut frame, M::METHOD, params).is_ok() {
-            self.lock().queue.push_urgent(frame);
+            self.lock().queue.push_urgent(Kind::Notification, frame);
             self.wake_writer();
         }
     }
 
-    /// Ends a request of the other side with its answer. Answers are never refused: there are as many as requests.
-    pub(crate) fn close_request(&self, id: &Id, frame: Vec<u8>) {
+    /// Ends a request of the other side with its answer. One that finds too many bytes of answers unread before it is
+    /// replaced by an error: there is always an answer.
+    pub(crate) fn close_request(&self, id: &Id, mut frame: Vec<u8>) {
         let mut state = self.lock();
         if let Some(serving) = state.serving.remove(id) {
             serving.answered();
         }
         if !state.closed {
-            state.queue.push(None, frame);
+            let unread = state.queue.answer_bytes();
+            if unread > self.max_answer_bytes {
+                let message = format!("the answer was dropped: {unread} bytes of answers wait to be read");
+                let error = Error::new(ErrorCode::OVERLOADED, message).with("retry_after_ms", 100);
+                frame.clear();
+                write::error(&mut frame, Some(id), &error.retryable())
+                    .expect("an error of plain strings is JSON");
+            }
+            state.queue.push(Kind::Answer, frame);
             drop(state);
             self.wake_writer();
         }
     }
 
+    /// Nothing more can be said.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
     pub(crate) fn close_output(&self) {
-        self.lock().closing = true;
+        self.stop_asking();
         self.wake_writer();
+    }
+
+    /// Nothing is taken any more that is to be written.
+    pub(crate) fn stop_asking(&self) {
+        let mut state = self.lock();
+        state.closing = true;
+        self.over.store(true, Ordering::Release);
     }
 
     /// The other side is gone: every call gets its outcome, every handler learns that nobody waits.
@@ -200,6 +228,7 @@ impl Shared {
         let (mut pending, serving, queue) = {
             let mut state = self.lock();
             state.closed = true;
+            self.over.store(true, Ordering::Release);
             let queue = std::mem::take(&mut state.queue);
             (std::mem::take(&mut state.pending), std::mem::take(&mut state.serving), queue)
         };

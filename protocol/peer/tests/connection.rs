@@ -195,7 +195,7 @@ async fn settles_every_call_when_the_other_side_is_gone() {
     for call in calls {
         assert_eq!(call.await.unwrap_err(), Failure::Closed);
     }
-    assert_eq!(pair.peer.call("c", &json!({})).await.unwrap_err(), Failure::Closed);
+    assert_eq!(pair.peer.call("c", &json!({})).await.unwrap_err(), Failure::Unsent);
 }
 
 #[tokio::test]
@@ -344,6 +344,101 @@ async fn slows_down_who_asks_for_room_until_the_other_side_reads() {
 }
 
 #[tokio::test]
+async fn lets_ping_overtake_all_that_waits() {
+    enum Ping {}
+    impl astros_protocol::Request for Ping {
+        const METHOD: &'static str = "ping";
+        type Params = Value;
+        type Result = Value;
+    }
+    let (pair, mut far) = by_hand(Options { max_queued_bytes: 10, ..Options::default() });
+    let _asked = pair.peer.call("first", &json!({ "x": "more than the bound" }));
+    let params = json!({});
+    let ping = pair.peer.request_urgent::<Ping>(&params);
+    tokio::pin!(ping);
+    // Asked before the connection can write, both are in the queue.
+    let first = tokio::select! {
+        biased;
+        _ = &mut ping => panic!("nobody answered"),
+        line = line(&mut far) => line,
+    };
+    let lines = [first, line(&mut far).await];
+    assert!(lines[0].contains("\"ping\"") && lines[1].contains("\"first\""), "{lines:?}");
+    far.get_mut().write_all(b"{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"in_flight\":0}}\n").await.unwrap();
+    assert_eq!(ping.await.unwrap(), json!({ "in_flight": 0 }));
+}
+
+#[tokio::test]
+async fn keeps_what_a_call_holds_until_the_answer_comes() {
+    let (pair, mut far) = by_hand(Options::default());
+    let held = Arc::new(());
+    let (call, _) = pair.peer.call_holding(pair.peer.next_id(), "m", &json!({}), held.clone(), false);
+    line(&mut far).await;
+    drop(call);
+    assert!(line(&mut far).await.contains("$/cancel"));
+    assert_eq!(Arc::strong_count(&held), 2, "nobody waits, but the other side may still work");
+    far.get_mut().write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1}\nlast\n").await.unwrap();
+    let mut pair = pair;
+    pair.sees("stray last").await;
+    assert_eq!(Arc::strong_count(&held), 1);
+
+    drop(pair.peer.call_holding(pair.peer.next_id(), "m", &json!({}), held.clone(), false));
+    assert_eq!(Arc::strong_count(&held), 1, "it was not written");
+    let (call, _) = pair.peer.call_holding(pair.peer.next_id(), "m", &json!({}), held.clone(), false);
+    line(&mut far).await;
+    drop(far);
+    assert_eq!(call.await.unwrap_err(), Failure::Closed);
+    assert_eq!(Arc::strong_count(&held), 1, "the connection is closed");
+}
+
+#[tokio::test]
+async fn counts_a_request_as_open_until_its_answer_is_written() {
+    let (near, far) = duplex(1 << 10);
+    let (seen, _) = mpsc::unbounded_channel();
+    let (input, output) = tokio::io::split(near);
+    let options = Options { max_answer_bytes: 20_000, ..Options::default() };
+    let (peer, connection) = connect(input, output, Server { seen }, options);
+    tokio::spawn(connection.run());
+    let (from, mut to) = tokio::io::split(far);
+    // Two thousand bytes each; the pipe takes one and a batch is being written.
+    for id in 0..200 {
+        let request = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"large\"}}\n");
+        to.write_all(request.as_bytes()).await.unwrap();
+    }
+    to.write_all(b"{\"jsonrpc\":\"2.0\",\"id\":200,\"method\":\"large\"}\n").await.unwrap();
+    let mut lines = BufReader::new(from).lines();
+    let mut refused = 0;
+    let open = peer.serving();
+    for _ in 0..=200 {
+        let answer = lines.next_line().await.unwrap().unwrap();
+        refused += usize::from(answer.contains("-32008"));
+    }
+    assert!(open > 100 && refused > 100 && refused < 200, "{open} open, {refused} refused");
+    assert_eq!(peer.serving(), 0);
+}
+
+#[tokio::test]
+async fn streams_no_faster_than_its_frames_are_taken() {
+    let mut pair = pair_with(Options::default(), Options { max_queued_bytes: 100, ..Options::default() });
+    let (call, mut progress) = pair.peer.call_with_progress("stream", &json!({}));
+    for number in 0..100 {
+        assert_eq!(progress.next().await.unwrap().get(), format!("{{\"done\":{number}}}"));
+        pair.sees(&format!("sent {number}")).await;
+    }
+    assert!(call.await.is_ok());
+}
+
+#[tokio::test]
+async fn breaks_off_with_a_side_that_does_not_keep_to_the_rules() {
+    let (pair, mut far) = by_hand(Options::default());
+    let call = pair.peer.call("m", &json!({}));
+    line(&mut far).await;
+    pair.peer.break_off();
+    assert_eq!(call.await.unwrap_err(), Failure::Closed);
+    assert_eq!(line(&mut far).await, "", "the end of the input");
+}
+
+#[tokio::test]
 async fn drops_a_request_whose_id_is_open() {
     let (mut pair, mut far) = by_hand(Options::default());
     let request = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hold\"}\n".repeat(2);
@@ -370,7 +465,7 @@ async fn writes_what_waits_before_it_closes() {
     let mut all = String::new();
     far.read_to_string(&mut all).await.unwrap();
     assert!(all.contains("last"));
-    assert_eq!(pair.peer.call("more", &json!({})).await.unwrap_err(), Failure::Closed);
+    assert_eq!(pair.peer.call("more", &json!({})).await.unwrap_err(), Failure::Unsent);
 }
 
 #[tokio::test]

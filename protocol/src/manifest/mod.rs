@@ -5,6 +5,7 @@
 //! Members that nobody knows are kept; where one looks like a misspelling, [`Manifest::warnings`] says so.
 
 mod error;
+mod exit;
 mod metadata;
 mod permission;
 mod run;
@@ -24,6 +25,7 @@ mod yaml;
 
 pub use document::Document;
 pub use error::ManifestError;
+pub use exit::Exit;
 pub use metadata::{Metadata, PluginName};
 pub use permission::{BusKind, DBus, FilePaths, PERMISSIONS, Permission};
 pub use run::{Program, PythonTarget, Run};

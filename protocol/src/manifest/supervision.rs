@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::duration::{self, DurationText};
+use super::exit::Exit;
 
 /// The `supervision` section; what is absent has the protocol's default (the numbers of its section 8).
 ///
@@ -19,6 +20,8 @@ pub struct Supervision {
     pub start: Start,
     /// What is done when its process ends by itself.
     pub restart: Restart,
+    /// Exit statuses and signals after which it is not started again before a person resets or restarts it; none.
+    pub no_restart_on: Vec<Exit>,
     /// The longest time from start to the answer of `initialize`; 30 s.
     #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
@@ -62,6 +65,7 @@ impl Default for Supervision {
         Self {
             start: Start::default(),
             restart: Restart::default(),
+            no_restart_on: Vec::new(),
             initialize_timeout: Duration::from_secs(30),
             idle_stop: Duration::from_secs(5 * 60),
             stop_grace: Duration::from_secs(5),

@@ -39,6 +39,7 @@ supervision:
   start: eager
   idle_stop: 90s
   backoff_initial: 100
+  no_restart_on: [78, SIGTERM]
 permissions:
   - storage
   - network: ["api.example.org:443"]
@@ -97,6 +98,8 @@ fn reads_the_astros_shape() {
     assert_eq!(manifest.supervision.start, Start::Eager);
     assert_eq!(manifest.supervision.idle_stop, Duration::from_secs(90));
     assert_eq!(manifest.supervision.backoff_initial, Duration::from_millis(100));
+    let exits = [Exit::Status(78), Exit::Signal("SIGTERM".to_owned())];
+    assert_eq!(manifest.supervision.no_restart_on, exits);
     assert_eq!(manifest.supervision.max_in_flight.get(), 64);
     let permissions: Vec<_> = manifest.permissions.iter().map(ToString::to_string).collect();
     assert_eq!(permissions, ["storage", "network: api.example.org:443", "file_system", "system_control"]);
@@ -202,6 +205,11 @@ fn says_what_is_wrong_with_a_section() {
         (
             "supervision: {max_restarts: -1}",
             "2:29: `supervision.max_restarts` is the number `-1`, expected a whole number",
+        ),
+        (
+            "supervision: {no_restart_on: [SIGFOO]}",
+            "2:31: `supervision.no_restart_on[0]` is `SIGFOO`, expected an exit status from 0 to 255, \
+             or the name of a signal such as `SIGTERM`",
         ),
         (
             "run: {python: a.py, executable: b}",
@@ -354,8 +362,10 @@ fn refuses_a_file_that_is_too_large_or_expands_too_far() {
 #[test]
 fn takes_changes_of_supervision_from_the_configuration() {
     let changes = |value: Value| Supervision::default().with(value.as_object().unwrap());
-    let changed = changes(json!({ "idle_stop": "1h", "instances": 2 })).unwrap();
-    let expected = Supervision { idle_stop: Duration::from_secs(3600), ..Supervision::default() };
+    let changed = changes(json!({ "idle_stop": "1h", "no_restart_on": [3, "SIGKILL"], "instances": 2 })).unwrap();
+    let no_restart_on = vec![Exit::Status(3), Exit::Signal("SIGKILL".to_owned())];
+    let expected =
+        Supervision { idle_stop: Duration::from_secs(3600), no_restart_on, ..Supervision::default() };
     assert_eq!(changed.instances.get(), 2);
     assert_eq!(Supervision { instances: std::num::NonZeroU32::MIN, ..changed }, expected);
     let error = changes(json!({ "restart": "always" })).unwrap_err();

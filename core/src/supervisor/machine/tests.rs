@@ -13,6 +13,10 @@ fn crash(in_use: bool) -> Event {
     Event::Ended(Ended::Crashed { reason: "killed by SIGKILL".to_owned(), in_use, failed: true })
 }
 
+fn forbidden() -> Event {
+    Event::Ended(Ended::Forbidden { reason: "exited with status 78".to_owned() })
+}
+
 fn failed_start() -> Event {
     let error = Error::new(astros_protocol::ErrorCode::PLUGIN_UNAVAILABLE, "no");
     Event::Ended(Ended::FailedStart(Box::new(error)))
@@ -63,6 +67,7 @@ impl Life {
             StateName::Initializing => Event::Initialized,
             StateName::Draining => Event::Drained,
             StateName::CleaningUp => Event::Ended(Ended::Finished),
+            StateName::Quarantined if self.machine.deadline().is_none() => Event::Reset,
             StateName::Restarting | StateName::Quarantined => Event::Due,
             StateName::Ready | StateName::Executing => Event::Reset,
         };
@@ -87,6 +92,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::Stop(Goal::Block { reason: why(), hint: why() })),
         Just(Event::Ended(Ended::Finished)),
         Just(failed_start()),
+        Just(forbidden()),
         any::<bool>().prop_map(crash),
     ]
 }
@@ -245,6 +251,38 @@ fn a_stop_holds_against_uses() {
     life.all([Event::Stop(Goal::Idle), Event::Wanted, stop(), Event::Wanted, Event::Drained, Event::Wanted]);
     assert_eq!(life.on(crash(true)), StateName::Unloaded);
     assert_eq!(life.all([Event::Wanted, Event::Enable]), [StateName::Unloaded, StateName::Idle]);
+}
+
+#[test]
+fn a_restart_is_no_way_around_what_forbids_to_run() {
+    let forbids = [
+        Goal::Disable { reason: "why".to_owned() },
+        Goal::Block { reason: "why".to_owned(), hint: "how".to_owned() },
+    ];
+    for forbids in forbids {
+        let mut life = Life::ready(limits());
+        life.on(Event::Stop(forbids));
+        life.all([Event::Stop(Goal::Load), Event::Drained, Event::Stop(Goal::Load)]);
+        let there = life.on(Event::Ended(Ended::Finished));
+        assert!(matches!(there, StateName::Disabled | StateName::Blocked), "{there}");
+        assert_eq!(life.on(Event::Stop(Goal::Load)), there);
+        assert_eq!(life.on(Event::Enable), StateName::Idle);
+    }
+}
+
+#[test]
+fn an_end_that_forbids_a_restart_holds_until_a_person_says_otherwise() {
+    for ways_out in [[Event::Reset, Event::Wanted], [Event::Stop(Goal::Load), Event::Wanted]] {
+        let mut life = Life::ready(Supervision { restart: Restart::Permanent, ..limits() });
+        assert_eq!(life.on(forbidden()), StateName::Quarantined);
+        assert_eq!(
+            life.machine.state().reason(),
+            Some("exited with status 78; `supervision.no_restart_on` forbids a restart after that")
+        );
+        life.pass(Duration::from_secs(1_000_000));
+        assert_eq!(life.all([Event::Due, Event::Wanted]), [StateName::Quarantined; 2]);
+        assert_eq!(life.all(ways_out)[1], StateName::Loading);
+    }
 }
 
 #[test]

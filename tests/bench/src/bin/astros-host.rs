@@ -40,7 +40,7 @@ impl Started {
     async fn launch(host: &Host, name: &str, child: &[String]) -> Result<Started> {
         let spec = spec(host, name, child)?;
         let plugin = host.router.add(name, Known::default(), |host| Supervisor::start(spec, host));
-        plugin.supervisor.ready().await.map_err(|error| anyhow!("{error}"))?;
+        plugin.supervisor().ready().await.map_err(|error| anyhow!("{error}"))?;
         let root = Arc::new(Root::anonymous());
         Ok(Started { router: host.router.clone(), plugin, root })
     }
@@ -129,7 +129,7 @@ impl Row for Started {
     }
 
     async fn stop(self) {
-        self.plugin.supervisor.stop("the bench is done with it").await;
+        self.plugin.supervisor().stop("the bench is done with it").await;
     }
 }
 

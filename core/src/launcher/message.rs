@@ -1,0 +1,162 @@
+//! What daemon and launcher say to each other over their socket.
+//!
+//! The daemon begins with one [`Policy`], its length before it and the plugin's input beside it; from then on every
+//! byte that it sends is the number of a signal for the plugin's whole tree. The launcher sends [`Report`]s. Either
+//! side's end is the end of the other.
+
+use std::{
+    ffi::OsString,
+    io::{self, IoSlice, IoSliceMut, Read},
+    mem::MaybeUninit,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+};
+
+use rustix::{
+    net::{
+        RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+        UCred, recvmsg, sendmsg,
+    },
+    process::{Pid, getgid, getuid},
+};
+use serde::{Deserialize, Serialize};
+
+use super::Containment;
+
+/// More than the kernel takes as arguments and environment, twice as JSON.
+const POLICY_AT_MOST: usize = 16 << 20;
+
+/// All that a launcher needs to know. What restricts the plugin (folders, network, resource limits) is told here too,
+/// and applied in `serve::start`, after what is above the plugin and before it begins.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Policy {
+    /// A path, not a name to be looked for. No `PathBuf` here: those must be text in JSON.
+    pub(crate) program: OsString,
+    pub(crate) args: Vec<OsString>,
+    /// The whole environment.
+    pub(crate) environment: Vec<(OsString, OsString)>,
+    /// The working directory.
+    pub(crate) folder: OsString,
+    /// The strongest that is tried.
+    pub(crate) containment: Containment,
+}
+
+impl Policy {
+    /// The frame to send: the length, which takes the plugin's input along, then the rest.
+    pub(super) fn frame(&self) -> io::Result<([u8; 4], Vec<u8>)> {
+        let body = serde_json::to_vec(self)?;
+        let length = u32::try_from(body.len()).ok().filter(|_| body.len() <= POLICY_AT_MOST);
+        let too_long = || io::Error::new(io::ErrorKind::ArgumentListTooLong, "its arguments are too long");
+        Ok((length.ok_or_else(too_long)?.to_ne_bytes(), body))
+    }
+
+    /// Reads that frame: the policy, and the plugin's input.
+    pub(super) fn receive(socket: &UnixStream) -> io::Result<(Policy, OwnedFd)> {
+        let mut length = [0; 4];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut beside = RecvAncillaryBuffer::new(&mut space);
+        let read = recvmsg(socket, &mut [IoSliceMut::new(&mut length)], &mut beside, RecvFlags::CMSG_CLOEXEC)?;
+        let input = beside.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+            _ => None,
+        });
+        let (4, Some(input)) = (read.bytes, input) else { return Err(invalid("no policy came")) };
+        let length = u32::from_ne_bytes(length) as usize;
+        if length > POLICY_AT_MOST {
+            return Err(invalid("the policy is too long"));
+        }
+        let mut body = vec![0; length];
+        (&mut &*socket).read_exact(&mut body)?;
+        Ok((serde_json::from_slice(&body)?, input))
+    }
+}
+
+/// Sends bytes with a descriptor beside them; a new socket takes so few at once.
+pub(super) fn send_with(socket: impl AsFd, bytes: &[u8], descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut beside = SendAncillaryBuffer::new(&mut space);
+    let descriptors = [descriptor];
+    beside.push(SendAncillaryMessage::ScmRights(&descriptors));
+    sendmsg(socket, &[IoSlice::new(bytes)], &mut beside, SendFlags::NOSIGNAL)?;
+    Ok(())
+}
+
+/// What a launcher tells, in this order: one of the first four, then the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Report {
+    /// The plugin runs in a namespace: its id there. The message has its id here as that of its sender.
+    Inside(i32),
+    /// The plugin runs below a subreaper: its id.
+    Below(i32),
+    /// The plugin could not be started: the system's error.
+    Failed(i32),
+    /// The way into a namespace ended half-way, and there is none back: another launcher has to do without.
+    NoNamespace,
+    /// The plugin has ended: its wait status.
+    Ended(i32),
+}
+
+impl Report {
+    pub(crate) const BYTES: usize = 5;
+
+    fn to_bytes(self) -> [u8; Report::BYTES] {
+        let (tag, value) = match self {
+            Report::Inside(pid) => (b'i', pid),
+            Report::Below(pid) => (b'b', pid),
+            Report::Failed(errno) => (b'f', errno),
+            Report::NoNamespace => (b'n', 0),
+            Report::Ended(status) => (b'e', status),
+        };
+        let [a, b, c, d] = value.to_ne_bytes();
+        [tag, a, b, c, d]
+    }
+
+    pub(crate) fn from_bytes([tag, value @ ..]: [u8; Report::BYTES]) -> Option<Report> {
+        let value = i32::from_ne_bytes(value);
+        match tag {
+            b'i' => Some(Report::Inside(value)),
+            b'b' => Some(Report::Below(value)),
+            b'f' => Some(Report::Failed(value)),
+            b'n' => Some(Report::NoNamespace),
+            b'e' => Some(Report::Ended(value)),
+            _ => None,
+        }
+    }
+
+    /// Tells the daemon. Where it is gone, that shows in the socket's end.
+    pub(super) fn send(self, socket: &UnixStream) {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+        let mut beside = SendAncillaryBuffer::new(&mut space);
+        if let Report::Inside(pid) = self
+            && let Some(pid) = Pid::from_raw(pid)
+        {
+            // An init may name any process of its namespace as the sender; the kernel says its id on the other side.
+            beside.push(SendAncillaryMessage::ScmCredentials(UCred { pid, uid: getuid(), gid: getgid() }));
+        }
+        let _ = sendmsg(socket, &[IoSlice::new(&self.to_bytes())], &mut beside, SendFlags::NOSIGNAL);
+    }
+
+    /// The next report, and who sent it, by its id here; `None` at the end.
+    pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<(Report, Option<Pid>)>> {
+        let mut bytes = [0; Report::BYTES];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+        let mut beside = RecvAncillaryBuffer::new(&mut space);
+        let read = recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut beside, RecvFlags::CMSG_CLOEXEC)?;
+        let sender = beside.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmCredentials(sender) => Some(sender.pid),
+            _ => None,
+        });
+        match read.bytes {
+            0 => Ok(None),
+            // Five bytes are written at once, and come at once.
+            _ => Report::from_bytes(bytes).map(|report| Some((report, sender))).ok_or_else(|| invalid("no report")),
+        }
+    }
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}

@@ -1,0 +1,119 @@
+//! The daemon's side: starts a launcher, tells it what to start, hears how that went.
+
+use std::{
+    io,
+    os::{fd::OwnedFd, unix::net::UnixStream as Socket},
+    path::Path,
+    process::Stdio,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use rustix::{net::sockopt::set_socket_passcred, process::Pid};
+use tokio::{
+    io::{AsyncWriteExt, Interest},
+    net::{UnixStream, unix::pipe},
+    process::{Child, Command},
+    time::timeout,
+};
+
+use super::{
+    Containment, NAME, Policy, Report,
+    message::send_with,
+};
+use std::os::fd::AsFd;
+
+/// How long a launcher may take until the plugin begins; longer only where it is halted.
+const LAUNCH: Duration = Duration::from_secs(10);
+
+/// No user namespace can be set up here: found out once.
+static NO_NAMESPACE: AtomicBool = AtomicBool::new(false);
+
+/// A plugin that has begun, below its launcher.
+pub(crate) struct Launched {
+    /// The launcher; its stdout and stderr are the plugin's.
+    pub(crate) launcher: Child,
+    /// Its end is the launcher's, and of all below.
+    pub(crate) socket: UnixStream,
+    /// The plugin's id.
+    pub(crate) pid: Pid,
+    pub(crate) containment: Containment,
+    pub(crate) input: pipe::Sender,
+}
+
+/// Starts `launcher`, and the plugin through it.
+///
+/// # Errors
+/// The system's, about the plugin's program as if it had been started directly; or one about the launcher, which says
+/// so.
+pub(crate) async fn start(launcher: &Path, policy: &Policy) -> io::Result<Launched> {
+    if policy.containment == Containment::Namespace && !NO_NAMESPACE.load(Ordering::Relaxed) {
+        if let Some(launched) = attempt(launcher, policy).await? {
+            return Ok(launched);
+        }
+        NO_NAMESPACE.store(true, Ordering::Relaxed);
+    }
+    let without = Policy { containment: Containment::Subreaper, ..policy.clone() };
+    attempt(launcher, &without).await?.ok_or_else(|| broken(launcher, "wants a namespace that it was not to make"))
+}
+
+/// `None` where there can be no namespace, and this launcher was spent on finding that out.
+async fn attempt(launcher: &Path, policy: &Policy) -> io::Result<Option<Launched>> {
+    let (ours, theirs) = Socket::pair()?;
+    set_socket_passcred(&ours, true)?;
+    ours.set_nonblocking(true)?;
+    let mut socket = UnixStream::from_std(ours)?;
+    let (input, plugins_input) = pipe::pipe()?;
+    let plugins_input = plugins_input.into_blocking_fd()?;
+    let mut child = Command::new(launcher)
+        .arg0(NAME)
+        // For people who look at the list of processes.
+        .arg(&policy.program)
+        .env_clear()
+        .stdin(OwnedFd::from(theirs))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // Out of the terminal's reach.
+        .process_group(0)
+        .spawn()
+        .map_err(|error| broken(launcher, &format!("cannot be started: {error}")))?;
+    let report = async {
+        send(&mut socket, policy, plugins_input).await?;
+        socket.async_io(Interest::READABLE, || Report::receive(&socket)).await
+    };
+    let report = timeout(LAUNCH, report).await;
+    let (pid, containment) = match report {
+        Ok(Ok(Some((Report::Inside(_), Some(pid))))) => (pid, Containment::Namespace),
+        Ok(Ok(Some((Report::Below(pid), _)))) => match Pid::from_raw(pid) {
+            Some(pid) => (pid, Containment::Subreaper),
+            None => return Err(broken(launcher, "says that the plugin has the id 0")),
+        },
+        other => {
+            // It ends with the socket, and kills what it may have started.
+            drop(socket);
+            if timeout(LAUNCH, child.wait()).await.is_err() {
+                let _ = child.start_kill();
+            }
+            return match other {
+                Ok(Ok(Some((Report::NoNamespace, _)))) => Ok(None),
+                Ok(Ok(Some((Report::Failed(errno), _)))) => Err(io::Error::from_raw_os_error(errno)),
+                Ok(Ok(_)) => Err(broken(launcher, "ended before it had started the plugin")),
+                Ok(Err(error)) => Err(broken(launcher, &error.to_string())),
+                Err(_) => Err(broken(launcher, &format!("did not answer within {} s", LAUNCH.as_secs()))),
+            };
+        }
+    };
+    Ok(Some(Launched { launcher: child, socket, pid, containment, input }))
+}
+
+/// Sends the policy; the plugin's end of its input is then the launcher's alone.
+async fn send(socket: &mut UnixStream, policy: &Policy, input: OwnedFd) -> io::Result<()> {
+    let (length, body) = policy.frame()?;
+    send_with(&*socket, &length, input.as_fd())?;
+    drop(input);
+    socket.write_all(&body).await
+}
+
+fn broken(launcher: &Path, what: &str) -> io::Error {
+    io::Error::other(format!("its launcher `{}` {what}", launcher.display()))
+}

@@ -1,0 +1,196 @@
+//! One call on its way: to a process and back, and once more where that does no harm.
+
+use std::{sync::Arc, time::Duration, time::Instant};
+
+use astros_peer::Failure;
+use astros_protocol::{Error, ErrorCode, Id, Request, call::HandleIntent};
+use serde_json::value::RawValue;
+use tokio::time::timeout;
+
+use super::{
+    Call, Listener, Plugin, Router, errors,
+    tree::{Connection, Link, Node},
+    wire::{HandleIntentRef, MetaRef, Traceparent},
+};
+use crate::supervisor::{Session, StateName, Supervisor};
+
+/// How long an answer waits for those who listen to take the progress before it.
+const LAST_PROGRESS: Duration = Duration::from_millis(250);
+
+impl Router {
+    /// Brings a call to a process of its plugin, and to another one where the first did not begin it, or crashed in
+    /// what may be done twice.
+    pub(super) async fn serve(
+        &self,
+        plugin: &Plugin,
+        link: Arc<Link>,
+        deadline: Instant,
+        call: &Call<'_>,
+    ) -> Result<Box<RawValue>, Error> {
+        let mut attempt = 1;
+        let mut repeated = false;
+        loop {
+            let slot = self.slot(plugin, &link).await?;
+            let session = slot.session().clone();
+            plugin.set_serial(session.is_serial());
+            let handler = errors::offered(&session.description, &plugin.name, call.handler)?;
+            if let (false, Some(parent)) = (handler.idempotent, &call.above.parent) {
+                parent.make_final();
+            }
+            let node = Node::new(call.root.clone(), link.clone(), deadline, Some(slot));
+            let failure = match self.exchange(plugin, &session, &node, call, attempt).await {
+                Ok(result) if !result.get().starts_with('{') => {
+                    return Err(errors::no_object(plugin, call.handler));
+                }
+                Ok(result) => return Ok(result),
+                Err(failure) => failure,
+            };
+            match failure {
+                // It never left.
+                Failure::Unsent => {}
+                Failure::Error(error) if error.code == ErrorCode::SHUTTING_DOWN => {
+                    if !is_leaving(plugin, &session).await {
+                        return Err(errors::from_plugin(error, &plugin.name, call.handler));
+                    }
+                    attempt += 1;
+                }
+                Failure::Error(error) => {
+                    return Err(errors::from_plugin(error, &plugin.name, call.handler));
+                }
+                Failure::Here(error) => return Err(errors::failed_here(error, plugin, call.handler)),
+                Failure::Closed => {
+                    let may = handler.idempotent && !repeated && node.is_repeatable();
+                    let crash = session.crashed().await;
+                    if !may || !comes_back(&plugin.supervisor(), deadline) {
+                        return Err(errors::crashed(crash, plugin, call.handler));
+                    }
+                    repeated = true;
+                    attempt += 1;
+                }
+            }
+        }
+    }
+
+    /// One request to one process: on the wire and in the tree from here on, out of both when it returns or is
+    /// dropped. Its slot is kept until the answer is there.
+    async fn exchange(
+        &self,
+        plugin: &Plugin,
+        session: &Session,
+        node: &Arc<Node>,
+        call: &Call<'_>,
+        attempt: u32,
+    ) -> Result<Box<RawValue>, Failure> {
+        session.peer.room().await?;
+        let chain = if node.link.depth > 1 { node.link.names() } else { Vec::new() };
+        let listens = !matches!(call.progress, Listener::Nobody);
+        let params = HandleIntentRef {
+            handler: call.handler,
+            intent: call.intent,
+            meta: meta(node, call, &chain, attempt, listens),
+        };
+        let id = session.peer.next_id();
+        let connection = (plugin.number, session.generation);
+        // Before it is sent, so that the plugin's own calls find their parent however soon they come.
+        self.tree().insert(connection, Id::Number(id), node.clone());
+        let mut open = Open { router: self, connection, id: Id::Number(id), node, answered: false };
+        let (answer, progress) =
+            session.peer.call_holding(id, HandleIntent::METHOD, &params, node.clone(), listens);
+        let outcome = match progress {
+            None => answer.await,
+            Some(mut progress) => {
+                let relay = async {
+                    while let Some(value) = progress.next().await {
+                        node.make_final();
+                        call.progress.hear(value).await;
+                    }
+                };
+                tokio::pin!(answer, relay);
+                tokio::select! {
+                    biased;
+                    // The last value is passed on: the answer is there too.
+                    () = &mut relay => answer.await,
+                    outcome = &mut answer => {
+                        let _ = timeout(LAST_PROGRESS, relay).await;
+                        outcome
+                    }
+                }
+            }
+        };
+        open.answered = matches!(outcome, Ok(_) | Err(Failure::Error(_)));
+        outcome
+    }
+}
+
+/// Keeps a request in the tree while it is open.
+struct Open<'a> {
+    router: &'a Router,
+    connection: Connection,
+    id: Id,
+    node: &'a Arc<Node>,
+    answered: bool,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.router.tree().remove(self.connection, &self.id);
+        self.node.end();
+        if let (false, Some(slot)) = (self.answered, &self.node.slot) {
+            slot.abandon();
+        }
+    }
+}
+
+/// Whether a process that takes no more requests is really on its way; waits a moment for it.
+async fn is_leaving(plugin: &Plugin, session: &Session) -> bool {
+    let gone = || {
+        let sessions = plugin.supervisor().sessions();
+        sessions.iter().all(|other| other.generation != session.generation)
+    };
+    if !gone() {
+        session.crashed().await;
+    }
+    gone()
+}
+
+/// Whether there is a process, or will be one before this time is over.
+fn comes_back(supervisor: &Supervisor, deadline: Instant) -> bool {
+    if !supervisor.sessions().is_empty() {
+        return true;
+    }
+    let status = supervisor.status();
+    let left = deadline.saturating_duration_since(Instant::now());
+    match status.state {
+        StateName::Disabled
+        | StateName::Blocked
+        | StateName::Quarantined
+        | StateName::Error
+        | StateName::Unloaded => false,
+        _ => status.until_ms.is_none_or(|until| Duration::from_millis(until) < left),
+    }
+}
+
+fn meta<'a>(
+    node: &'a Node,
+    call: &'a Call<'_>,
+    chain: &'a [String],
+    attempt: u32,
+    progress: bool,
+) -> MetaRef<'a> {
+    let root = &*node.root;
+    MetaRef {
+        correlation_id: &root.correlation_id,
+        traceparent: Traceparent(&root.correlation_id),
+        deadline_ms: u64::try_from(node.deadline.saturating_duration_since(Instant::now()).as_millis())
+            .unwrap_or(u64::MAX),
+        caller: call.above.caller.as_deref(),
+        chain: chain.split_last().map_or(chain, |(_, above)| above),
+        user_id: root.user_id.as_deref(),
+        session_id: root.session_id.as_deref(),
+        cwd: root.cwd.as_deref(),
+        locale: root.locale.as_deref(),
+        attempt,
+        progress,
+        followup: call.followup,
+    }
+}

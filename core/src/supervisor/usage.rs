@@ -1,0 +1,74 @@
+//! What the kernel says of a process and its descendants: whether they work, and whether somebody debugs them.
+
+use std::fs;
+
+/// A process, its children, and theirs.
+pub(crate) struct Family(Vec<u32>);
+
+impl Family {
+    pub(crate) fn of(pid: u32) -> Family {
+        let mut found = vec![pid];
+        let mut next = 0;
+        while let Some(pid) = found.get(next) {
+            found.extend(children(*pid));
+            next += 1;
+        }
+        Family(found)
+    }
+
+    /// The processor time that they and the children they outlived have used, in ticks of the kernel.
+    pub(crate) fn used(&self) -> u64 {
+        self.0.iter().filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok()).map(ticks).sum()
+    }
+
+    /// A debugger holds one of them.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.0.iter().any(|pid| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
+            tracer.is_some_and(|pid| pid.trim() != "0")
+        })
+    }
+}
+
+/// Each thread has children of its own.
+fn children(pid: u32) -> Vec<u32> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let lists = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+}
+
+/// `utime`, `stime`, `cutime` and `cstime` of a `stat` file.
+fn ticks(stat: String) -> u64 {
+    // The name before may hold anything, parentheses too.
+    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+    fields.split(' ').skip(11).take(4).filter_map(|field| field.parse::<u64>().ok()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_times_behind_any_name() {
+        let stat = "7 (a) b (c)) S 1 7 7 0 -1 4194560 90 80 0 0 12 3 400 5 20 0 1 0 99";
+        assert_eq!(ticks(stat.to_owned()), 420);
+        assert_eq!(ticks(String::new()), 0);
+    }
+
+    #[test]
+    fn finds_children_and_what_they_use() {
+        let mut child = std::process::Command::new("sh").args(["-c", "sleep 60 & wait"]).spawn().unwrap();
+        let whole = || Family::of(std::process::id());
+        while Family::of(child.id()).0.len() < 2 {
+            std::thread::yield_now();
+        }
+        assert!(whole().0.len() >= 3 && whole().used() >= Family::of(child.id()).used());
+        assert!(!Family::of(child.id()).is_traced());
+        for pid in Family::of(child.id()).0 {
+            let pid = rustix::process::Pid::from_raw(pid as i32).unwrap();
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        }
+        child.wait().unwrap();
+    }
+}
