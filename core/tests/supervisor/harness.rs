@@ -16,6 +16,9 @@ use tokio::{sync::Notify, time::timeout};
 /// No test waits longer for anything.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// The variable that all processes of a plugin have: its folder.
+const MARK: &str = "ASTROS_TEST_FOLDER";
+
 /// Refuses what plugins ask.
 pub(crate) struct NoService;
 
@@ -110,6 +113,7 @@ pub(crate) fn launched(launch: Launch, adjust: impl FnOnce(&Path, &mut Spec)) ->
     let mut spec = Spec::new("test", folder.path(), launch);
     spec.supervision.backoff_initial = Duration::from_millis(20);
     spec.supervision.stop_grace = Duration::from_secs(1);
+    spec.environment.push((MARK.into(), folder.path().into()));
     adjust(folder.path(), &mut spec);
     let notes = Arc::new(Notes::default());
     let supervisor = Supervisor::start(spec, notes.clone());
@@ -117,6 +121,22 @@ pub(crate) fn launched(launch: Launch, adjust: impl FnOnce(&Path, &mut Spec)) ->
 }
 
 impl Test {
+    /// Waits until none of the plugin's processes is left; their ids in its namespace would say nothing here.
+    pub(crate) async fn leaves_nobody(&self) {
+        let wanted = format!("{MARK}={}", self.folder.path().display()).into_bytes();
+        let is_marked = |path: &Path| {
+            let environment = fs::read(path.join("environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| variable == wanted)
+        };
+        for _ in 0..200 {
+            if !fs::read_dir("/proc").unwrap().flatten().any(|entry| is_marked(&entry.path())) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("a process of the plugin is still there");
+    }
+
     pub(crate) async fn ready(&self) -> Arc<Session> {
         let ready = timeout(PATIENCE, self.supervisor.ready()).await.expect("ready in time");
         ready.unwrap_or_else(|error| panic!("{error}: {:?}", error.data))
