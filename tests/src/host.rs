@@ -36,7 +36,9 @@ pub fn in_both_languages(test: impl AsyncFn(Language) + Sync) {
     let run = |language| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let test = async { tokio::time::timeout(2 * PATIENCE, test(language)).await };
+        let begun = Instant::now();
         runtime.block_on(test).expect("the test ends");
+        println!("took {:?}", begun.elapsed());
     };
     thread::scope(|scope| {
         let named = |language| {
