@@ -18,7 +18,10 @@ pub(super) struct Wait {
 
 /// Whether the last of `waits` would never end; then one of those who stand in its way. `holders` are the requests
 /// that hold the slots of a plugin.
-pub(super) fn deadlock<'a>(waits: &[Wait], holders: impl Fn(usize) -> Vec<&'a Arc<Link>>) -> Option<&'a Arc<Link>> {
+pub(super) fn deadlock<'a>(
+    waits: &[Wait],
+    holders: impl Fn(usize) -> Vec<&'a Arc<Link>>,
+) -> Option<&'a Arc<Link>> {
     let plugin = waits.last()?.plugin;
     let mut stuck: Vec<usize> = Vec::new();
     for wait in waits {

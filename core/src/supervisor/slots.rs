@@ -141,7 +141,8 @@ impl Slot {
     pub fn abandon(&self) {
         let work = &self.session.work;
         let mut counts = work.slots.lock();
-        if self.abandoned.swap(true, Ordering::Relaxed) {
+        // The end of the process takes nothing back: see `drop`.
+        if self.session.peer.is_closed() || self.abandoned.swap(true, Ordering::Relaxed) {
             return;
         }
         counts.abandoned += 1;
@@ -179,5 +180,106 @@ impl Drop for Slot {
             work.ended();
         }
         work.slots.tell_freed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use astros_peer::{Incoming, Options, Service, connect};
+    use astros_protocol::{PluginDescription, Version, lifecycle::Limits};
+    use serde_json::value::RawValue;
+    use tokio::{
+        sync::watch,
+        time::{Instant, timeout},
+    };
+
+    use super::*;
+    use crate::supervisor::session::Work;
+
+    struct Nothing;
+
+    impl Service for Nothing {
+        type Params<'a> = &'a RawValue;
+
+        fn request(&self, _: Incoming<'_, &RawValue>) {}
+    }
+
+    /// A session without a process.
+    fn session(max_in_flight: u32) -> Arc<Session> {
+        let (peer, _) = connect(tokio::io::empty(), tokio::io::sink(), Nothing, Options::default());
+        Arc::new(Session {
+            plugin: Arc::from("any"),
+            peer,
+            description: Arc::new(PluginDescription::default()),
+            version: Version { major: 1, minor: 0 },
+            features: Vec::new(),
+            limits: Limits { max_in_flight: Some(max_in_flight), ..Limits::default() },
+            pid: 0,
+            generation: 1,
+            work: Arc::new(Work::new()),
+            ended: watch::channel(None).1,
+        })
+    }
+
+    #[tokio::test]
+    async fn gives_as_many_slots_as_there_are() {
+        let session = session(2);
+        let first = session.try_begin().unwrap();
+        let second = session.try_begin().unwrap();
+        assert!(session.try_begin().is_none());
+        drop(first);
+        assert!(session.try_begin().is_some());
+        session.work.slots.close();
+        assert!(session.try_begin().is_none(), "it drains");
+        drop(second);
+        assert_eq!(session.in_flight(), 0);
+    }
+
+    #[tokio::test]
+    async fn counts_what_waits_only_against_what_may_be_open() {
+        let session = session(2);
+        let aside: Vec<Slot> = std::iter::from_fn(|| session.try_begin().inspect(Slot::step_aside)).collect();
+        assert_eq!(aside.len(), MAX_OPEN);
+        // Two children each: the last of them counts.
+        for slot in &aside[..3] {
+            slot.step_aside();
+            slot.step_back();
+        }
+        drop(aside);
+        let (_first, _second) = (session.try_begin().unwrap(), session.try_begin().unwrap());
+        assert!(session.try_begin().is_none(), "as many as before");
+    }
+
+    #[tokio::test]
+    async fn keeps_the_slot_of_a_serial_process_that_waits() {
+        let session = session(1);
+        let slot = session.try_begin().unwrap();
+        slot.step_aside();
+        assert!(session.try_begin().is_none());
+        slot.step_back();
+        drop(slot);
+        assert!(session.try_begin().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn fails_a_process_whose_slots_are_all_held_by_what_nobody_waits_for() {
+        let session = session(2);
+        let (first, second) = (session.try_begin().unwrap(), session.try_begin().unwrap());
+        let failed = session.failed();
+        tokio::pin!(failed);
+        let mut still_well = async |time| timeout(Duration::from_secs(time), &mut failed).await.is_err();
+        first.abandon();
+        assert!(still_well(100).await, "the other slot works");
+        second.abandon();
+        assert!(still_well(9).await);
+        drop(first);
+        let first = session.try_begin().unwrap();
+        assert!(still_well(100).await, "it has answered one of them");
+        first.abandon();
+        let begun = Instant::now();
+        assert_eq!(failed.await, "answered none of 2 cancelled requests for 10 s");
+        assert_eq!(begun.elapsed().as_secs(), 10);
     }
 }

@@ -30,9 +30,7 @@ impl<S: Service> Dispatch<'_, S> {
         match frame {
             Frame::Line(line) => self.line(line),
             Frame::TooLarge { size, limit, prefix } => {
-                let message = format!("a message of {size} bytes was not read, the limit is {limit}");
-                let error = Error::new(ErrorCode::FRAME_TOO_LARGE, message).with("size", size);
-                let error = error.with("limit", limit);
+                let error = too_large(size, limit);
                 self.fail_answered(prefix, &error);
                 self.service.oddity(Oddity::TooLarge { size, prefix });
                 if self.answer_malformed {
@@ -139,5 +137,18 @@ impl<S: Service> Dispatch<'_, S> {
             // Refused only where the other side does not read: it does not want to know.
             let _ = self.shared.send(Kind::Answer, frame);
         }
+    }
+}
+
+fn too_large(size: usize, limit: Option<usize>) -> Error {
+    let why = match limit {
+        Some(limit) => format!("the limit is {limit}"),
+        None => "there are too many large ones at this time".to_owned(),
+    };
+    let message = format!("a message of {size} bytes was not read, {why}");
+    let error = Error::new(ErrorCode::FRAME_TOO_LARGE, message).with("size", size);
+    match limit {
+        Some(limit) => error.with("limit", limit),
+        None => error.with("retry_after_ms", 100).retryable(),
     }
 }

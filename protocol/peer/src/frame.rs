@@ -2,9 +2,14 @@
 //!
 //! The state lives in the reader, not in a future, so a read that is dropped half-way loses nothing.
 //! A line over the limit is thrown away while it comes in; its first bytes are kept, so that whoever asked can be
-//! told, and reading goes on with the next line.
+//! told, and reading goes on with the next line. So is one that finds the budget for large lines used up, which all
+//! readers of the process share.
 
-use std::{io, ops::Range};
+use std::{
+    io,
+    ops::Range,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -12,17 +17,41 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 const PREFIX: usize = 256;
 /// The least that one read asks for.
 const READ: usize = 64 << 10;
-/// A buffer that grew beyond this for a large frame is given back when it is empty.
+/// A buffer that grew beyond this for a large frame takes from the budget, and is given back when it is empty.
 const KEEP: usize = 1 << 20;
+
+/// What all readers of this process may hold for large lines at once.
+static LARGE: Budget = Budget::new(64 << 20);
+
+/// Bytes that readers share.
+#[derive(Debug)]
+struct Budget {
+    left: AtomicUsize,
+}
+
+impl Budget {
+    const fn new(bytes: usize) -> Budget {
+        Budget { left: AtomicUsize::new(bytes) }
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        let take = |left: usize| left.checked_sub(bytes);
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.left.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
 
 /// One line, its end excluded.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Frame<'a> {
     Line(&'a [u8]),
-    /// The line was longer than the limit.
+    /// The line was longer than the limit; where that is `None`, there was no room for it at that time.
     TooLarge {
         size: usize,
-        limit: usize,
+        limit: Option<usize>,
         prefix: &'a [u8],
     },
 }
@@ -37,11 +66,15 @@ pub struct FrameReader<R> {
     start: usize,
     searched: usize,
     oversized: Option<Oversized>,
+    budget: &'static Budget,
+    /// What the buffer took from the budget.
+    taken: usize,
 }
 
 #[derive(Debug)]
 struct Oversized {
     size: usize,
+    limit: Option<usize>,
     prefix: Vec<u8>,
     ended: bool,
 }
@@ -49,7 +82,12 @@ struct Oversized {
 impl<R: AsyncRead + Unpin> FrameReader<R> {
     /// Lines of more than `limit` bytes are not kept.
     pub fn new(input: R, limit: usize) -> FrameReader<R> {
-        FrameReader { input, limit, buffer: Vec::new(), start: 0, searched: 0, oversized: None }
+        FrameReader::with_budget(input, limit, &LARGE)
+    }
+
+    fn with_budget(input: R, limit: usize, budget: &'static Budget) -> FrameReader<R> {
+        let (buffer, oversized) = (Vec::new(), None);
+        FrameReader { input, limit, buffer, start: 0, searched: 0, oversized, budget, taken: 0 }
     }
 
     /// The next line that is there already; `None` where more must be read.
@@ -66,8 +104,7 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             }
             let bytes = &self.buffer[line.clone()];
             if bytes.len() > self.limit {
-                let prefix = bytes[..PREFIX.min(bytes.len())].to_vec();
-                self.oversized = Some(Oversized { size: bytes.len(), prefix, ended: true });
+                self.oversized = Some(Oversized::new(bytes, Some(self.limit), true));
                 break;
             }
             let length = bytes.strip_suffix(b"\r").unwrap_or(bytes).len();
@@ -75,9 +112,12 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
                 return Some(Frame::Line(&self.buffer[line.start..line.start + length]));
             }
         }
-        let limit = self.limit;
         let oversized = self.oversized.as_ref();
-        oversized.map(|Oversized { size, prefix, .. }| Frame::TooLarge { size: *size, limit, prefix })
+        oversized.map(|Oversized { size, limit, prefix, .. }| Frame::TooLarge {
+            size: *size,
+            limit: *limit,
+            prefix,
+        })
     }
 
     /// Where the next whole line stands in the buffer.
@@ -105,30 +145,66 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
 
     fn discard_oversized(&mut self) {
         let line = &self.buffer[self.start..];
+        if self.oversized.is_some() || line.len() > self.limit {
+            self.discard(Some(self.limit));
+        }
+    }
+
+    /// Throws away what there is of the line.
+    fn discard(&mut self, limit: Option<usize>) {
+        let line = &self.buffer[self.start..];
         match &mut self.oversized {
             Some(oversized) => oversized.size += line.len(),
-            None if line.len() <= self.limit => return,
-            None => {
-                let prefix = line[..PREFIX.min(line.len())].to_vec();
-                self.oversized = Some(Oversized { size: line.len(), prefix, ended: false });
-            }
+            None => self.oversized = Some(Oversized::new(line, limit, false)),
         }
         (self.start, self.searched) = (self.buffer.len(), self.buffer.len());
     }
 
     fn make_room(&mut self) {
+        self.move_to_front();
+        let filled = self.buffer.len();
+        if self.buffer.capacity() - filled >= READ {
+            return;
+        }
+        // A line that is long already will be longer: doubling keeps the copies few.
+        let more = filled.min((self.limit + READ).saturating_sub(filled)).max(READ);
+        if filled + more <= KEEP {
+            return self.buffer.reserve(more);
+        }
+        let large = (filled + more - KEEP).saturating_sub(self.taken);
+        if self.budget.take(large) {
+            self.taken += large;
+            self.buffer.reserve_exact(more);
+        } else {
+            self.discard(None);
+            self.make_room();
+        }
+    }
+
+    fn move_to_front(&mut self) {
         if self.start == self.buffer.len() {
             self.buffer.clear();
             if self.buffer.capacity() > KEEP {
                 self.buffer = Vec::new();
             }
+            self.budget.give_back(std::mem::take(&mut self.taken));
         } else if self.start > 0 {
             self.buffer.drain(..self.start);
         }
         self.searched -= self.start;
         self.start = 0;
-        // A line that is long already will be longer: doubling keeps the copies few.
-        self.buffer.reserve(if self.buffer.len() > READ / 2 { self.buffer.len().max(READ) } else { READ });
+    }
+}
+
+impl<R> Drop for FrameReader<R> {
+    fn drop(&mut self) {
+        self.budget.give_back(self.taken);
+    }
+}
+
+impl Oversized {
+    fn new(line: &[u8], limit: Option<usize>, ended: bool) -> Oversized {
+        Oversized { size: line.len(), limit, prefix: line[..PREFIX.min(line.len())].to_vec(), ended }
     }
 }
 
@@ -197,6 +273,35 @@ mod tests {
             }
         }
         panic!("the line was not reported");
+    }
+
+    #[tokio::test]
+    async fn reads_only_so_many_large_lines_at_once() {
+        static BUDGET: Budget = Budget::new(2 << 20);
+        let line = [vec![b'x'; 4 << 20], b"\nnext\n".to_vec()].concat();
+        let reader = |input| FrameReader::with_budget(Pieces { input, piece: READ }, 16 << 20, &BUDGET);
+        // It holds what it read of its line; the other one finds too little left.
+        let mut first = reader(&line);
+        while first.buffer.len() < 2 << 20 {
+            assert!(first.buffered().is_none() && first.fill().await.unwrap());
+        }
+        let mut second = reader(&line);
+        let mut seen = Vec::new();
+        while second.fill().await.unwrap() {
+            assert!(second.buffer.capacity() <= 2 << 20, "memory is bounded");
+            while let Some(frame) = second.buffered() {
+                seen.push(match frame {
+                    Frame::Line(line) => line.len(),
+                    Frame::TooLarge { size, limit, .. } => {
+                        assert_eq!(limit, None);
+                        size
+                    }
+                });
+            }
+        }
+        assert_eq!(seen, [4 << 20, 4], "it reads on after the line that it had no room for");
+        drop((first, second));
+        assert_eq!(BUDGET.left.load(Ordering::Relaxed), 2 << 20, "what was taken is given back");
     }
 
     proptest! {

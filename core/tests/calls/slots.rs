@@ -1,0 +1,127 @@
+//! How many requests work in a process, and who waits.
+
+use std::time::Duration;
+
+use astros_protocol::ErrorCode;
+use serde_json::json;
+
+use crate::harness::World;
+
+#[tokio::test]
+async fn works_on_no_more_at_once_than_there_are_slots() {
+    let world = World::new().with("one", 2);
+    let hold = json!({ "until": world.path("go"), "note": world.path("note") });
+    let calls: Vec<_> = (0..5).map(|_| world.call("one", "hold", hold.clone())).collect();
+    world.queued("one", 3).await;
+    assert_eq!(world.noted("note"), ["begun", "begun"]);
+    world.go("go");
+    for call in calls {
+        assert_eq!(call.gives().await, "held");
+    }
+    assert_eq!((world.noted("note").len(), world.plugin("one").queued()), (5, 0));
+}
+
+#[tokio::test]
+async fn lets_another_work_while_one_waits_for_a_call_of_its_own() {
+    let world = World::new().with("one", 2).with("other", 64);
+    let hold = json!({ "until": world.path("go"), "note": world.path("note") });
+    let call = json!({ "plugin": "other", "handler": "hold", "params": hold });
+    let calls: Vec<_> = (0..6).map(|_| world.call("one", "call", call.clone())).collect();
+    crate::harness::until("all six wait for the other", || world.noted("note").len() == 6).await;
+    world.call("one", "echo", json!({})).gives().await;
+    world.go("go");
+    for call in calls {
+        assert_eq!(call.gives().await["data"], "held");
+    }
+}
+
+#[tokio::test]
+async fn keeps_the_slot_of_a_serial_plugin_while_it_waits() {
+    let world = World::new().with("one", 1).with("other", 64);
+    let hold = json!({ "until": world.path("go") });
+    let call = json!({ "plugin": "other", "handler": "hold", "params": hold });
+    let waits = world.begin("one", "call", call).await;
+    let echo = world.call("one", "echo", json!({}));
+    world.queued("one", 1).await;
+    world.go("go");
+    assert_eq!(waits.gives().await["data"], "held");
+    echo.gives().await;
+}
+
+#[tokio::test]
+async fn serves_those_who_wait_in_the_order_in_which_they_came() {
+    let world = World::new().with("one", 1);
+    let holds = world.begin("one", "hold", json!({ "until": world.path("go") })).await;
+    let mut calls = Vec::new();
+    for number in 0..20 {
+        calls.push(world.call(
+            "one",
+            "tick",
+            json!({ "note": world.path("note"), "tick": format!("{number}") }),
+        ));
+        world.queued("one", number + 1).await;
+    }
+    world.go("go");
+    holds.gives().await;
+    for call in calls {
+        call.gives().await;
+    }
+    let ticks: Vec<_> = world.noted("note").into_iter().filter(|line| line != "begun").collect();
+    assert_eq!(ticks, (0..20).map(|number| number.to_string()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn refuses_at_once_what_the_queue_does_not_hold() {
+    let world = World::new().with("one", 1);
+    let holds = world.begin("one", "hold", json!({ "until": world.path("go") })).await;
+    let waiting: Vec<_> = (0..1_024).map(|_| world.call("one", "echo", json!({}))).collect();
+    world.queued("one", 1_024).await;
+    let error = world.call("one", "echo", json!({})).fails().await;
+    assert_eq!(error.code, ErrorCode::OVERLOADED, "{error}");
+    let data = error.data.unwrap();
+    assert!(data.retryable && data.extra["retry_after_ms"].is_u64());
+    world.go("go");
+    holds.gives().await;
+    for call in waiting {
+        call.gives().await;
+    }
+}
+
+#[tokio::test]
+async fn lets_nobody_wait_beyond_his_deadline() {
+    let world = World::new().with("one", 1);
+    let holds = world.begin("one", "hold", json!({ "until": world.path("go") })).await;
+    let late = world.call_within("one", "echo", json!({}), Duration::from_millis(50)).fails().await;
+    assert_eq!(late.code, ErrorCode::DEADLINE_EXCEEDED);
+    assert_eq!(world.plugin("one").queued(), 0);
+    world.go("go");
+    holds.gives().await;
+}
+
+#[tokio::test]
+async fn keeps_the_slot_of_what_was_taken_back_until_it_is_answered() {
+    let world = World::new().with("one", 1);
+    let hold = json!({ "until": world.path("go"), "stubborn": true });
+    world.begin("one", "hold", hold).await.take_back().await;
+    let session = world.plugin("one").supervisor().session().unwrap();
+    assert_eq!(session.in_flight(), 0, "nobody waits for it");
+    let echo = world.call("one", "echo", json!({}));
+    world.queued("one", 1).await;
+    world.go("go");
+    echo.gives().await;
+}
+
+#[tokio::test]
+async fn goes_on_waiting_at_the_next_process_after_a_crash() {
+    let world = World::new().with("one", 1);
+    let dies = json!({ "until": world.path("never") });
+    let holds = world.begin("one", "hold", dies).await;
+    let waiting: Vec<_> = (0..10).map(|_| world.call("one", "echo", json!({}))).collect();
+    world.queued("one", 10).await;
+    let session = world.plugin("one").supervisor().session().unwrap();
+    session.fail("was not liked");
+    assert_eq!(holds.fails().await.code, ErrorCode::PLUGIN_CRASHED);
+    for call in waiting {
+        assert_eq!(call.gives().await["attempt"], 1);
+    }
+}
