@@ -1,6 +1,7 @@
 //! The daemon within the test's own process, over the plugins of a world.
 
 use std::{
+    ffi::OsString,
     ops::Deref,
     sync::Arc,
     thread,
@@ -9,8 +10,8 @@ use std::{
 
 use astros_core::{
     daemon::{Daemon, Options},
-    router::{Above, Call, Listener, tree::Root, wire::IntentRef},
-    supervisor::{StateName, Status},
+    router::{Above, Call, Known, Listener, tree::Root, wire::IntentRef},
+    supervisor::{Launch, Spec, StateName, Status, Supervisor},
 };
 use astros_protocol::Error;
 use serde_json::{
@@ -19,7 +20,7 @@ use serde_json::{
 };
 use tokio::sync::mpsc;
 
-use crate::{Language, World, processes};
+use crate::{Adversary, Language, World, processes};
 
 /// No test waits longer for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,9 +37,7 @@ pub fn in_both_languages(test: impl AsyncFn(Language) + Sync) {
     let run = |language| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let test = async { tokio::time::timeout(2 * PATIENCE, test(language)).await };
-        let begun = Instant::now();
         runtime.block_on(test).expect("the test ends");
-        println!("took {:?}", begun.elapsed());
     };
     thread::scope(|scope| {
         let named = |language| {
@@ -56,11 +55,19 @@ pub fn in_both_languages(test: impl AsyncFn(Language) + Sync) {
 impl Host {
     /// Starts a daemon in this world.
     pub async fn start(world: World) -> Host {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let mut environment = vec![("PATH".into(), path), ("USER".into(), "ada".into())];
-        environment.extend(world.variables().into_iter().map(|(name, value)| (name.into(), value)));
-        let daemon = Daemon::start(Options { environment, ..Options::default() }).await;
+        let options = Options { environment: environment(&world), ..Options::default() };
+        let daemon = Daemon::start(options).await;
         Host { world, daemon: daemon.unwrap_or_else(|error| panic!("{error}: {:?}", error.data)) }
+    }
+
+    /// Adds a plugin while the daemon runs, with what no manifest can say.
+    pub fn add(&self, plugin: Adversary, adjust: impl FnOnce(&mut Spec)) {
+        let name = plugin.name().to_owned();
+        let mut spec = Spec::new(&*name, self.world.path("home"), Launch::Command(plugin.command()));
+        spec.supervision = serde_json::from_value(plugin.supervision().clone()).expect("a supervision");
+        spec.environment = environment(&self.world);
+        adjust(&mut spec);
+        self.daemon.router().add(&name, Known::default(), |host| Supervisor::start(spec, host));
     }
 
     /// Calls a handler with these params, as a person does; the result is its response.
@@ -166,6 +173,13 @@ impl Deref for Host {
     fn deref(&self) -> &Daemon {
         &self.daemon
     }
+}
+
+/// The environment of a daemon in this world.
+fn environment(world: &World) -> Vec<(OsString, OsString)> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let own = [("PATH".into(), path), ("USER".into(), "ada".into())];
+    own.into_iter().chain(world.variables().into_iter().map(|(name, value)| (name.into(), value))).collect()
 }
 
 #[derive(Default)]

@@ -113,14 +113,24 @@ impl Adversary {
         self.after("trap '' TERM")
     }
 
-    fn command(self) -> Vec<String> {
-        let shell = |before| vec!["sh".to_owned(), "-c".to_owned(), format!("{before}; exec \"$0\" \"$@\"")];
-        let mut words = self.before.map(shell).unwrap_or_default();
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn supervision(&self) -> &Value {
+        &self.supervision
+    }
+
+    /// The command line that starts it.
+    pub(crate) fn command(&self) -> Vec<String> {
+        let shell =
+            |before: &String| vec!["sh".to_owned(), "-c".to_owned(), format!("{before}; exec \"$0\" \"$@\"")];
+        let mut words = self.before.as_ref().map(shell).unwrap_or_default();
         match self.language {
             Language::Rust => words.push(program("adversary").to_string_lossy().into_owned()),
             Language::Python => words.extend([python3().to_owned(), TWIN.to_owned()]),
         }
-        words.extend(self.switches);
+        words.extend(self.switches.iter().cloned());
         words
     }
 }
