@@ -94,6 +94,9 @@ impl Router {
         // Before it is sent, so that the plugin's own calls find their parent however soon they come.
         self.tree().insert(connection, Id::Number(id), node.clone());
         let mut open = Open { router: self, connection, id: Id::Number(id), node, answered: false };
+        if session.is_serial() {
+            session.expects(node.deadline);
+        }
         let (answer, progress) =
             session.peer.call_holding(id, HandleIntent::METHOD, &params, node.clone(), listens);
         let outcome = match progress {
