@@ -86,15 +86,16 @@ impl Host {
         self.ask(plugin, handler, params, Limits { time: Some(time), progress: None }).await
     }
 
-    /// Calls a handler whose progress is sent to `progress`.
+    /// Calls a handler within this time; its progress is sent to `progress`.
     pub async fn listen(
         &self,
+        time: Duration,
         plugin: &str,
         handler: &str,
         params: Value,
         progress: mpsc::Sender<Box<RawValue>>,
     ) -> Result<Value, Error> {
-        self.ask(plugin, handler, params, Limits { time: None, progress: Some(progress) }).await
+        self.ask(plugin, handler, params, Limits { time: Some(time), progress: Some(progress) }).await
     }
 
     async fn ask(&self, plugin: &str, handler: &str, params: Value, limits: Limits) -> Result<Value, Error> {

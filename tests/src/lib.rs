@@ -13,6 +13,7 @@ mod host;
 mod outcome;
 mod plugins;
 pub mod processes;
+pub mod this_process;
 mod tree;
 mod world;
 

@@ -4,12 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail there")]
 
 use std::{
-    fs,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use astros_tests::{Host, Language, World, adversary, kind};
+use astros_tests::{
+    Host, Language, World, adversary, kind,
+    this_process::{descriptors, memory, zombies},
+};
 use serde_json::json;
 
 /// The daemon may grow by so much in a flood, in bytes.
@@ -31,28 +33,6 @@ fn alone(test: impl AsyncFn(Host)) {
             test(Host::start(World::new().with(villain).with(adversary("bystander"))).await).await;
         });
     }
-}
-
-fn descriptors() -> usize {
-    fs::read_dir("/proc/self/fd").unwrap().count()
-}
-
-fn memory() -> usize {
-    let statm = fs::read_to_string("/proc/self/statm").unwrap();
-    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
-}
-
-fn zombies() -> usize {
-    let own = std::process::id().to_string();
-    let is_one = |stat: &str| {
-        stat.rsplit_once(") ")
-            .is_some_and(|(_, rest)| rest.starts_with("Z ") && rest.split(' ').nth(1) == Some(&own))
-    };
-    let processes = fs::read_dir("/proc").unwrap().flatten();
-    processes
-        .filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok())
-        .filter(|stat| is_one(stat))
-        .count()
 }
 
 #[test]
