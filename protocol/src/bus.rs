@@ -62,6 +62,22 @@ pub struct BusMessage {
     pub extra: Extra,
 }
 
+/// Whether a subscription's subject takes in a message's: `*` stands for one token, `>` at the end for one or more.
+/// Both are well formed.
+pub fn matches(pattern: &str, subject: &str) -> bool {
+    let mut tokens = subject.split('.');
+    for wanted in pattern.split('.') {
+        match (wanted, tokens.next()) {
+            (_, None) => return false,
+            (">", Some(_)) => return true,
+            ("*", Some(_)) => {}
+            (wanted, Some(token)) if wanted == token => {}
+            _ => return false,
+        }
+    }
+    tokens.next().is_none()
+}
+
 // Serde's `skip_serializing_if` hands over a reference.
 fn is_zero(number: &u64) -> bool {
     *number == 0

@@ -39,5 +39,9 @@ pub type Extra = serde_json::Map<String, serde_json::Value>;
 pub const MAX_FRAME_BYTES: usize = 16 << 20;
 /// A `$/progress` value is at most this many bytes.
 pub const MAX_PROGRESS_BYTES: usize = 64 << 10;
+/// The data of a message on the bus is at most this many bytes.
+pub const MAX_BUS_MESSAGE_BYTES: usize = 1 << 20;
+/// The reserved handler of direct messages: not listed in descriptions, called like any other.
+pub const MESSAGE_HANDLER: &str = "$message";
 /// So many `$/progress` messages of one request may be unacknowledged.
 pub const PROGRESS_WINDOW: usize = 32;

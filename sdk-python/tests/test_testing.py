@@ -12,7 +12,7 @@ import pytest
 
 from astros._store import Store
 from astros.errors import AstrOSError, DeadlineExceeded, LoadError, StorageError
-from astros.plugin import BasePlugin, plugin_handler
+from astros.plugin import BasePlugin, message_handler, plugin_handler, subscribe
 from astros.testing import AstrOSTestClient
 from astros.types import Intent, Progress, Response
 
@@ -334,3 +334,49 @@ async def test_a_manifest_beyond_the_reader_is_refused_with_its_line(tmp_path: P
     (tmp_path / "plugin.py").write_text("from astros.plugin import BasePlugin\nclass Sorted(BasePlugin): pass\n")
     with pytest.raises(LoadError, match=r"plugin\.yaml` at line 4; give `load_plugin` its `settings`"):
         await AstrOSTestClient().load_plugin(tmp_path)
+
+
+class Gossip(BasePlugin):
+    """Hears, counts and passes on."""
+
+    subscriptions = ("topic.quiet",)
+
+    @subscribe("topic.news.*", "gossip.>")
+    async def on_news(self, message: dict[str, Any]) -> None:
+        await self.publish("topic.heard", [message["subject"], message["sender"]])
+
+    @subscribe("topic.news.>")
+    def on_all_news(self, message: dict[str, Any]) -> None:
+        self.heard = getattr(self, "heard", 0) + 1
+
+    async def on_message(self, message: dict[str, Any]) -> None:
+        await self.publish("topic.rest", message["data"])
+
+    @message_handler
+    async def on_direct(self, intent: Intent) -> str:
+        return f"{intent.context['text']}, heard {self.heard}"
+
+    @plugin_handler("tell")
+    async def tell(self, intent: Intent) -> None:
+        await self.publish("gossip.told", intent.context)
+        await self.subscribe("topic.late")
+
+
+async def test_messages_reach_those_who_subscribe_and_direct_ones_the_reserved_handler() -> None:
+    async with AstrOSTestClient() as client:
+        await client.load_plugin(Gossip)
+        await client.publish("topic.news.today", sender="paper")
+        await client.publish("topic.news.to.day")
+        await client.publish("topic.quiet", 1)
+        await client.publish("topic.late", 2)
+        await client.call("tell", {"a": 1})
+        await client.publish("topic.late", 3)
+        answer = await client.call("$message", {"text": "hello"}, plugin="gossip")
+    assert answer.message == "hello, heard 2"
+    published = [(one["subject"], one["data"]) for one in client.published]
+    assert published[:2] == [("topic.heard", ["topic.news.today", "paper"]), ("topic.rest", 1)]
+    assert sorted(published[2:], key=str) == [
+        ("gossip.told", {"a": 1}),
+        ("topic.heard", ["gossip.told", "gossip"]),
+        ("topic.rest", 3),
+    ]

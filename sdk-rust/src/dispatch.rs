@@ -9,6 +9,7 @@ use std::{
 use astros_peer::{Incoming, Oddity, Responder, Service};
 use astros_protocol::{
     Error as WireError, ErrorCode, Request,
+    bus::BusDeliver,
     call::HandleIntent,
     lifecycle::{Describe, Initialize, Ping, PingResult, Shutdown},
     settings::SettingsChanged,
@@ -91,6 +92,7 @@ impl Dispatcher {
                     responder.result(&());
                 });
             }
+            BusDeliver::METHOD if !self.plugin.listeners.is_empty() => self.deliver(params, responder),
             SettingsChanged::METHOD => answer(responder, self.change_settings(params)),
             HandleIntent::METHOD => {
                 responder.error(&invalid_params(method, "expected `handler`, `intent` and `meta`"));

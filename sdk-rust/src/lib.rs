@@ -29,6 +29,7 @@
 //! stderr.
 
 mod attend;
+mod bus;
 mod call;
 mod context;
 mod dispatch;
@@ -53,6 +54,7 @@ pub use storage::Storage;
 
 pub use astros_protocol::{
     self as protocol, ErrorCode, Extra, Intent, Meta, PluginDescription, Response,
+    bus::BusMessage,
     lifecycle::{Directories, Effects},
     person::Level,
     stream::ProgressValue,
@@ -68,7 +70,7 @@ pub mod prelude {
     pub use serde_json::json;
 
     pub use crate::{
-        Context, Effects, Error, Extra, Intent, Level, Plugin, Response, Result, blocking_handler, handler,
-        raw_handler,
+        BusMessage, Context, Effects, Error, Extra, Intent, Level, Plugin, Response, Result,
+        blocking_handler, handler, raw_handler,
     };
 }

@@ -2,13 +2,14 @@
 
 use std::{any::TypeId, collections::HashMap, future::Future, process::ExitCode, sync::Arc};
 
-use astros_protocol::PluginDescription;
+use astros_protocol::{MESSAGE_HANDLER, PluginDescription};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::{
     Context, Handler, Result,
     attend::Work,
+    bus::Listener,
     run,
     session::{SettingsKind, State},
 };
@@ -17,6 +18,7 @@ use crate::{
 pub struct Plugin {
     pub(crate) description: PluginDescription,
     pub(crate) handlers: HashMap<String, Handler>,
+    pub(crate) listeners: Vec<Listener>,
     pub(crate) settings: Option<SettingsKind>,
     pub(crate) state: State,
     pub(crate) max_in_flight: Option<u32>,
@@ -39,6 +41,7 @@ impl Plugin {
         Plugin {
             description,
             handlers: HashMap::new(),
+            listeners: Vec::new(),
             settings: None,
             state: State::new(),
             max_in_flight: None,
@@ -51,7 +54,10 @@ impl Plugin {
     pub fn handler(mut self, handler: Handler) -> Plugin {
         let name = handler.description.name.clone();
         self.description.handlers.retain(|known| known.name != name);
-        self.description.handlers.push(handler.description.clone());
+        // The host takes direct messages to every plugin; it is no handler that people could mean.
+        if name != MESSAGE_HANDLER {
+            self.description.handlers.push(handler.description.clone());
+        }
         self.handlers.insert(name, handler);
         self
     }

@@ -363,3 +363,40 @@ async fn asks_the_person() {
     host.on_ask(Some(json!("red")));
     assert_eq!(host.call("ask", json!({})).await.unwrap().message, "Some(\"red\") false");
 }
+
+#[tokio::test]
+async fn hears_messages_one_after_the_other_and_publishes() {
+    let greet = async |ctx: Context, message: BusMessage| {
+        let name = message.data["name"].as_str().ok_or_else(|| Error::msg("nobody is named"))?;
+        ctx.publish("greeter.greeted", json!({ "text": format!("hello {name}") })).await
+    };
+    let plugin =
+        Plugin::new("greeter", "1.0.0").on("topic.people.*", greet).on("topic.>", async |ctx, message| {
+            let asked = ctx.call_plugin("other", "count", json!({ "subject": message.subject })).await?;
+            ctx.publish("topic.counted", asked.data).await
+        });
+    let host = TestHost::start(plugin).await;
+    assert_eq!(host.description().subscriptions, ["topic.people.*", "topic.>"]);
+    host.on_call("other", "count", |_| Ok(Response { data: json!(7), ..Response::default() }));
+    host.deliver("topic.people.new", json!({ "name": "Ada" })).await.unwrap();
+    host.deliver("topic.else", json!(null)).await.unwrap();
+    let published: Vec<_> = host.published().into_iter().map(|one| (one.subject, one.data)).collect();
+    let counted = ("topic.counted".to_owned(), json!(7));
+    let greeted = ("greeter.greeted".to_owned(), json!({ "text": "hello Ada" }));
+    assert_eq!(published, [greeted, counted.clone(), counted]);
+    assert!(matches!(host.calls()[0].meta.parent, Parent::Of(_)), "it is part of the delivery");
+    let error = host.deliver("topic.people.new", json!({})).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::HANDLER_FAILED, "{error}");
+}
+
+#[tokio::test]
+async fn takes_direct_messages_that_no_list_names() {
+    let plugin = Plugin::new("p", "1.0.0").on_message(count).handler(handler("count", count));
+    let host = TestHost::start(plugin).await;
+    let listed: Vec<_> = host.description().handlers.iter().map(|handler| &*handler.name).collect();
+    assert_eq!(listed, ["count"]);
+    assert_eq!(host.call("$message", json!({ "files": ["a"] })).await.unwrap().message, "1 files");
+    let deaf = TestHost::start(Plugin::new("p", "1.0.0").handler(handler("count", count))).await;
+    assert_eq!(deaf.call("$message", json!({})).await.unwrap_err().code, ErrorCode::HANDLER_NOT_FOUND);
+    assert_eq!(deaf.deliver("a", json!(1)).await.unwrap_err().code, ErrorCode::METHOD_NOT_FOUND);
+}

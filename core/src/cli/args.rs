@@ -1,6 +1,6 @@
 //! The command line as clap reads it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -9,6 +9,7 @@ Exit codes:
   0    done
   1    the plugin answered that it could not (`success: false`)
   2    wrong use: arguments, parameters, configuration, a plugin or handler that does not exist
+  3    no daemon runs and the command needs one, or it went away before it answered
   4    no plugin can do what the text asks
   5    the plugin failed: crashed, raised, or broke the protocol
   6    the plugin is not available, or does not have the permission
@@ -49,6 +50,14 @@ pub(super) enum Command {
     /// Look at plugins, and call them
     #[command(subcommand)]
     Plugins(Plugins),
+    /// Run the daemon that stays, in the foreground, or stop it
+    #[command(after_help = "Examples:
+  astros daemon
+  astros daemon --listen 127.0.0.1:7777
+  astros daemon stop")]
+    Daemon(Daemon),
+    /// Show how the running daemon and its plugins are
+    Status,
     /// Print the JSON Schema of a message, of the manifest, or of all of them
     #[command(after_help = "Examples:
   astros schema --list
@@ -61,6 +70,25 @@ pub(super) enum Command {
         #[arg(long)]
         list: bool,
     },
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Daemon {
+    #[command(subcommand)]
+    pub(super) action: Option<Action>,
+    /// Serve HTTP and WebSocket on this loopback address, too; port 0 takes any
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<SocketAddr>,
+    /// Leave the terminal; how a command starts it on demand
+    #[arg(long, hide = true)]
+    pub(super) detached: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Action {
+    /// Stop the running daemon; what is in flight ends first
+    Stop,
 }
 
 #[derive(Debug, Args)]
@@ -106,6 +134,9 @@ pub(super) enum Plugins {
         /// How many records, the newest last
         #[arg(short = 'n', long, default_value_t = 50)]
         lines: usize,
+        /// Go on with what it writes while the daemon runs
+        #[arg(short, long)]
+        follow: bool,
     },
     /// Enable a plugin, after showing what it asks for
     Enable {
@@ -116,6 +147,12 @@ pub(super) enum Plugins {
     },
     /// Disable a plugin
     Disable { name: String },
+    /// End a plugin's process when it finished what it does, and start a new one
+    Restart { name: String },
+    /// Start a plugin's new code, and let the old process go when the new one is ready
+    Reload { name: String },
+    /// Forget a plugin's crashes, so that it starts at its next use
+    Reset { name: String },
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

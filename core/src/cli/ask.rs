@@ -1,7 +1,6 @@
-//! `astros ask`, and what it shares with `plugins call`: who asks, how an answer is shown, Ctrl-C.
+//! `astros ask`, and what it shares with `plugins call`: who asks, and how an answer is shown.
 
 use std::{
-    future::Future,
     path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
@@ -12,114 +11,93 @@ use serde_json::{Value, json};
 
 use super::{
     args,
-    explain::{explain_json, explain_text},
+    explain::{self, explain_json, explain_text},
     input,
     output::Output,
     progress::Display,
 };
 use crate::{
-    agent::{Answer, Person},
-    daemon::Daemon,
+    control::{
+        Client,
+        api::{Answer, ControlClient, News, Person, Wanted},
+        client::{Begun, answered, follow},
+    },
     services::printable::printable,
 };
 
 /// Runs `astros ask`.
-pub(super) async fn run(ask: args::Ask, daemon: &Daemon, output: &Output) -> Result<ExitCode, Error> {
+pub(super) async fn run(ask: args::Ask, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
     let text = input::text(&ask.text)?;
-    let mut person = person(daemon, ask.session, ask.timeout)?;
-    let started = Instant::now();
-    let unable = within(person.timeout, "learning what the plugins can do", daemon.learn()).await?;
-    person.timeout = person.timeout.map(|timeout| timeout.saturating_sub(started.elapsed()));
-    if ask.dry_run || ask.explain {
-        let understanding = daemon.agent().understand(&text, &person).await?;
-        if ask.dry_run && output.json {
-            output.print_json(&explain_json(&understanding, &person, daemon.thresholds()));
-        } else if ask.dry_run {
-            output.print(&explain_text(&understanding, &person, daemon.thresholds(), true));
-        } else {
-            // The answer alone belongs on stdout.
-            output.note(&explain_text(&understanding, &person, daemon.thresholds(), false));
+    let person = person(ask.session, ask.timeout)?;
+    if ask.dry_run {
+        let understood = answered(daemon.understand(text, Some(person)).await)?;
+        match output.json {
+            true => output.print_json(&explain_json(&understood)),
+            false => output.print(&explain_text(&understood, true)),
         }
-        if ask.dry_run {
-            return Ok(understanding.exit_code());
-        }
+        return Ok(explain::exit_code(&understood));
     }
-    let (display, progress) = Display::start(output);
-    let answered = daemon.agent().ask(&text, &person, progress).await;
-    display.finish().await;
-    let answer = answered.map_err(|error| mention(error, &unable))?;
-    Ok(show(&answer, started.elapsed(), output))
+    let begin = async |wanted| daemon.ask(text, Some(person), Some(wanted)).await;
+    show(begin, ask.explain, output).await
 }
 
 /// Calls a handler for `astros plugins call`.
 pub(super) async fn call(
-    plugin: &str,
-    handler: &str,
+    plugin: String,
+    handler: String,
     params: &str,
     timeout: Option<Duration>,
-    daemon: &Daemon,
+    daemon: &Client,
     output: &Output,
 ) -> Result<ExitCode, Error> {
-    let context = input::params(params)?;
-    let person = person(daemon, None, timeout)?;
-    daemon.usable(plugin)?;
+    let params = input::params(params)?;
+    let person = person(None, timeout)?;
+    let begin = async |wanted| daemon.call(plugin, handler, Some(params), Some(person), Some(wanted)).await;
+    show(begin, false, output).await
+}
+
+/// Begins a request, shows how it goes, and what comes of it.
+async fn show(
+    begin: impl AsyncFnOnce(Wanted) -> Begun,
+    understood: bool,
+    output: &Output,
+) -> Result<ExitCode, Error> {
     let started = Instant::now();
     let (display, progress) = Display::start(output);
-    let answered = daemon.agent().invoke(plugin, handler, context, &person, progress).await;
+    let wanted = Wanted { progress: progress.is_some(), understood };
+    let hear = |news| match (news, &progress) {
+        // What was not drawn yet is old already.
+        (News::Progress(value), Some(progress)) => drop(progress.try_send(value)),
+        // The answer alone belongs on stdout.
+        (News::Understood(understood), _) => output.note(&explain_text(&understood, false)),
+        _ => {}
+    };
+    let answered = follow(begin(wanted).await, hear).await;
+    drop(progress);
     display.finish().await;
-    Ok(show(&answered?, started.elapsed(), output))
+    let (answer, elapsed) = (answered?, started.elapsed());
+    match output.json {
+        true => output.print_json(&answer_json(&answer, elapsed)),
+        false => output.print(&answer_text(&answer, output)),
+    }
+    Ok(ExitCode::from(u8::from(!answer.response.success)))
 }
 
-/// Limits what comes before the request itself.
-async fn within<T>(limit: Option<Duration>, doing: &str, work: impl Future<Output = T>) -> Result<T, Error> {
-    let Some(limit) = limit else { return Ok(work.await) };
-    tokio::time::timeout(limit, work).await.map_err(|_| {
-        let limit = humantime::format_duration(limit);
-        Error::new(ErrorCode::DEADLINE_EXCEEDED, format!("{doing} took longer than {limit}")).retryable()
-    })
-}
-
-fn person(daemon: &Daemon, session: Option<String>, timeout: Option<Duration>) -> Result<Person, Error> {
+fn person(session_id: Option<String>, timeout: Option<Duration>) -> Result<Person, Error> {
     let cwd = super::cwd().map_err(|error| {
         Error::new(ErrorCode::INVALID_PARAMS, format!("the current folder cannot be told: {error}"))
     })?;
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let user_id = daemon.user_id().to_owned();
+    let home = variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+    // Its JSON is text; so is what plugins are told.
+    let text = |path: PathBuf| Some(PathBuf::from(path.to_string_lossy().into_owned()));
     Ok(Person {
-        session_id: session.unwrap_or_else(|| format!("{user_id}:default")),
-        user_id,
-        home: variable("HOME").map_or_else(|| cwd.clone(), PathBuf::from),
-        cwd,
+        session_id,
+        home: text(home.unwrap_or_else(|| cwd.clone())),
+        cwd: text(cwd),
         locale: ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(variable),
-        timeout,
+        timeout_ms: timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).max(1)),
     })
-}
-
-/// How many plugins that could not be asked are told of.
-const MENTIONED: usize = 3;
-
-/// Where nobody understood, it matters who could not be asked.
-fn mention(mut error: Error, unable: &[(String, Error)]) -> Error {
-    if error.code == ErrorCode::NOT_UNDERSTOOD && !unable.is_empty() {
-        let data = error.data_mut();
-        let detail = data.detail.get_or_insert_default();
-        for (name, reason) in unable.iter().take(MENTIONED) {
-            detail.push_str(&format!("\n`{name}` could not be asked: {}", reason.message));
-        }
-        if let Some(more) = unable.len().checked_sub(MENTIONED).filter(|more| *more > 0) {
-            detail.push_str(&format!("\nnor could {more} more"));
-        }
-    }
-    error
-}
-
-fn show(answer: &Answer, elapsed: Duration, output: &Output) -> ExitCode {
-    if output.json {
-        output.print_json(&answer_json(answer, elapsed));
-    } else {
-        output.print(&answer_text(answer, output));
-    }
-    ExitCode::from(u8::from(!answer.response.success))
 }
 
 /// The Response's members, and who answered.

@@ -2,21 +2,29 @@
 
 mod args;
 mod ask;
+mod connect;
+mod daemon;
 mod explain;
 mod input;
+mod logs;
+mod on_demand;
 mod output;
 mod plugins;
 mod progress;
 mod schema;
+mod status;
+mod story;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use astros_protocol::{Error, ErrorCode};
 use clap::{Parser, error::ErrorKind};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use crate::daemon::{Daemon, Options};
-use args::{Cli, Command, Global};
+use crate::{control::Client, daemon::Options};
+use args::{Action, Cli, Command, Global};
+use connect::{Connected, Needs, connect};
 use output::Output;
 
 /// Runs the command with the process's own arguments and environment.
@@ -28,10 +36,11 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error, &Output::new(wants_json, no_color)),
     };
     let output = Output::new(cli.global.json, no_color);
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::from_env("ASTROS_LOG"))
-        .init();
+    // Who leaves a daemon running wants to read what it does.
+    let stays = matches!(cli.command, Command::Daemon(args::Daemon { action: None, .. }));
+    let level = if stays { LevelFilter::INFO } else { LevelFilter::ERROR };
+    let filter = EnvFilter::builder().with_default_directive(level.into()).with_env_var("ASTROS_LOG");
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter.from_env_lossy()).init();
     // One thread owns plugins, pipes and timers: hand-overs between threads cost more than they give.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
@@ -45,44 +54,60 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
-    match cli.command {
+    let Cli { global, command } = cli;
+    let needs = command.needs();
+    match command {
         Command::Schema { name, list } => schema::run(name.as_deref(), list, output),
+        Command::Daemon(args::Daemon { action: None, listen, detached }) => {
+            daemon::run(options(&global)?, listen, detached).await
+        }
+        Command::Daemon(args::Daemon { action: Some(Action::Stop), .. }) => {
+            with_daemon(&global, needs, output, async |daemon| daemon::stop(daemon, output).await).await
+        }
+        Command::Status => {
+            with_daemon(&global, needs, output, async |daemon| status::run(daemon, output).await).await
+        }
         Command::Ask(ask) => {
-            with_daemon(&cli.global, output, async |daemon| ask::run(ask, daemon, output).await).await
+            with_daemon(&global, needs, output, async |daemon| ask::run(ask, daemon, output).await).await
         }
         Command::Plugins(command) => {
-            with_daemon(&cli.global, output, async |daemon| plugins::run(command, daemon, output).await).await
+            let run = async |daemon: &Client| plugins::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
         }
     }
 }
 
-/// Embeds a daemon for one command, and stops it however the command ended.
+/// Runs a command on the daemon that it is for, and stops one that was embedded however the command ended.
 async fn with_daemon(
     global: &Global,
+    needs: Needs,
     output: &Output,
-    command: impl AsyncFnOnce(&Daemon) -> Result<ExitCode, Error>,
+    command: impl AsyncFnOnce(&Client) -> Result<ExitCode, Error>,
 ) -> Result<ExitCode, Error> {
-    let options = Options {
-        plugin_dirs: absolute(&global.plugin_dir)?,
-        environment: std::env::vars_os().collect::<Vec<(OsString, OsString)>>(),
-    };
-    let daemon = Daemon::start(options).await?;
-    if !output.json {
-        daemon.warnings().for_each(|warning| output.warning(warning));
-    }
+    let connected = connect(options(global)?, needs, output).await?;
     let outcome = tokio::select! {
-        outcome = command(&daemon) => outcome,
-        // What was asked is taken back down the tree, and what runs is stopped.
+        biased;
+        outcome = command(connected.client()) => outcome,
+        // What was asked is taken back down the tree, and what an embedded daemon runs is stopped.
         error = interrupted() => Err(error),
     };
     // Said at once: a plugin that hangs takes its time to be stopped.
     let outcome = outcome.unwrap_or_else(|error| output.error(&error));
-    tokio::select! {
-        () = daemon.stop() => {}
-        // Enough is enough: what still runs is killed as the daemon is dropped.
-        _ = interrupted() => {}
+    if let Connected::Embedded(embedded) = connected {
+        tokio::select! {
+            () = embedded.stop() => {}
+            // Enough is enough: what still runs is killed as the daemon is dropped.
+            _ = interrupted() => {}
+        }
     }
     Ok(outcome)
+}
+
+fn options(global: &Global) -> Result<Options, Error> {
+    Ok(Options {
+        plugin_dirs: absolute(&global.plugin_dir)?,
+        environment: std::env::vars_os().collect::<Vec<(OsString, OsString)>>(),
+    })
 }
 
 /// Resolves when somebody wants the command to end.

@@ -6,11 +6,11 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use astros_protocol::{Error, ErrorCode};
+use astros_protocol::{Error, ErrorCode, ErrorData};
 use console::Style;
 use serde_json::{Value, json};
 
-use crate::services::printable::printable;
+use crate::{control::NO_DAEMON, services::printable::printable};
 
 /// How a command prints.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Output {
     pub(super) json: bool,
     /// Something could not be written.
     lost: AtomicBool,
+    /// Who read went away.
+    alone: AtomicBool,
     color: bool,
     color_errors: bool,
 }
@@ -28,6 +30,7 @@ impl Output {
         Output {
             json,
             lost: AtomicBool::new(false),
+            alone: AtomicBool::new(false),
             color: !no_color && io::stdout().is_terminal(),
             color_errors: !no_color && io::stderr().is_terminal(),
         }
@@ -43,12 +46,20 @@ impl Output {
         let mut stdout = io::stdout().lock();
         let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n"));
         match written.and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.alone.store(true, Ordering::Relaxed);
+            }
+            Err(error) => {
                 self.lost.store(true, Ordering::Relaxed);
                 self.note(&format!("error: the answer cannot be written to standard output: {error}"));
             }
-            _ => {}
+            Ok(()) => {}
         }
+    }
+
+    /// Whether nobody reads any more: what goes on for ever may end.
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone.load(Ordering::Relaxed)
     }
 
     /// Whether something could not be written to a reader who is still there.
@@ -111,7 +122,7 @@ pub(super) fn error_json(error: &Error) -> Value {
     let data = error.data.as_deref().cloned().unwrap_or_default();
     let mut members = json!({
         "code": error.code,
-        "kind": error.kind(),
+        "kind": kind(error, &data),
         "message": error.message,
         "plugin": data.plugin,
         "retryable": data.retryable,
@@ -128,6 +139,11 @@ pub(super) fn error_json(error: &Error) -> Value {
     members
 }
 
+/// The code's name; codes of the control API are none of the protocol's, and bring theirs with them.
+fn kind<'a>(error: &Error, data: &'a ErrorData) -> &'a str {
+    if error.kind() == "unknown" && !data.kind.is_empty() { &data.kind } else { error.kind() }
+}
+
 /// The exit code of an error; `astros --help` lists them.
 pub(super) fn exit_code(code: ErrorCode) -> u8 {
     match code {
@@ -138,6 +154,7 @@ pub(super) fn exit_code(code: ErrorCode) -> u8 {
         | ErrorCode::METHOD_NOT_FOUND
         | ErrorCode::CALL_CYCLE
         | ErrorCode::INVALID_SETTINGS => 2,
+        NO_DAEMON => 3,
         ErrorCode::NOT_UNDERSTOOD => 4,
         ErrorCode::PLUGIN_CRASHED
         | ErrorCode::HANDLER_FAILED

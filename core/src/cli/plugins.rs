@@ -1,56 +1,82 @@
-//! `astros plugins`: list, show, call, logs, enable, disable.
+//! `astros plugins`: list, show, call, enable, disable, restart, reload, reset; logs are in `logs`.
 
 use std::{
     io::{BufRead, IsTerminal, Write},
     process::ExitCode,
 };
 
-use astros_protocol::{Error, ErrorCode, manifest::Permission};
+use astros_protocol::{Error, ErrorCode};
 use console::{Alignment, measure_text_width, pad_str};
 use serde_json::{Value, json};
 
-use super::{args, ask, output::Output};
+use super::{
+    args, ask, logs,
+    output::Output,
+    story::{story, time},
+};
 use crate::{
-    daemon::{Daemon, Listed},
+    control::{
+        Client,
+        api::{ControlClient, Wish},
+        client::answered,
+    },
+    daemon::Listed,
     services::printable::printable,
 };
 
-pub(super) async fn run(command: args::Plugins, daemon: &Daemon, output: &Output) -> Result<ExitCode, Error> {
+pub(super) async fn run(command: args::Plugins, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
     match command {
-        args::Plugins::List => list(daemon, output),
-        args::Plugins::Show { name } => show(&name, daemon, output).await?,
+        args::Plugins::List => list(daemon, output).await?,
+        args::Plugins::Show { name } => show(name, daemon, output).await?,
         args::Plugins::Call { plugin, handler, params, timeout } => {
-            return ask::call(&plugin, &handler, &params, timeout, daemon, output).await;
+            return ask::call(plugin, handler, &params, timeout, daemon, output).await;
         }
-        args::Plugins::Logs { name, lines } => logs(&name, lines, daemon, output).await?,
-        args::Plugins::Enable { name, yes } => return enable(&name, yes, daemon, output).await,
+        args::Plugins::Logs { name, lines, follow: true } => {
+            return logs::follow(name, lines, daemon, output).await;
+        }
+        args::Plugins::Logs { name, lines, .. } => logs::show(name, lines, daemon, output).await?,
+        args::Plugins::Enable { name, yes } => return enable(name, yes, daemon, output).await,
         args::Plugins::Disable { name } => {
-            daemon.set_enabled(&name, false).await?;
-            done(&format!("`{name}` is disabled"), &name, false, output);
+            answered(daemon.disable(name.clone()).await)?;
+            done(&format!("`{name}` is disabled"), json!({ "name": name, "enabled": false }), output);
+        }
+        args::Plugins::Restart { name } => {
+            answered(daemon.restart(name.clone()).await)?;
+            done(&format!("`{name}` runs anew"), json!({ "name": name, "restarted": true }), output);
+        }
+        args::Plugins::Reload { name } => {
+            answered(daemon.reload(name.clone()).await)?;
+            done(&format!("`{name}` runs its new code"), json!({ "name": name, "reloaded": true }), output);
+        }
+        args::Plugins::Reset { name } => {
+            answered(daemon.reset(name.clone()).await)?;
+            done(&format!("`{name}` starts at its next use"), json!({ "name": name, "reset": true }), output);
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(daemon: &Daemon, output: &Output) {
-    let plugins = daemon.list();
+async fn list(daemon: &Client, output: &Output) -> Result<(), Error> {
+    let plugins = answered(daemon.list().await)?;
     if output.json {
-        return output.print_json(&json!(plugins));
-    }
-    if plugins.is_empty() {
-        return output.print("no plugins; `astros plugins list --plugin-dir DIR` looks into a folder");
-    }
-    output.print(&table(&plugins, output));
-    for plugin in &plugins {
-        if let Some(reason) = &plugin.reason {
-            let hint = plugin.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
-            output.print(&format!("  {}: {}", plugin.name, printable(&format!("{reason}{hint}"))));
+        output.print_json(&json!(plugins));
+    } else if plugins.is_empty() {
+        output.print("no plugins; `astros plugins list --plugin-dir DIR` looks into a folder");
+    } else {
+        output.print(&table(&plugins, output));
+        for plugin in &plugins {
+            if let Some(reason) = &plugin.reason {
+                let hint = plugin.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+                output.print(&format!("  {}: {}", plugin.name, printable(&format!("{reason}{hint}"))));
+            }
         }
     }
+    Ok(())
 }
 
 fn table(plugins: &[Listed], output: &Output) -> String {
-    let header = ["PLUGIN", "VERSION", "STATE", "SANDBOX", "RESTARTS", "IN FLIGHT", "LANGUAGE", "KINDS"];
+    let header =
+        ["PLUGIN", "VERSION", "STATE", "SANDBOX", "RESTARTS", "IN FLIGHT", "P99", "LANGUAGE", "KINDS"];
     let mut rows = vec![header.map(str::to_owned)];
     for plugin in plugins {
         let style = match &*plugin.state {
@@ -62,9 +88,10 @@ fn table(plugins: &[Listed], output: &Output) -> String {
             printable(&plugin.name).into_owned(),
             printable(&plugin.version).into_owned(),
             style.apply_to(plugin.shown_state()).to_string(),
-            plugin.sandbox.to_owned(),
+            plugin.sandbox.clone(),
             plugin.restarts.to_string(),
             plugin.in_flight.to_string(),
+            plugin.p99_ms.map_or_else(|| "–".to_owned(), time),
             printable(&plugin.language).into_owned(),
             plugin.kinds.join(", "),
         ]);
@@ -73,7 +100,7 @@ fn table(plugins: &[Listed], output: &Output) -> String {
 }
 
 /// Rows with each column as wide as its widest cell.
-fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+pub(super) fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| rows.iter().map(|row| measure_text_width(&row[column])).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);
     let line = |row: &[String; N]| {
@@ -83,8 +110,8 @@ fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-async fn show(name: &str, daemon: &Daemon, output: &Output) -> Result<(), Error> {
-    let shown = daemon.show(name).await?;
+async fn show(name: String, daemon: &Client, output: &Output) -> Result<(), Error> {
+    let shown = answered(daemon.show(name).await)?;
     if output.json {
         output.print_json(&shown);
     } else {
@@ -110,7 +137,7 @@ fn show_text(shown: &Value) -> String {
     fact("folder", text("folder"));
     fact("runs", text("run"));
     fact("settings", list_of(&shown["settings"]));
-    fact("last exit", text("last_exit"));
+    story(shown).into_iter().for_each(|(about, words)| fact(about, words));
     for permission in shown["permissions"].as_array().into_iter().flatten() {
         fact("wants to", permission["sentence"].as_str().unwrap_or_default().to_owned());
     }
@@ -133,39 +160,27 @@ fn list_of(members: &Value) -> String {
     members.map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(" · ")
 }
 
-async fn logs(name: &str, lines: usize, daemon: &Daemon, output: &Output) -> Result<(), Error> {
-    let records = daemon.logs(name, lines).await?;
-    if output.json {
-        output.print_json(&json!(records));
-    } else if records.is_empty() {
-        output.note(&format!("`{name}` has not written anything to its log"));
-    } else {
-        records.iter().for_each(|record| output.print(&record.render()));
-    }
-    Ok(())
-}
-
 /// Shows what a plugin asks for, and enables it where the person agrees.
-async fn enable(name: &str, yes: bool, daemon: &Daemon, output: &Output) -> Result<ExitCode, Error> {
-    let permissions = daemon.permissions(name)?;
-    if !yes && !agrees(name, &permissions, output)? {
+async fn enable(name: String, yes: bool, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
+    let wishes = answered(daemon.permissions(name.clone()).await)?;
+    if !yes && !agrees(&name, &wishes, output)? {
         output.note(&format!("`{name}` stays as it was"));
         return Ok(ExitCode::from(1));
     }
-    daemon.set_enabled(name, true).await?;
-    done(&format!("`{name}` is enabled"), name, true, output);
+    answered(daemon.enable(name.clone()).await)?;
+    done(&format!("`{name}` is enabled"), json!({ "name": name, "enabled": true }), output);
     Ok(ExitCode::SUCCESS)
 }
 
-fn agrees(name: &str, permissions: &[Permission], output: &Output) -> Result<bool, Error> {
+fn agrees(name: &str, wishes: &[Wish], output: &Output) -> Result<bool, Error> {
     if output.json || !std::io::stdin().is_terminal() {
         let message = format!("nobody is there to agree to what `{name}` asks for");
         let error = Error::new(ErrorCode::INVALID_PARAMS, message);
         return Err(error.with_hint(format!("`astros plugins enable {name} --yes` agrees")));
     }
     let mut text = format!("`{name}` wants to\n");
-    permissions.iter().for_each(|permission| text.push_str(&format!("  {}\n", permission.sentence())));
-    if permissions.is_empty() {
+    wishes.iter().for_each(|wish| text.push_str(&format!("  {}\n", wish.sentence)));
+    if wishes.is_empty() {
         text.push_str("  keep data of its own, nothing more\n");
     }
     text.push_str("Permissions are not enforced by this version: it can do what you can.   Allow? [y/N] ");
@@ -178,10 +193,9 @@ fn agrees(name: &str, permissions: &[Permission], output: &Output) -> Result<boo
     Ok(matches!(&*answer.trim().to_lowercase(), "y" | "yes"))
 }
 
-fn done(text: &str, name: &str, enabled: bool, output: &Output) {
-    if output.json {
-        output.print_json(&json!({ "name": name, "enabled": enabled }));
-    } else {
-        output.print(text);
+fn done(text: &str, members: Value, output: &Output) {
+    match output.json {
+        true => output.print_json(&members),
+        false => output.print(text),
     }
 }

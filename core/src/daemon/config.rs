@@ -10,7 +10,12 @@
 //! plugin_dirs: [~/src/my-plugins] # relative to this file
 //! user_id: ada
 //! recognition: {threshold: 55, margin: 5} # per cent, points
+//! daemon: {start: on_demand}
+//! observability: {prometheus: 127.0.0.1:9464, otlp: http://127.0.0.1:4318}
 //! ```
+
+mod observability;
+mod start;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,6 +26,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::services::settings::Setting;
+
+pub use observability::Observability;
+pub use start::{DaemonSection, Start};
 
 /// The largest configuration that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -35,6 +43,8 @@ pub struct Config {
     pub plugin_dirs: Vec<PathBuf>,
     pub user_id: Option<String>,
     pub recognition: Recognition,
+    pub daemon: DaemonSection,
+    pub observability: Observability,
     /// What a person should look at, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -119,6 +129,8 @@ impl Config {
             plugin_dirs: file.plugin_dirs.iter().map(|dir| base.join(expand(dir, home))).collect(),
             user_id: file.user_id.filter(|user| !user.is_empty()),
             recognition: file.recognition.0,
+            daemon: file.daemon,
+            observability: file.observability,
             warnings: unknown_members(&document, &written, path),
         })
     }
@@ -145,6 +157,8 @@ struct File {
     plugin_dirs: Vec<String>,
     user_id: Option<String>,
     recognition: Checked,
+    daemon: DaemonSection,
+    observability: Observability,
 }
 
 #[derive(Default, Deserialize)]
@@ -204,9 +218,11 @@ fn settings(document: &Document<'_>, written: &Value, plugin: &str) -> BTreeMap<
     settings
 }
 
-const FILE: [&str; 4] = ["plugins", "plugin_dirs", "user_id", "recognition"];
+const DAEMON: [&str; 1] = ["start"];
+const FILE: [&str; 6] = ["plugins", "plugin_dirs", "user_id", "recognition", "daemon", "observability"];
 const SECTION: [&str; 5] = ["enabled", "settings", "config", "permissions", "supervision"];
 const RECOGNITION: [&str; 2] = ["threshold", "margin"];
+const OBSERVABILITY: [&str; 2] = ["prometheus", "otlp"];
 
 /// One warning for each member that nobody reads.
 fn unknown_members(document: &Document<'_>, written: &Value, path: &Path) -> Vec<String> {
@@ -225,6 +241,8 @@ fn unknown_members(document: &Document<'_>, written: &Value, path: &Path) -> Vec
     };
     check(&[], written, &FILE);
     check(&["recognition"], &written["recognition"], &RECOGNITION);
+    check(&["daemon"], &written["daemon"], &DAEMON);
+    check(&["observability"], &written["observability"], &OBSERVABILITY);
     for (plugin, section) in written["plugins"].as_object().into_iter().flatten() {
         check(&["plugins", plugin], section, &SECTION);
     }

@@ -4,7 +4,7 @@ use astros_protocol::{
     Error, PluginDescription,
     manifest::{Manifest, Program, PythonTarget},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Daemon, specs::kind_name};
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// One plugin in `astros plugins list`.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Listed {
     pub name: String,
     pub version: String,
@@ -28,10 +28,12 @@ pub struct Listed {
     pub pids: Vec<u32>,
     pub restarts: u32,
     pub in_flight: usize,
+    /// Of its calls since the start of the daemon; none where there were none.
+    pub p99_ms: Option<f64>,
     pub language: String,
     pub kinds: Vec<String>,
     /// How far the kernel confines it.
-    pub sandbox: &'static str,
+    pub sandbox: String,
     pub folder: String,
 }
 
@@ -50,7 +52,7 @@ impl Daemon {
 
     fn listed(&self, entry: &Entry) -> Result<Listed, Error> {
         let plugin = self.router.plugin(&entry.name)?;
-        let status = plugin.supervisor().status();
+        let status = plugin.status();
         let described = plugin.description();
         let manifest = entry.manifest.as_ref();
         Ok(Listed {
@@ -62,13 +64,14 @@ impl Daemon {
             pids: status.pids,
             restarts: status.restarts,
             in_flight: status.in_flight,
+            p99_ms: plugin.metrics().snapshot().latency.map(|latency| latency.p99_ms),
             language: entry
                 .language
                 .clone()
                 .or_else(|| described.map(|described| described.language.clone()))
                 .unwrap_or_default(),
             kinds: entry.kinds.iter().map(|kind| kind_name(*kind)).collect(),
-            sandbox: "none",
+            sandbox: "none".to_owned(),
             folder: entry.folder.display().to_string(),
         })
     }
@@ -82,7 +85,7 @@ impl Daemon {
         let failed = if unknown { self.describe(name).await.err() } else { None };
         let mut shown = json!(self.listed(entry)?);
         let described = plugin.description().unwrap_or_default();
-        let status = plugin.supervisor().status();
+        let status = plugin.status();
         let manifest = entry.manifest.as_ref();
         let metadata = manifest.map(|manifest| &manifest.metadata);
         let or_described = |own: Option<&String>, described: &str| match own {
@@ -100,6 +103,9 @@ impl Daemon {
         shown["warnings"] = json!(manifest.map(|manifest| &manifest.warnings));
         shown["last_exit"] = json!(status.last_exit);
         shown["last_words"] = json!(status.last_words);
+        shown["since_ms"] = json!(status.since_ms);
+        shown["until_ms"] = json!(status.until_ms);
+        shown["metrics"] = json!(plugin.metrics().snapshot());
         shown["permissions"] = manifest.map_or_else(Vec::new, permissions).into();
         if let Some(error) = failed {
             shown["reason"] = error.message.clone().into();
@@ -123,7 +129,7 @@ fn permissions(manifest: &Manifest) -> Vec<Value> {
 }
 
 fn hint(spec: Option<&Spec>, plugin: &Plugin) -> Option<String> {
-    match (spec.map(|spec| &spec.admission), plugin.supervisor().status().state) {
+    match (spec.map(|spec| &spec.admission), plugin.status().state) {
         (Some(Admission::Blocked { hint, .. }), _) => Some(hint.clone()),
         (_, StateName::Disabled) => Some(format!("`astros plugins enable {}` lets it run", plugin.name)),
         (_, StateName::Quarantined | StateName::Error | StateName::Restarting) => {

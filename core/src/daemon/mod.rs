@@ -3,7 +3,9 @@
 //! One process has one [`Daemon`]; a command that finds none running embeds its own.
 
 pub mod config;
+mod identity;
 mod listing;
+mod observability;
 pub mod paths;
 mod python_sdk;
 mod specs;
@@ -18,6 +20,7 @@ use std::{
 
 use astros_protocol::{Error, ErrorCode, manifest::Permission};
 use futures_util::future::join_all;
+use tokio::sync::broadcast;
 
 use crate::{
     agent::{Agent, Thresholds},
@@ -78,7 +81,7 @@ impl Daemon {
     /// The home cannot be used, `astros.yaml` cannot be read, or a folder of `plugin_dirs` is not there. What is
     /// wrong with one plugin blocks that one only.
     pub async fn start(options: Options) -> Result<Daemon, Error> {
-        let paths = Paths::from_env(|name| options.variable(name)).map_err(misconfigured)?;
+        let paths = options.paths()?;
         let home = options.variable("HOME").map(PathBuf::from);
         let config = Config::read(&paths.config_file(), home.as_deref()).map_err(misconfigured)?;
         for folder in [&paths.data, &paths.cache, &paths.logs] {
@@ -95,7 +98,9 @@ impl Daemon {
         })?;
         let maker = Maker { options: &options, paths: &paths, config: &config, python_sdk: &python_sdk };
         let (mut specs, overrides) = (maker.specs(&registry), maker.overrides(&registry));
-        let router = Router::new(Services::new(store.clone(), log.clone()));
+        let router = Router::new(
+            Services::new(store.clone(), log.clone()).with_traces(observability::traces(&config)),
+        );
         for (name, spec) in &mut specs {
             let entry = &registry.entries[name];
             let known = store.description(&entry.folder, &fingerprint(entry, spec)).await?;
@@ -234,12 +239,18 @@ impl Daemon {
         )
     }
 
+    /// What any plugin writes to its log from now on.
+    pub fn follow_logs(&self) -> broadcast::Receiver<Record> {
+        self.log.follow()
+    }
+
     /// Stops every plugin, all at once, and writes what is still to be written.
     pub async fn stop(&self) {
         let plugins = self.router.plugins();
-        join_all(plugins.iter().map(async |plugin| plugin.supervisor().stop("AstrOS stops").await)).await;
+        join_all(plugins.iter().map(async |plugin| plugin.stop("AstrOS stops").await)).await;
         // Another process that was halted may hold the logs.
         let _ = tokio::time::timeout(FLUSH, self.log.flush()).await;
+        observability::flush(&self.router).await;
     }
 }
 

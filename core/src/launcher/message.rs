@@ -16,8 +16,8 @@ use std::{
 
 use rustix::{
     net::{
-        RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-        UCred, recvmsg, sendmsg,
+        RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+        SendFlags, UCred, recvmsg, sendmsg,
     },
     process::{Pid, getgid, getuid},
 };
@@ -58,7 +58,8 @@ impl Policy {
         let mut length = [0; 4];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut beside = RecvAncillaryBuffer::new(&mut space);
-        let read = recvmsg(socket, &mut [IoSliceMut::new(&mut length)], &mut beside, RecvFlags::CMSG_CLOEXEC)?;
+        let read =
+            recvmsg(socket, &mut [IoSliceMut::new(&mut length)], &mut beside, RecvFlags::CMSG_CLOEXEC)?;
         let input = beside.drain().find_map(|message| match message {
             RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
             _ => None,
@@ -152,7 +153,9 @@ impl Report {
         match read.bytes {
             0 => Ok(None),
             // Five bytes are written at once, and come at once.
-            _ => Report::from_bytes(bytes).map(|report| Some((report, sender))).ok_or_else(|| invalid("no report")),
+            _ => Report::from_bytes(bytes)
+                .map(|report| Some((report, sender)))
+                .ok_or_else(|| invalid("no report")),
         }
     }
 }

@@ -79,5 +79,9 @@ pub(crate) fn program(named: Option<&Path>) -> Option<PathBuf> {
 fn beside() -> Option<PathBuf> {
     let folder = env::current_exe().ok()?.parent()?.to_owned();
     let above = folder.parent().filter(|_| folder.ends_with("deps") || folder.ends_with("examples"));
-    [Some(&*folder), above].into_iter().flatten().map(|folder| folder.join("astros")).find(|path| path.is_file())
+    [Some(&*folder), above]
+        .into_iter()
+        .flatten()
+        .map(|folder| folder.join("astros"))
+        .find(|path| path.is_file())
 }

@@ -17,10 +17,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{
-    Containment, NAME, Policy, Report,
-    message::send_with,
-};
+use super::{Containment, NAME, Policy, Report, message::send_with};
 use std::os::fd::AsFd;
 
 /// How long a launcher may take until the plugin begins; longer only where it is halted.
@@ -54,7 +51,9 @@ pub(crate) async fn start(launcher: &Path, policy: &Policy) -> io::Result<Launch
         NO_NAMESPACE.store(true, Ordering::Relaxed);
     }
     let without = Policy { containment: Containment::Subreaper, ..policy.clone() };
-    attempt(launcher, &without).await?.ok_or_else(|| broken(launcher, "wants a namespace that it was not to make"))
+    attempt(launcher, &without)
+        .await?
+        .ok_or_else(|| broken(launcher, "wants a namespace that it was not to make"))
 }
 
 /// `None` where there can be no namespace, and this launcher was spent on finding that out.

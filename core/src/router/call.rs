@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration, time::Instant};
 
-use astros_peer::Failure;
+use astros_peer::{Failure, ProgressStream};
 use astros_protocol::{Error, ErrorCode, Id, Request, call::HandleIntent};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
@@ -31,10 +32,12 @@ impl Router {
         let mut repeated = false;
         loop {
             let slot = self.slot(plugin, &link).await?;
+            link.try_for(attempt);
             let session = slot.session().clone();
             plugin.set_serial(session.is_serial());
             let handler = errors::offered(&session.description, &plugin.name, call.handler)?;
-            if let (false, Some(parent)) = (handler.idempotent, &call.above.parent) {
+            let idempotent = handler.is_some_and(|handler| handler.idempotent);
+            if let (false, Some(parent)) = (idempotent, &call.above.parent) {
                 parent.make_final();
             }
             let node = Node::new(call.root.clone(), link.clone(), deadline, Some(slot));
@@ -59,7 +62,7 @@ impl Router {
                 }
                 Failure::Here(error) => return Err(errors::failed_here(error, plugin, call.handler)),
                 Failure::Closed => {
-                    let may = handler.idempotent && !repeated && node.is_repeatable();
+                    let may = idempotent && !repeated && node.is_repeatable();
                     let crash = session.crashed().await;
                     if !may || !comes_back(&plugin.supervisor(), deadline) {
                         return Err(errors::crashed(crash, plugin, call.handler));
@@ -89,16 +92,11 @@ impl Router {
             intent: call.intent,
             meta: meta(node, call, &chain, attempt, listens),
         };
-        let id = session.peer.next_id();
-        let connection = (plugin.number, session.generation);
-        // Before it is sent, so that the plugin's own calls find their parent however soon they come.
-        self.tree().insert(connection, Id::Number(id), node.clone());
-        let mut open = Open { router: self, connection, id: Id::Number(id), node, answered: false };
         if session.is_serial() {
             session.expects(node.deadline);
         }
-        let (answer, progress) =
-            session.peer.call_holding(id, HandleIntent::METHOD, &params, node.clone(), listens);
+        let (mut open, answer, progress) =
+            self.request(plugin, session, node, HandleIntent::METHOD, &params, listens);
         let outcome = match progress {
             None => answer.await,
             Some(mut progress) => {
@@ -123,10 +121,29 @@ impl Router {
         open.answered = matches!(outcome, Ok(_) | Err(Failure::Error(_)));
         outcome
     }
+
+    /// Sends a request that is in the tree for as long as [`Open`] lives.
+    pub(super) fn request<'a>(
+        &'a self,
+        plugin: &Plugin,
+        session: &Session,
+        node: &'a Arc<Node>,
+        method: &str,
+        params: &impl Serialize,
+        listens: bool,
+    ) -> (Open<'a>, astros_peer::Call, Option<ProgressStream>) {
+        let id = session.peer.next_id();
+        let connection = (plugin.number, session.generation);
+        // Before it is sent, so that the plugin's own calls find their parent however soon they come.
+        self.tree().insert(connection, Id::Number(id), node.clone());
+        let open = Open { router: self, connection, id: Id::Number(id), node, answered: false };
+        let (answer, progress) = session.peer.call_holding(id, method, params, node.clone(), listens);
+        (open, answer, progress)
+    }
 }
 
 /// Keeps a request in the tree while it is open.
-struct Open<'a> {
+pub(super) struct Open<'a> {
     router: &'a Router,
     connection: Connection,
     id: Id,
@@ -183,7 +200,7 @@ fn meta<'a>(
     let root = &*node.root;
     MetaRef {
         correlation_id: &root.correlation_id,
-        traceparent: Traceparent(&root.correlation_id),
+        traceparent: Traceparent(&root.correlation_id, node.link.span()),
         deadline_ms: u64::try_from(node.deadline.saturating_duration_since(Instant::now()).as_millis())
             .unwrap_or(u64::MAX),
         caller: call.above.caller.as_deref(),

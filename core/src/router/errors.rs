@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use astros_protocol::{Error, ErrorCode, PluginDescription, lifecycle::HandlerDescription};
+use astros_protocol::{Error, ErrorCode, MESSAGE_HANDLER, PluginDescription, lifecycle::HandlerDescription};
 
 use super::Plugin;
 
@@ -70,8 +70,10 @@ pub(super) fn offered<'a>(
     description: &'a PluginDescription,
     plugin: &str,
     handler: &str,
-) -> Result<&'a HandlerDescription, Error> {
-    if let Some(offered) = description.handlers.iter().find(|offered| offered.name == handler) {
+) -> Result<Option<&'a HandlerDescription>, Error> {
+    let offered = description.handlers.iter().find(|offered| offered.name == handler);
+    // Direct messages are listed nowhere: the plugin itself says whether it takes them.
+    if offered.is_some() || handler == MESSAGE_HANDLER {
         return Ok(offered);
     }
     let message = format!("the plugin `{plugin}` has no handler `{handler}`");

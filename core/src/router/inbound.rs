@@ -87,12 +87,12 @@ impl Service for PluginService {
         }
         match params {
             Some(Asked::CallPlugin(asked)) => self.call_plugin(router, asked, responder),
-            Some(Asked::Raw(params)) => router.services.serve(&self.name, &method, params, responder),
+            Some(Asked::Raw(params)) => self.serve(&router, &method, params, responder),
             None if method == CallPlugin::METHOD => {
                 let message = "`call_plugin` came without params, expected `plugin` and `handler`";
                 responder.error(&Error::new(ErrorCode::INVALID_PARAMS, message));
             }
-            None => router.services.serve(&self.name, &method, &empty_object(), responder),
+            None => self.serve(&router, &method, &empty_object(), responder),
         }
     }
 
@@ -122,6 +122,7 @@ impl Drop for PluginService {
     fn drop(&mut self) {
         if let Some(router) = self.router.upgrade() {
             router.tree().forget(self.connection);
+            router.bus().forget(&self.name, self.connection.1);
         }
     }
 }
@@ -133,6 +134,14 @@ impl PluginService {
             (Some(session), _) => session.fail(what),
             (None, Some(peer)) => peer.break_off(),
             (None, None) => {}
+        }
+    }
+
+    /// Everything but `call_plugin`.
+    fn serve(&self, router: &Router, method: &str, params: &RawValue, responder: Responder) {
+        let process = (&self.name, self.connection.1);
+        if let Some(responder) = router.serve_bus(process, method, params, responder) {
+            router.services.serve(&self.name, method, params, responder);
         }
     }
 

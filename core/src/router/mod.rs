@@ -3,33 +3,42 @@
 //! Every call is a node of a tree: it inherits whom it is made for, its deadline only shrinks, it ends with its
 //! parent, and a call that would wait for itself is refused at once. Params and results pass as raw JSON.
 
+mod bus;
 mod call;
+mod deliver;
 pub mod errors;
 mod inbound;
 mod plugin;
 mod queue;
 mod services;
 pub mod tree;
+mod versions;
 mod waits;
+mod watch;
 pub mod wire;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use astros_peer::Responder;
-use astros_protocol::Error;
+use astros_protocol::{Error, ErrorCode};
 use foldhash::HashMap;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
-use crate::supervisor::{Session, Supervisor};
+use crate::{
+    observe::{Metrics, Traces},
+    supervisor::{Session, Spec, Supervisor},
+};
 
+pub use bus::Publisher;
 pub use inbound::{Host, PluginService};
 pub use plugin::{Known, Plugin};
 pub use services::Services;
 use tree::{Connection, Link, Node, Root, Tree};
+use watch::Watch;
 use wire::IntentRef;
 
 /// The time of a request that nobody gave another.
@@ -109,9 +118,45 @@ impl Router {
         let name: Arc<str> = Arc::from(name);
         let number = plugins.len();
         let host = Arc::new(Host::new(self.me.clone(), name.clone(), number));
-        let plugin = Arc::new(Plugin::new(name.clone(), number, known, start(host)));
+        if let Some(description) = &known.description {
+            self.declare(&name, &description.subscriptions);
+        }
+        let plugin = Arc::new(Plugin::new(
+            name.clone(),
+            number,
+            known,
+            host.clone(),
+            start(host),
+            self.services.metrics().plugin(&name),
+        ));
         plugins.insert(name, plugin.clone());
         plugin
+    }
+
+    /// Where the spans of calls go.
+    pub fn traces(&self) -> Option<&Arc<Traces>> {
+        self.services.traces()
+    }
+
+    /// What is counted of every plugin.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        self.services.metrics()
+    }
+
+    /// Puts another version of a plugin in the place of the one that serves, without a call lost or done twice: it is
+    /// started beside it and has to be ready first; then calls go to it, and the old one ends what it has begun. Of
+    /// an `exclusive` plugin the old one ends first, and calls wait. What may not run is not started.
+    ///
+    /// # Errors
+    /// The new version does not get ready: why, and that the one before goes on.
+    pub async fn reload(&self, name: &str, known: Known, spec: Spec) -> Result<(), Error> {
+        let plugin = self.plugin(name)?;
+        // On a task of its own: who asked may go, half a reload is none.
+        let reload = tokio::spawn(async move { plugin.reload(known, spec).await });
+        reload.await.unwrap_or_else(|error| {
+            let message = format!("the reload of `{name}` failed: {error}");
+            Err(Error::new(ErrorCode::INTERNAL_ERROR, message))
+        })
     }
 
     pub fn plugins(&self) -> Vec<Arc<Plugin>> {
@@ -129,31 +174,31 @@ impl Router {
 
     /// Calls a handler; the result is its response, as it came. Dropped, the call is taken back down the tree.
     pub async fn call(&self, call: Call<'_>) -> Result<Box<RawValue>, Error> {
-        let begun = Instant::now();
-        let outcome = self.attend(&call, begun).await;
+        let plugin = self.plugin(call.plugin)?;
+        let mut watch = Watch::begin(self.traces(), &plugin, &call);
+        let outcome = self.attend(&plugin, &call, &mut watch).await;
         // The one place where every call ends that its caller waits for.
-        tracing::trace!(
-            plugin = call.plugin,
-            handler = call.handler,
-            took_us = begun.elapsed().as_micros(),
-            failed = outcome.as_ref().err().map(|error| error.code.kind()),
-            "call ended"
-        );
+        watch.end(outcome.as_ref().err());
         outcome
     }
 
-    /// Finds its plugin, its place in the tree and its time.
-    async fn attend(&self, call: &Call<'_>, begun: Instant) -> Result<Box<RawValue>, Error> {
-        let plugin = self.plugin(call.plugin)?;
+    /// Finds its place in the tree and its time.
+    async fn attend(
+        &self,
+        plugin: &Plugin,
+        call: &Call<'_>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Box<RawValue>, Error> {
         let link = Link::extend(call.above.link.as_ref(), &plugin.name, call.handler)?;
+        watch.stands(&link);
         let handlers = plugin.handler_timeout(call.handler);
         let own = call.timeout.or(handlers).unwrap_or(DEFAULT_DEADLINE);
         let own = own.min(handlers.unwrap_or(own));
-        let deadline = begun + own.min(LONGEST);
+        let deadline = watch.begun + own.min(LONGEST);
         let deadline = call.above.parent.as_ref().map_or(deadline, |parent| parent.deadline.min(deadline));
-        match tokio::time::timeout_at(deadline.into(), self.serve(&plugin, link, deadline, call)).await {
+        match tokio::time::timeout_at(deadline.into(), self.serve(plugin, link, deadline, call)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(errors::deadline_exceeded(&plugin, call.handler, own)),
+            Err(_) => Err(errors::deadline_exceeded(plugin, call.handler, own)),
         }
     }
 

@@ -10,46 +10,60 @@ use std::{
 
 use astros_protocol::PluginDescription;
 
-use super::queue::Queue;
-use crate::supervisor::Supervisor;
+use super::{Host, queue::Queue, versions::Versions};
+use crate::{observe::PluginMetrics, supervisor::Supervisor};
 
 /// A plugin that calls can be brought to.
 pub struct Plugin {
     pub name: Arc<str>,
+    /// Counts what happens to it.
+    pub(super) metrics: Arc<PluginMetrics>,
     /// Stands for the plugin in the call tree.
     pub(super) number: usize,
     /// Works on one request at a time, as its manifest or its latest `initialize` says.
     serial: AtomicBool,
     /// Those that wait for one of its slots, or for its start.
     pub(super) queue: Queue,
-    /// Of the version that serves now; a reload puts another one in its place.
-    supervisor: RwLock<Supervisor>,
+    pub(super) host: Arc<Host>,
+    /// The one that serves now; a reload puts another one in its place.
+    pub(super) versions: Versions,
     /// The categories that its manifest names.
-    handles: Vec<String>,
+    handles: RwLock<Vec<String>>,
     /// What it offered last: from its latest `initialize`, or the cache.
     description: RwLock<Option<Arc<PluginDescription>>>,
 }
 
 impl Plugin {
-    pub(super) fn new(name: Arc<str>, number: usize, known: Known, supervisor: Supervisor) -> Plugin {
+    pub(super) fn new(
+        name: Arc<str>,
+        number: usize,
+        known: Known,
+        host: Arc<Host>,
+        supervisor: Supervisor,
+        metrics: Arc<PluginMetrics>,
+    ) -> Plugin {
         let plugin = Plugin {
             name,
+            metrics,
             number,
-            serial: AtomicBool::new(known.serial),
+            serial: AtomicBool::default(),
             queue: Queue::default(),
-            supervisor: RwLock::new(supervisor),
-            handles: known.handles,
+            host,
+            versions: Versions::new(supervisor),
+            handles: RwLock::default(),
             description: RwLock::default(),
         };
-        if let Some(description) = known.description {
-            plugin.set_description(description);
-        }
+        plugin.know(known);
         plugin
     }
 
-    /// Supervises the version that serves now.
-    pub fn supervisor(&self) -> Supervisor {
-        self.supervisor.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Takes what is known of a version that is to serve.
+    pub(super) fn know(&self, known: Known) {
+        self.set_serial(known.serial);
+        *self.handles.write().unwrap_or_else(PoisonError::into_inner) = known.handles;
+        if let Some(description) = known.description {
+            self.set_description(description);
+        }
     }
 
     /// So many calls wait for one of its slots, or for its start.
@@ -73,9 +87,15 @@ impl Plugin {
         self.description.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What was counted of it.
+    pub fn metrics(&self) -> &PluginMetrics {
+        &self.metrics
+    }
+
     /// Takes what it offers now; the categories of its manifest count as well.
     pub fn set_description(&self, mut description: Arc<PluginDescription>) {
-        for category in &self.handles {
+        self.metrics.offers(description.handlers.iter().map(|handler| &*handler.name));
+        for category in &*self.handles.read().unwrap_or_else(PoisonError::into_inner) {
             if !description.handles.contains(category) {
                 Arc::make_mut(&mut description).handles.push(category.clone());
             }
@@ -92,7 +112,7 @@ impl Plugin {
 }
 
 /// What is known of a plugin before it runs.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Known {
     /// It works on one request at a time.
     pub serial: bool,

@@ -81,13 +81,7 @@ impl Router {
             }
             let sessions = supervisor.sessions();
             if sessions.is_empty() {
-                let ready = supervisor.ready().await;
-                // Where it was replaced meanwhile, what happened to it is of no interest.
-                if let Err(error) = ready
-                    && plugin.supervisor().sessions().is_empty()
-                {
-                    return Err(error);
-                }
+                plugin.ready().await?;
                 continue;
             }
             for session in &sessions {
@@ -119,12 +113,10 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// Of the process with the least to do, or of another one.
 fn free_slot(supervisor: &Supervisor) -> Option<Slot> {
-    let mut sessions = supervisor.sessions();
-    if sessions.len() > 1 {
-        sessions.sort_by_cached_key(|session| session.in_flight());
-    }
-    sessions.iter().find_map(|session| session.try_begin())
+    let least_loaded = supervisor.session()?;
+    least_loaded.try_begin().or_else(|| supervisor.sessions().iter().find_map(|session| session.try_begin()))
 }
 
 fn overloaded(plugin: &Plugin) -> Error {

@@ -15,13 +15,15 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use tokio::sync::broadcast;
 
-use super::{Router, errors::for_plugins};
+use super::{Router, errors::for_plugins, watch};
 use crate::{
+    bus::Bus,
+    observe::{Metrics, Traces},
     services::{
         log::{Log, Record, Source},
         storage::Store,
     },
-    supervisor::Event,
+    supervisor::{Event, StateName},
 };
 
 /// Events that a subscriber has not taken are dropped beyond so many, the oldest first.
@@ -34,11 +36,29 @@ pub struct Services {
     store: Store,
     log: Log,
     events: broadcast::Sender<Event>,
+    pub(super) bus: Arc<Bus>,
+    metrics: Arc<Metrics>,
+    traces: Option<Arc<Traces>>,
 }
 
 impl Services {
     pub fn new(store: Store, log: Log) -> Services {
-        Services { store, log, events: broadcast::Sender::new(EVENTS) }
+        let events = broadcast::Sender::new(EVENTS);
+        Services { store, log, events, bus: Arc::default(), metrics: Arc::default(), traces: None }
+    }
+
+    /// Sends the span of every call there.
+    pub fn with_traces(self, traces: Option<Arc<Traces>>) -> Services {
+        Services { traces, ..self }
+    }
+
+    /// What is counted of every plugin.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    pub(super) fn traces(&self) -> Option<&Arc<Traces>> {
+        self.traces.as_ref()
     }
 
     /// What happens to plugins, from now on.
@@ -48,10 +68,12 @@ impl Services {
 
     /// Takes note of what happened to a plugin, and publishes it.
     pub(super) fn event(&self, router: &Router, event: Event) {
+        watch::note(&self.metrics, &event);
         match &event {
             Event::Described { plugin, description } => {
                 if let Ok(plugin) = router.plugin(plugin) {
                     plugin.set_description(description.clone());
+                    router.declare(&plugin.name, &description.subscriptions);
                 }
             }
             Event::Line { plugin, line } => {
@@ -59,7 +81,9 @@ impl Services {
                 self.log.write(Record { fields: line.fields.clone(), ..record });
             }
             Event::StateChanged { plugin, state, reason } => {
-                tracing::info!(%plugin, %state, reason = reason.as_deref(), "state changed");
+                // The reason of a failed start has words of the plugin's in it.
+                let reason = reason.as_deref().filter(|_| *state != StateName::Error);
+                tracing::info!(%plugin, %state, reason, "state changed");
             }
             Event::Ended { plugin, pid, exit, killed, .. } => {
                 tracing::info!(%plugin, pid, exit, ?killed, "process ended");
@@ -70,14 +94,12 @@ impl Services {
             Event::Refused { plugin, state, reason } => {
                 tracing::debug!(%plugin, %state, reason, "turned away who needed it");
             }
-            Event::Switched { plugin, generation } => {
-                tracing::info!(%plugin, generation, "calls go to another version of it");
+            Event::Switched { plugin, generations } => {
+                tracing::info!(%plugin, ?generations, "calls go to another version of it");
             }
-            Event::Oddity { plugin, text } => {
-                tracing::warn!(%plugin, "{text}");
-                self.log.write(Record::now(plugin, Level::Warn, &**text, Source::Host));
-            }
+            Event::Oddity { plugin, text } => self.warn(plugin, text),
         }
+        router.publish_event(&event);
         // Without a subscriber nobody wants to know.
         let _ = self.events.send(event);
     }
@@ -97,6 +119,7 @@ impl Services {
 
     /// What should not have come from a plugin: logged where its author looks, and counted there.
     pub(super) fn oddity(&self, plugin: &str, oddity: &Oddity<'_>) {
+        watch::odd(&self.metrics.plugin(plugin), oddity);
         let shown = |line: &[u8]| String::from_utf8_lossy(&line[..STRAY.min(line.len())]).into_owned();
         let text = match oddity {
             Oddity::Stray(line) => {
@@ -117,6 +140,11 @@ impl Services {
                 format!("a request came with the id `{id}`, which is open; it was dropped")
             }
         };
+        self.warn(plugin, &text);
+    }
+
+    /// Tells the plugin's author of something that is not as it should be.
+    pub(super) fn warn(&self, plugin: &str, text: &str) {
         tracing::warn!(plugin, "{text}");
         self.log.write(Record::now(plugin, Level::Warn, text, Source::Host));
     }

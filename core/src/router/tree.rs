@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -52,13 +52,22 @@ pub struct Link {
     pub handler: Box<str>,
     pub parent: Option<Arc<Link>>,
     pub depth: usize,
+    span: OnceLock<u64>,
+    attempt: AtomicU32,
 }
 
 impl Link {
     /// The step that a call adds; refused at once where its handler would wait for itself, or calls nest too deeply.
     pub fn extend(parent: Option<&Arc<Link>>, plugin: &Arc<str>, handler: &str) -> Result<Arc<Link>, Error> {
         let depth = parent.map_or(1, |link| link.depth + 1);
-        let link = Link { plugin: plugin.clone(), handler: handler.into(), parent: parent.cloned(), depth };
+        let link = Link {
+            plugin: plugin.clone(),
+            handler: handler.into(),
+            parent: parent.cloned(),
+            depth,
+            span: OnceLock::new(),
+            attempt: AtomicU32::new(0),
+        };
         if let Some(above) =
             link.ancestors().find(|above| above.plugin == link.plugin && above.handler == link.handler)
         {
@@ -70,6 +79,21 @@ impl Link {
             return Err(Error::new(ErrorCode::CALL_CYCLE, message).with("chain", link.names()));
         }
         Ok(Arc::new(link))
+    }
+
+    /// Its span in the trace of the tree: never 0, and the same whenever it is asked for.
+    pub fn span(&self) -> u64 {
+        *self.span.get_or_init(|| fastrand::u64(1..))
+    }
+
+    /// It is given to a process, for the `attempt`th time.
+    pub fn try_for(&self, attempt: u32) {
+        self.attempt.store(attempt, Ordering::Relaxed);
+    }
+
+    /// How often it was given to a process.
+    pub fn attempt(&self) -> u32 {
+        self.attempt.load(Ordering::Relaxed)
     }
 
     fn cycle(&self, other: &Link, why: &str) -> Error {

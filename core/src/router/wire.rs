@@ -97,11 +97,11 @@ pub struct MetaRef<'a> {
     pub followup: bool,
 }
 
-/// A fresh span of the trace that the correlation id names.
-pub struct Traceparent<'a>(pub &'a str);
+/// The span of a call, in the trace that the correlation id names.
+pub struct Traceparent<'a>(pub &'a str, pub u64);
 
 impl Serialize for Traceparent<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("00-{}-{:016x}-01", self.0, fastrand::u64(1..)))
+        serializer.collect_str(&format_args!("00-{}-{:016x}-01", self.0, self.1))
     }
 }

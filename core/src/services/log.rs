@@ -15,7 +15,7 @@ use astros_protocol::Extra;
 use astros_protocol::person::Level;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 
 use super::printable::printable;
 
@@ -92,6 +92,7 @@ pub struct Log {
     queue: SyncSender<Task>,
     /// Records that found the queue full, by plugin. A std mutex: never held across an await.
     dropped: Arc<Mutex<BTreeMap<String, u64>>>,
+    followers: broadcast::Sender<Record>,
 }
 
 enum Task {
@@ -107,7 +108,7 @@ impl Log {
     pub fn open(folder: PathBuf) -> io::Result<Log> {
         let (queue, tasks) = sync_channel(QUEUE);
         let dropped = Arc::new(Mutex::default());
-        let log = Log { queue, dropped: Arc::clone(&dropped) };
+        let log = Log { queue, dropped: Arc::clone(&dropped), followers: broadcast::Sender::new(QUEUE) };
         std::thread::Builder::new().name("log".to_owned()).spawn(move || work(&folder, &tasks, &dropped))?;
         Ok(log)
     }
@@ -115,10 +116,19 @@ impl Log {
     /// Queues a record, or drops and counts it where too many wait.
     pub fn write(&self, mut record: Record) {
         cut(&mut record);
+        if self.followers.receiver_count() > 0 {
+            // Nobody may be left to hear it.
+            let _ = self.followers.send(record.clone());
+        }
         if let Err(TrySendError::Full(Task::Write(record))) = self.queue.try_send(Task::Write(record)) {
             let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
             *dropped.entry(record.plugin).or_default() += 1;
         }
+    }
+
+    /// What is logged from now on; who is slow misses some.
+    pub fn follow(&self) -> broadcast::Receiver<Record> {
+        self.followers.subscribe()
     }
 
     /// Waits until what was queued so far stands in the files.

@@ -46,9 +46,9 @@ pub enum Event {
     Restarted { plugin: Arc<str>, instance: u32, restarts: u32 },
     /// Somebody who needed it was turned away.
     Refused { plugin: Arc<str>, state: StateName, reason: String },
-    /// A reload: calls go to another version of it from now on. Its processes have generations from this one on,
-    /// all those of the version before have lower ones.
-    Switched { plugin: Arc<str>, generation: u64 },
+    /// A reload: from now on calls go to another version of it, whose processes have these generations. Told in one
+    /// step with the switch.
+    Switched { plugin: Arc<str>, generations: Vec<u64> },
     /// Something is not as it should be, and it runs all the same.
     Oddity { plugin: Arc<str>, text: String },
 }

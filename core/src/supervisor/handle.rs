@@ -70,9 +70,7 @@ impl Supervisor {
             return None;
         }
         let views = self.views.borrow();
-        if views.len() > 1 && views.iter().any(|view| view.starts_on_use(now())) {
-            self.send(|| Command::Wanted);
-        }
+        self.wake(&views);
         least_loaded(&views).cloned()
     }
 
@@ -81,14 +79,22 @@ impl Supervisor {
         if self.is_superseded() {
             return Vec::new();
         }
-        self.views.borrow().iter().filter_map(View::taking).cloned().collect()
+        let views = self.views.borrow();
+        self.wake(&views);
+        views.iter().filter_map(View::taking).cloned().collect()
     }
 
-    /// The process of this generation, from its `initialize` to its end.
-    pub fn process(&self, generation: u64) -> Option<Arc<Session>> {
-        let views = self.views.borrow();
-        let sessions = views.iter().filter_map(|view| view.session.as_ref());
-        sessions.filter(|session| session.generation == generation).cloned().next()
+    /// Those that ended beside others that run are started again by the next use.
+    fn wake(&self, views: &[View]) {
+        let runs = || views.iter().any(|view| view.taking().is_some());
+        if views.len() > 1 && runs() && views.iter().any(|view| view.starts_on_use(now())) {
+            self.send(|| Command::Wanted);
+        }
+    }
+
+    /// The two are handles of the same supervisor.
+    pub(crate) fn is(&self, other: &Supervisor) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     /// The process that is ready, started where it is not, waiting for a start or a restart that is going on.
@@ -107,6 +113,7 @@ impl Supervisor {
             let wanted = {
                 let views = views.borrow_and_update();
                 if let Some(session) = least_loaded(&views) {
+                    self.wake(&views);
                     return Ok(session.clone());
                 }
                 // A failed start from before is tried again, if it is time; one from now is the answer.

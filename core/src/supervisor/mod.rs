@@ -6,6 +6,7 @@
 //! The states are a pure machine (`state`, `machine`, `backoff`); `task` does what they say, with a `process` below its
 //! launcher. A [`Session`] is one process that is ready; after a crash the next one has a higher generation.
 
+mod attended;
 mod event;
 mod handle;
 mod session;

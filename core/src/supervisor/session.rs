@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -117,7 +117,7 @@ impl Session {
         self.work.slots.close();
         loop {
             let changed = self.work.done.notified();
-            if self.in_flight() == 0 {
+            if self.in_flight() == 0 && self.attended() == 0 {
                 return;
             }
             changed.await;
@@ -133,7 +133,9 @@ pub(crate) struct Work {
     /// When work ended last, in milliseconds since `begun`.
     used: AtomicU64,
     due: Mutex<Option<std::time::Instant>>,
-    done: Notify,
+    pub(super) done: Notify,
+    /// Deliveries that it has not answered.
+    pub(super) attended: AtomicUsize,
     /// What it did that it cannot go on after.
     fault: OnceLock<String>,
     failed: Notify,
@@ -147,6 +149,7 @@ impl Work {
             used: AtomicU64::new(0),
             due: Mutex::default(),
             done: Notify::new(),
+            attended: AtomicUsize::new(0),
             fault: OnceLock::new(),
             failed: Notify::new(),
         }

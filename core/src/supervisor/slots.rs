@@ -196,7 +196,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::supervisor::session::Work;
+    use crate::supervisor::{Containment, session::Work};
 
     struct Nothing;
 
@@ -217,6 +217,7 @@ mod tests {
             features: Vec::new(),
             limits: Limits { max_in_flight: Some(max_in_flight), ..Limits::default() },
             pid: 0,
+            containment: Containment::Group,
             generation: 1,
             work: Arc::new(Work::new()),
             ended: watch::channel(None).1,

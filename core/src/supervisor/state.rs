@@ -84,19 +84,42 @@ pub(crate) const SUPERSEDED: &str = "another version took its place";
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum State {
     Discovered,
-    Disabled { reason: String },
-    Blocked { reason: String, hint: String },
-    Idle { crash: Option<Unused> },
+    Disabled {
+        reason: String,
+    },
+    Blocked {
+        reason: String,
+        hint: String,
+    },
+    Idle {
+        crash: Option<Unused>,
+    },
     Loading,
     Initializing,
     Ready,
-    Draining { goal: Goal },
-    CleaningUp { goal: Goal },
-    Restarting { until: Instant, number: u32, reason: String },
+    Draining {
+        goal: Goal,
+    },
+    CleaningUp {
+        goal: Goal,
+    },
+    Restarting {
+        until: Instant,
+        number: u32,
+        reason: String,
+    },
     /// Without a time: until a person says otherwise.
-    Quarantined { until: Option<Instant>, reason: String },
-    Error { error: Box<Error>, retry_at: Instant },
-    Unloaded { reason: String },
+    Quarantined {
+        until: Option<Instant>,
+        reason: String,
+    },
+    Error {
+        error: Box<Error>,
+        retry_at: Instant,
+    },
+    Unloaded {
+        reason: String,
+    },
 }
 
 /// A crash while nobody used the plugin: it is not started before `until`, as the `number`th restart.
@@ -112,11 +135,18 @@ pub(crate) struct Unused {
 pub(crate) enum Goal {
     Idle,
     Load,
-    Unload { reason: String },
+    Unload {
+        reason: String,
+    },
     /// Another version took its place.
     Supersede,
-    Disable { reason: String },
-    Block { reason: String, hint: String },
+    Disable {
+        reason: String,
+    },
+    Block {
+        reason: String,
+        hint: String,
+    },
 }
 
 impl Goal {

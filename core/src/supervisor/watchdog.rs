@@ -125,7 +125,11 @@ mod tests {
     #[test]
     fn takes_who_does_nothing_for_hung_after_ten_seconds() {
         assert_eq!(too_long(|_| 7), Some(20));
-        assert_eq!(too_long(|look| u64::from(look.min(6))), Some(26), "it worked for the first three seconds");
+        assert_eq!(
+            too_long(|look| u64::from(look.min(6))),
+            Some(26),
+            "it worked for the first three seconds"
+        );
     }
 
     #[test]

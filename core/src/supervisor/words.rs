@@ -27,7 +27,9 @@ pub(crate) fn ended(status: ExitStatus) -> Exit {
     // The standard library knows the names: `signal: 11 (SIGSEGV) (core dumped)`.
     let text = status.to_string();
     let name = text.split(['(', ')']).find(|part| part.starts_with("SIG"));
-    Exit::Signal(name.map_or_else(|| format!("signal {}", status.signal().unwrap_or_default()), str::to_owned))
+    Exit::Signal(
+        name.map_or_else(|| format!("signal {}", status.signal().unwrap_or_default()), str::to_owned),
+    )
 }
 
 /// `exited with status 3`, `killed by SIGSEGV`.

@@ -2,10 +2,10 @@
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     os::unix::process::CommandExt,
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -94,19 +94,24 @@ fn daemon() {
         let about = json!({ "pid": pid, "version": version, "containment": session.containment });
         println!("\n{about}");
         // Until somebody says a word, or is gone.
-        tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await.unwrap().unwrap();
+        tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()))
+            .await
+            .unwrap()
+            .unwrap();
         supervisor.stop("enough").await;
     });
 }
 
 pub(crate) struct Daemon {
     child: Child,
+    /// Open as long as it runs.
+    _output: BufReader<ChildStdout>,
     mark: String,
     about: Value,
     /// The plugin, and those between it and the daemon.
     chain: Vec<i32>,
     /// Where its program is, if it is a copy.
-    folder: Option<tempfile::TempDir>,
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Daemon {
@@ -120,7 +125,7 @@ impl Daemon {
         let copy = folder.path().join("embedder");
         fs::copy(env::current_exe().unwrap(), &copy).unwrap();
         let mut daemon = Daemon::launch(copy, User::Own, Containment::Namespace);
-        daemon.folder = Some(folder);
+        daemon._folder = Some(folder);
         daemon
     }
 
@@ -138,10 +143,11 @@ impl Daemon {
             command.uid(NOBODY).gid(NOBODY);
         }
         let mut child = command.spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let about = lines.map_while(Result::ok).find(|line| line.starts_with('{')).expect("the daemon gets ready");
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let about = output.by_ref().lines().map_while(Result::ok).find(|line| line.starts_with('{'));
+        let about = about.expect("the daemon gets ready");
         let about: Value = serde_json::from_str(&about).unwrap();
-        let mut daemon = Daemon { child, mark, about, chain: Vec::new(), folder: None };
+        let mut daemon = Daemon { child, _output: output, mark, about, chain: Vec::new(), _folder: None };
         daemon.chain.push(i32::try_from(daemon.about["pid"].as_i64().unwrap()).unwrap());
         loop {
             let parent = parent(*daemon.chain.last().unwrap());
@@ -203,8 +209,12 @@ impl Daemon {
     /// Neither the plugin's processes nor those between are left, not even as zombies where the daemon lives.
     pub(crate) fn leaves_nobody(&mut self, how: &str) {
         eventually(&format!("nobody is left {how}"), || {
-            let gone = self.chain.iter().all(|pid| !fs::exists(format!("/proc/{pid}")).unwrap());
-            (gone && self.tree().is_empty()).then_some(())
+            let reaps = self.child.try_wait().unwrap().is_none();
+            let gone = |pid: &i32| match fs::read_to_string(format!("/proc/{pid}/stat")) {
+                Ok(stat) => !reaps && stat.contains(") Z "),
+                Err(_) => true,
+            };
+            (self.chain.iter().all(gone) && self.tree().is_empty()).then_some(())
         });
     }
 

@@ -41,7 +41,7 @@ const CRATES: [(&str, &[&str]); 6] = [
 ];
 
 /// Files and folders without runtime, clock, or input and output.
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "core/src/agent/recognition",
     "core/src/supervisor/state.rs",
     "core/src/supervisor/machine.rs",
@@ -49,6 +49,7 @@ const PURE: [&str; 9] = [
     "core/src/supervisor/level.rs",
     "core/src/supervisor/environment.rs",
     "core/src/router/tree.rs",
+    "core/src/router/waits.rs",
     "core/src/services/settings",
     "protocol/src",
 ];

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use astros_core::supervisor::StateName;
-use astros_protocol::ErrorCode;
+use astros_core::supervisor::{Spec, StateName};
+use astros_protocol::{ErrorCode, manifest::Exit};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -86,6 +86,36 @@ async fn quarantines_a_crash_loop_until_a_person_resets_it() {
     test.supervisor.reset();
     test.notes.reaches(StateName::Idle).await;
     echoes(&test.ready().await).await;
+}
+
+#[tokio::test]
+async fn starts_no_plugin_again_whose_end_forbids_it_until_a_person_says_so() {
+    let exits = |exits: &[Exit]| {
+        let no_restart_on = exits.to_vec();
+        move |spec: &mut Spec| spec.supervision.no_restart_on = no_restart_on
+    };
+    let test = plugin(&[], exits(&[Exit::Status(78), Exit::Signal("SIGSEGV".to_owned())]));
+    ask_for_death(&test.ready().await, "leave", json!({ "status": 77 })).await;
+    let error = ask_for_death(&test.ready().await, "leave", json!({ "status": 78 })).await;
+    let hint = error.data.unwrap().hint.unwrap();
+    assert!(hint.starts_with("not started again until it is reset"), "{hint}");
+    let error = test.refusal().await;
+    assert!(
+        error.message.starts_with("plugin `test` is quarantined: exited with status 78 after "),
+        "{error}"
+    );
+    assert!(error.message.ends_with("`supervision.no_restart_on` forbids a restart after that"), "{error}");
+    assert!(error.hint().unwrap().contains("`astros plugins reset test`"), "{error:?}");
+    assert_eq!(test.supervisor.status().until_ms, None);
+    test.supervisor.reset();
+    test.notes.reaches(StateName::Idle).await;
+    ask_for_death(&test.ready().await, "segfault", Value::Null).await;
+    test.refusal().await;
+    echoes(&test.supervisor.restart().await.unwrap()).await;
+
+    let early = plugin(&["exit"], exits(&[Exit::Status(1)]));
+    early.refusal().await;
+    assert_eq!(early.supervisor.status().state, StateName::Quarantined);
 }
 
 #[tokio::test]

@@ -142,6 +142,17 @@ impl Test {
         ready.unwrap_or_else(|error| panic!("{error}: {:?}", error.data))
     }
 
+    /// Waits for what no event of the plugin's tells: it is looked at again and again.
+    pub(crate) async fn until(&self, holds: impl Fn() -> bool) {
+        for _ in 0..1_500 {
+            if holds() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it does not come to that: {:?}", self.supervisor.status());
+    }
+
     /// Why it does not get ready.
     pub(crate) async fn refusal(&self) -> astros_protocol::Error {
         let ready = timeout(PATIENCE, self.supervisor.ready()).await.expect("refused in time");

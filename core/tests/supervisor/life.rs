@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use astros_core::supervisor::{Admission, StateName};
+use astros_core::supervisor::{Admission, Event, StateName};
 use astros_protocol::{ErrorCode, manifest::Start};
 use serde_json::{Value, json};
 
@@ -99,6 +99,47 @@ async fn runs_only_what_may_run() {
         (error.message.as_str(), error.hint()),
         ("plugin `test` is blocked: needs `api_key`", Some("set it"))
     );
+}
+
+#[tokio::test]
+async fn does_not_restart_what_may_not_run() {
+    let test = plugin(&[], |_| {});
+    let session = test.ready().await;
+    let reason = "switched off in astros.yaml".to_owned();
+    test.supervisor.admit(Admission::Disabled { reason }).await;
+    gone(session.pid).await;
+    let error = test.supervisor.restart().await.err().unwrap();
+    assert_eq!(error.message, "plugin `test` is disabled: switched off in astros.yaml");
+    assert_eq!(error.hint(), Some("`astros plugins enable test` lets it run"));
+    assert_eq!(test.notes.exits().len(), 1, "nothing was started");
+}
+
+#[tokio::test]
+async fn tells_who_comes_while_it_stops_that_it_does() {
+    let test = plugin(&[], |_| {});
+    let session = test.ready().await;
+    let work = tokio::spawn({
+        let session = session.clone();
+        async move { ask(&session, "slow", json!({ "seconds": 0.3 })).await }
+    });
+    while session.in_flight() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let stop = tokio::spawn({
+        let supervisor = test.supervisor.clone();
+        async move { supervisor.stop("AstrOS stops").await }
+    });
+    test.notes.reaches(StateName::Draining).await;
+    let error = test.refusal().await;
+    assert_eq!(error.code, ErrorCode::PLUGIN_UNAVAILABLE);
+    assert_eq!(error.message, "plugin `test` is being stopped: AstrOS stops");
+    let refused = |event: &Event| match event {
+        Event::Refused { state, reason, .. } => Some((*state, reason.clone())),
+        _ => None,
+    };
+    assert_eq!(test.notes.collect(refused), [(StateName::Draining, "AstrOS stops".to_owned())]);
+    stop.await.unwrap();
+    assert_eq!(work.await.unwrap(), Ok(Value::Null));
 }
 
 #[tokio::test]

@@ -4,5 +4,7 @@
 
 mod crash;
 mod harness;
+mod instances;
 mod life;
 mod start;
+mod watch;

@@ -1,5 +1,6 @@
 """A plugin without an SDK that does what its arguments say, right or wrong. Pure standard library."""
 
+import ctypes
 import json
 import os
 import pathlib
@@ -34,10 +35,24 @@ def flood():
         os.write(2, b"flooding with line %d %s\n" % (number, b"x" * 200))
 
 
+def spin(seconds):
+    """A child is busy, this process waits for it."""
+    subprocess.run(["timeout", str(seconds), "sh", "-c", "while :; do :; done"], check=False)
+
+
+def trace(seconds):
+    """Lets the parent trace this process, as a debugger would, and does nothing."""
+    ctypes.CDLL(None).ptrace(0, 0, 0, 0)
+    time.sleep(seconds)
+
+
 CALLS = {
     "echo": lambda params: params,
     "slow": lambda params: time.sleep(params["seconds"]),
     "environment": lambda _: {"names": sorted(os.environ), "folder": os.getcwd(), "python": sys.executable},
+    "spin": lambda params: spin(params["seconds"]),
+    "trace": lambda params: trace(params["seconds"]),
+    "instance": lambda _: INSTANCE,
     "segfault": lambda _: (log("ERROR: index 7 of 3"), os.kill(os.getpid(), signal.SIGSEGV)),
     "leave": lambda params: (log("leaving"), os._exit(params["status"])),
     "close": lambda _: (os.close(1), time.sleep(60)),
@@ -47,6 +62,7 @@ CALLS = {
 }
 
 MODE = sys.argv[1:] or [""]
+INSTANCE = None
 
 if "ignores" in MODE:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -64,11 +80,14 @@ while line := sys.stdin.readline():
     message = json.loads(line)
     id, method, params = message.get("id"), message.get("method"), message.get("params")
     if method == "initialize":
+        INSTANCE = params["plugin"]["instance"]
         if "exit-in-initialize" in MODE:
             log("cannot read the settings")
             sys.exit(3)
         if "hang" in MODE:
             time.sleep(60)
+        if "second" in MODE and INSTANCE == 1:
+            sys.exit("only one of me")
         if "refuse" in MODE:
             say(id=id, error={"code": -32012, "message": "initialize returned False"})
             continue
@@ -80,7 +99,7 @@ while line := sys.stdin.readline():
             continue
         version = "2.0" if "version" in MODE else "1.0"
         offers = {"name": "other" if "name" in MODE else "test", "version": "1.2.3", "handlers": [{"name": "echo"}]}
-        say(id=id, result={"protocol_version": version, "plugin": offers, "limits": {"max_in_flight": 2}})
+        say(id=id, result={"protocol_version": version, "plugin": offers, "limits": {"max_in_flight": 1 if "serial" in MODE else 2}})
     elif method == "shutdown" and "ignores" not in MODE:
         log("goodbye: " + params["reason"])
         say(id=id, result=None)

@@ -167,7 +167,7 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             return;
         }
         // A line that is long already will be longer: doubling keeps the copies few.
-        let more = filled.min((self.limit + READ).saturating_sub(filled)).max(READ);
+        let more = filled.min(self.limit.saturating_add(READ).saturating_sub(filled)).max(READ);
         if filled + more <= KEEP {
             return self.buffer.reserve(more);
         }

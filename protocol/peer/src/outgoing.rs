@@ -348,7 +348,9 @@ impl Shared {
                 let error = Error::new(ErrorCode::BAD_RESPONSE, what);
                 let waiter = pending.waiter.take();
                 drop(state);
-                waiter.map(|waiter| waiter.settle(Err(error.into())));
+                if let Some(waiter) = waiter {
+                    waiter.settle(Err(error.into()));
+                }
                 self.send_urgent::<Cancel>(&CancelParams { id: Id::Number(id) });
             }
         }

@@ -362,7 +362,8 @@ fn refuses_a_file_that_is_too_large_or_expands_too_far() {
 #[test]
 fn takes_changes_of_supervision_from_the_configuration() {
     let changes = |value: Value| Supervision::default().with(value.as_object().unwrap());
-    let changed = changes(json!({ "idle_stop": "1h", "no_restart_on": [3, "SIGKILL"], "instances": 2 })).unwrap();
+    let changed =
+        changes(json!({ "idle_stop": "1h", "no_restart_on": [3, "SIGKILL"], "instances": 2 })).unwrap();
     let no_restart_on = vec![Exit::Status(3), Exit::Signal("SIGKILL".to_owned())];
     let expected =
         Supervision { idle_stop: Duration::from_secs(3600), no_restart_on, ..Supervision::default() };

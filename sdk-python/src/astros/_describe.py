@@ -23,7 +23,9 @@ def plugin_name(plugin: BasePlugin) -> str:
     return "".join("-" + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(short)).strip("_")
 
 
-def describe(plugin: BasePlugin, handlers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def describe(
+    plugin: BasePlugin, handlers: Sequence[dict[str, Any]], subscriptions: Sequence[str] = ()
+) -> dict[str, Any]:
     """The PluginDescription; what is empty is left out."""
     said: dict[str, Any] = {
         "name": plugin_name(plugin),
@@ -35,6 +37,7 @@ def describe(plugin: BasePlugin, handlers: Sequence[dict[str, Any]]) -> dict[str
         "homepage": plugin.homepage,
         "handles": _names(plugin.handles),
         "handlers": list(handlers),
+        "subscriptions": list(dict.fromkeys([*_names(plugin.subscriptions), *subscriptions])),
         "settings_schema": plugin.settings_schema,
         "dependencies": _names(plugin.dependencies),
         "requires_permissions": _names(plugin.requires_permissions),

@@ -60,19 +60,10 @@ class Handler:
     async def run(self, intent: Intent, threads: Callable[[], Executor]) -> Response:
         """Call it: a coroutine on the loop, anything else on a thread, so that it does not stall the others."""
         if self._blocking:
-            work = contextvars.copy_context().run
-            answer = await asyncio.get_running_loop().run_in_executor(threads(), work, self._call, intent)
-            if hasattr(answer, "__await__"):  # a plain wrapper around a coroutine function
-                answer = await answer
+            answer = await attend(self.function, intent, threads)
         else:
             answer = await self.function(intent)
         return answer if type(answer) is Response else as_response(answer, self.spec.name)
-
-    def _call(self, intent: Intent) -> Any:
-        try:
-            return self.function(intent)
-        except StopIteration as error:  # a future cannot carry it: nobody would ever be answered
-            raise RuntimeError(f"the handler raised StopIteration({error})") from error
 
     def describe(self) -> dict[str, Any]:
         """The handler's part of the PluginDescription; what was not said is left out."""
@@ -88,6 +79,21 @@ class Handler:
             "timeout_ms": spec.timeout_ms,
         }
         return {name: value for name, value in said.items() if value not in (None, [], "")}
+
+
+async def attend(function: Callable[..., Any], argument: Any, threads: Callable[[], Executor]) -> Any:
+    """Call an author's function: a coroutine on the loop, anything else on a thread."""
+    if inspect.iscoroutinefunction(function):
+        return await function(argument)
+
+    def call() -> Any:
+        try:
+            return function(argument)
+        except StopIteration as error:  # a future cannot carry it: nobody would ever be answered
+            raise RuntimeError(f"the handler raised StopIteration({error})") from error
+
+    answer = await asyncio.get_running_loop().run_in_executor(threads(), contextvars.copy_context().run, call)
+    return await answer if hasattr(answer, "__await__") else answer  # a plain wrapper around a coroutine function
 
 
 def as_response(answer: Any, handler: str) -> Response:

@@ -11,6 +11,7 @@ import itertools
 from . import _wire
 from ._describe import plugin_name
 from ._hints import nearest, unknown_method
+from ._messages import matches
 from ._peer import Peer, Request
 from ._progress import Stream
 from ._server import SPOKEN, Server
@@ -51,6 +52,8 @@ class _Loaded:
     def __init__(self, host: MemoryHost, plugin: BasePlugin, name: str) -> None:
         self.name = name
         self.store = Store()
+        self.subjects: set[str] = set()
+        self.turn = asyncio.Lock()
         to_host, to_plugin = _Link(host), _Link(host)
         self.server = Server(plugin, to_host)
         self.peer = Peer(to_plugin, lambda request: host.serve(self, request), host.heard, any_code=True)
@@ -70,7 +73,9 @@ class MemoryHost:
         self.logs: list[dict[str, Any]] = []
         self.ai: Any = None
         self.answers: list[Any] = []
+        self.published: list[dict[str, Any]] = []
         self._ids = itertools.count(1)
+        self._deliveries: list[asyncio.Future[None]] = []
 
     async def load(self, plugin: BasePlugin, settings: dict[str, Any]) -> None:
         """Initialize a plugin; raises what its `initialize` answers."""
@@ -99,6 +104,7 @@ class MemoryHost:
     async def unload(self) -> None:
         """Shut every plugin down."""
         self.loop = asyncio.get_running_loop()
+        await asyncio.gather(*self._deliveries, return_exceptions=True)
         while self.plugins:
             _, loaded = self.plugins.popitem()
             await loaded.peer.request("shutdown", {"reason": "test ended", "grace_ms": 5000})
@@ -137,6 +143,8 @@ class MemoryHost:
         area, _, what = method.partition("/")
         if area == "storage" and what in ("get", "set", "delete", "list"):
             return getattr(plugin.store, what)(params)
+        if area == "bus":
+            return await self._bus(plugin, what, params)
         if area == "ai":
             return await self._ask_ai(what, params)
         if method == "user/ask":
@@ -173,6 +181,26 @@ class MemoryHost:
             return await self.ask(name, handler, intent, meta)
         stream = request.stream = Stream(request)
         return await self.ask(name, handler, intent, meta, stream.push)
+
+    async def _bus(self, plugin: _Loaded, what: str, params: dict[str, Any]) -> None:
+        subject = str(params.get("subject"))
+        if what == "publish":
+            message = {"subject": subject, "data": params.get("data"), "sender": plugin.name}
+            self.published.append(message)
+            # Nobody waits for those who hear it.
+            self._deliveries.append(asyncio.ensure_future(self.deliver(message)))
+        else:
+            (plugin.subjects.add if what == "subscribe" else plugin.subjects.discard)(subject)
+
+    async def deliver(self, message: dict[str, Any]) -> None:
+        """Bring a message to every plugin that has subscribed to it, in order for each; raises what one answers."""
+        await asyncio.gather(*(self._deliver(loaded, message) for loaded in list(self.plugins.values())))
+
+    async def _deliver(self, loaded: _Loaded, message: dict[str, Any]) -> None:
+        declared = loaded.server.description().get("subscriptions", [])
+        if any(matches(one, message["subject"]) for one in (*declared, *loaded.subjects)):
+            async with loaded.turn:
+                await loaded.peer.request("bus/deliver", {"message": message})
 
     async def _ask_ai(self, what: str, params: dict[str, Any]) -> Any:
         answer = self.ai

@@ -7,6 +7,7 @@ import asyncio
 from ._describe import describe, plugin_name
 from ._handlers import find_handlers
 from ._hints import nearest, unknown_method
+from ._messages import MESSAGE, find_listeners
 from ._peer import Peer, Request
 from ._transport import MAX_FRAME
 from .errors import (
@@ -43,6 +44,7 @@ class Server:
         self.stage = "new"
         self.peer = Peer(transport, self.serve)
         self._handlers = find_handlers(plugin)
+        self._listeners = find_listeners(plugin)
         self._threads: ThreadPoolExecutor | None = None
         self._stopping: asyncio.Future[None] | None = None
         self._methods: dict[str, Callable[[Request], Any]] = {
@@ -91,7 +93,12 @@ class Server:
 
     async def _deliver(self, request: Request) -> dict[str, Any]:
         self._must_be_ready()
-        await self._call(self.plugin.on_message, request.params.get("message", {}))
+        message = _object(request.params, "message")
+        listeners = [one for one in self._listeners if one.hears(str(message.get("subject")))]
+        for listener in listeners:
+            await listener.hear(message, self._pool)
+        if not listeners:
+            await self._call(self.plugin.on_message, message)
         return {}
 
     async def _ping(self, request: Request) -> dict[str, Any]:
@@ -138,7 +145,8 @@ class Server:
 
     def description(self) -> dict[str, Any]:
         """The PluginDescription."""
-        return describe(self.plugin, [handler.describe() for handler in self._handlers.values()])
+        handlers = [handler.describe() for name, handler in self._handlers.items() if name != MESSAGE]
+        return describe(self.plugin, handlers, [subject for one in self._listeners for subject in one.subjects])
 
     async def _shutdown(self, request: Request) -> None:
         await self.stop()

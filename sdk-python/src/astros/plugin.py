@@ -15,6 +15,8 @@ from functools import cached_property
 from ._context import peer_or_none
 from ._describe import plugin_name
 from ._handlers import EFFECTS, MARK, Spec
+from ._messages import MARK as SUBJECTS
+from ._messages import MESSAGE
 from ._peer import current
 from ._progress import Step, Stream
 from .errors import CallFailed, NotConnected, RemoteError
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
     F = TypeVar("F", bound="Callable[..., Any]")
 
-__all__ = ["BasePlugin", "plugin_handler"]
+__all__ = ["BasePlugin", "message_handler", "plugin_handler", "subscribe"]
 
 PREFERENCE = "user_pref_"
 
@@ -69,6 +71,26 @@ def plugin_handler(
     return mark
 
 
+def message_handler(function: F) -> F:
+    """Make a function the one that takes direct messages: `call_plugin(name, "$message", {…})` of other plugins."""
+    return plugin_handler(MESSAGE)(function)
+
+
+def subscribe(*subjects: str) -> Callable[[F], F]:
+    """Make a function hear what is published on these subjects; it is called with the message, a dict of subject,
+    data and sender. `*` stands for one token of a subject, `>` for all that follow. A message starts the plugin
+    where it does not run; the next one comes when the function has ended.
+    """
+    if not subjects or not all(isinstance(one, str) and one for one in subjects):
+        raise TypeError(f'`subscribe` needs a subject: write `@subscribe("topic.news")`, found {subjects!r:.100}')
+
+    def mark(function: F) -> F:
+        function.__dict__[SUBJECTS] = list(subjects)
+        return function
+
+    return mark
+
+
 class BasePlugin:
     """A plugin. Every attribute has a default, and `super().__init__()` may be left out.
 
@@ -83,6 +105,7 @@ class BasePlugin:
     license: str = ""
     homepage: str = ""
     handles: Sequence[str] = ()
+    subscriptions: Sequence[str] = ()
     dependencies: Sequence[str] = ()
     requires_permissions: Sequence[str] = ()
     requires_config: bool = False
@@ -112,7 +135,7 @@ class BasePlugin:
         return Step(None)
 
     def on_message(self, message: dict[str, Any]) -> Any:
-        """Called with each message that the plugin has subscribed to; sync or async."""
+        """Called with each message that the plugin has subscribed to and no `@subscribe` hears; sync or async."""
         return Step(None)
 
     # --- what the host offers ---------------------------------------------------------------------------
@@ -194,6 +217,18 @@ class BasePlugin:
             words = response.message or "no reason given"
             raise CallFailed(f"`{plugin}.{handler}` did not succeed: {words}", response)
         return response
+
+    async def publish(self, subject: str, data: Any = None) -> None:
+        """Publish a message under the plugin's own name or `topic.`; who has subscribed to the subject hears it."""
+        await self._astros_host().request("bus/publish", {"subject": subject, "data": data})
+
+    async def subscribe(self, subject: str) -> None:
+        """Let `on_message` hear this subject too, until the process ends."""
+        await self._astros_host().request("bus/subscribe", {"subject": subject})
+
+    async def unsubscribe(self, subject: str) -> None:
+        """Take a `subscribe` back."""
+        await self._astros_host().request("bus/unsubscribe", {"subject": subject})
 
     def progress(
         self,

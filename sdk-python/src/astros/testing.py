@@ -66,6 +66,15 @@ class AstrOSTestClient:
         """The records that were logged: level, message, fields, logger."""
         return self._host.logs
 
+    @property
+    def published(self) -> list[dict[str, Any]]:
+        """The messages that plugins published: subject, data, sender."""
+        return self._host.published
+
+    async def publish(self, subject: str, data: Any = None, *, sender: str = "user") -> None:
+        """Publish a message, and wait until the plugins that have subscribed to it have heard it."""
+        await self._host.deliver({"subject": subject, "data": data, "sender": sender})
+
     async def load_plugin(
         self, plugin: str | os.PathLike[str] | BasePlugin | type[BasePlugin], *, settings: dict[str, Any] | None = None
     ) -> BasePlugin:

@@ -5,6 +5,7 @@ use std::{pin::Pin, sync::Arc};
 use astros_peer::{Call, Options, Peer, connect};
 use astros_protocol::{
     Extra, Intent, Meta, Request, Response,
+    bus::{BusDeliver, BusMessage, DeliverParams, PublishParams},
     call::{CallPluginParams, HandleIntent, HandleIntentParams},
     lifecycle::{
         Directories, Identity, Initialize, InitializeParams, InitializeResult, Limits, Product, Sandbox,
@@ -116,6 +117,19 @@ impl TestHost {
     /// What the person answers from now on; `None`, as it is at first: they decline.
     pub fn on_ask(&self, answer: Option<Value>) {
         self.services.set_user_answer(answer);
+    }
+
+    /// Delivers a message to the plugin; fails as the function does that hears it.
+    pub async fn deliver(&self, subject: &str, data: Value) -> Result<()> {
+        let message =
+            BusMessage { subject: subject.to_owned(), data, sender: "test".to_owned(), extra: Extra::new() };
+        self.peer.request::<BusDeliver>(&DeliverParams { message, dropped: 0 }).await?;
+        Ok(())
+    }
+
+    /// What the plugin published, in order.
+    pub fn published(&self) -> Vec<PublishParams> {
+        self.services.published()
     }
 
     /// What the plugin told of its progress, in order.

@@ -8,6 +8,7 @@ use std::{
 use astros_peer::{Incoming, Responder, Service};
 use astros_protocol::{
     Error as WireError, ErrorCode, Notification, Request, Response,
+    bus::{BusPublish, PublishParams},
     call::{CallPlugin, CallPluginParams},
     person::{Log, LogParams, UserAnswer, UserAsk},
     storage::{StorageDelete, StorageGet, StorageList, StorageSet},
@@ -34,6 +35,7 @@ struct Inner {
     calls: Vec<CallPluginParams>,
     answers: HashMap<(String, String), Arc<Answer>>,
     user: Option<Value>,
+    published: Vec<PublishParams>,
 }
 
 type Answer = Box<dyn Fn(Value) -> Result<Response> + Send + Sync>;
@@ -66,6 +68,10 @@ impl Services {
 
     pub(crate) fn calls(&self) -> Vec<CallPluginParams> {
         self.lock().calls.clone()
+    }
+
+    pub(crate) fn published(&self) -> Vec<PublishParams> {
+        self.lock().published.clone()
     }
 
     pub(crate) fn stored(&self, key: &str) -> Option<Value> {
@@ -118,6 +124,12 @@ impl Service for ServiceEnd {
             }
             StorageList::METHOD => {
                 serve::<StorageList>(responder, params, |asked| Ok(services.lock().store.list(&asked)));
+            }
+            BusPublish::METHOD => {
+                serve::<BusPublish>(responder, params, |asked| {
+                    services.lock().published.push(asked);
+                    Ok(())
+                });
             }
             UserAsk::METHOD => serve::<UserAsk>(responder, params, |_| Ok(services.ask_user())),
             other => {

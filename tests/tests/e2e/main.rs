@@ -1,6 +1,7 @@
 //! The end-to-end tests: the real command, real plugins, real processes.
 
 mod bad_input;
+mod bus;
 mod command;
 mod crash;
 mod guide;

@@ -13,7 +13,7 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
 #[test]
 fn reads_every_member() {
     let config = parse(
-        "plugins:\n  weather:\n    enabled: false\n    config: {city: Oslo, unit: C}\n    settings:\n      city: Bergen\n      days: 3\n      none:\n    permissions: [network, {dbus: [a.b]}]\n    supervision: {idle_stop: 10m, max_in_flight: 1}\n  empty:\n  other: {enabled: true}\nplugin_dirs: [~/mine, other, /abs, ~user]\nuser_id: ada\nrecognition: {threshold: 60}\n",
+        "plugins:\n  weather:\n    enabled: false\n    config: {city: Oslo, unit: C}\n    settings:\n      city: Bergen\n      days: 3\n      none:\n    permissions: [network, {dbus: [a.b]}]\n    supervision: {idle_stop: 10m, max_in_flight: 1}\n  empty:\n  other: {enabled: true}\nplugin_dirs: [~/mine, other, /abs, ~user]\nuser_id: ada\nrecognition: {threshold: 60}\nobservability: {prometheus: \"localhost:9464\", otlp: \"http://127.0.0.1:4318\"}\n",
     )
     .unwrap();
     let weather = config.plugin("weather").unwrap();
@@ -32,6 +32,8 @@ fn reads_every_member() {
     assert_eq!(config.plugin_dirs, dirs.map(PathBuf::from));
     assert_eq!(config.user_id.as_deref(), Some("ada"));
     assert_eq!(config.recognition, Recognition { threshold: 60.0, margin: 5.0 });
+    assert_eq!(config.observability.prometheus, Some(([127, 0, 0, 1], 9464).into()));
+    assert_eq!(config.observability.otlp.as_deref(), Some("http://127.0.0.1:4318/v1/traces"));
     assert_eq!(config.warnings, [""; 0]);
 }
 
@@ -66,6 +68,16 @@ fn points_at_what_is_wrong() {
             "`recognition` is beyond its range, expected `threshold`",
         ),
         ("plugins: {a: {supervision: {idle_stop: soon}}}\n", "1:28", "`idle_stop`: expected a duration"),
+        (
+            "observability:\n  prometheus: 9464\n",
+            "2:15",
+            "`observability.prometheus` is the number `9464`, expected an address and a port such as `127.0.0.1:9464`",
+        ),
+        (
+            "observability: {otlp: \"https://collector\"}\n",
+            "1:23",
+            "`observability.otlp` begins with `https`, which this version does not speak; write",
+        ),
         ("plugin_dirs: 5\n", "1:14", "`plugin_dirs` is the number `5`, expected a list"),
     ] {
         let error = parse(text).expect_err(text).to_string();
@@ -77,12 +89,13 @@ fn points_at_what_is_wrong() {
 #[test]
 fn warns_of_members_that_nobody_reads() {
     let config =
-        parse("plugins: {a: {enabeld: true, x: 1}}\nplugin_dir: [a]\nrecognition: {y: 1}\n").unwrap();
+        parse("plugins: {a: {enabeld: true, x: 1}}\nplugin_dir: [a]\nrecognition: {y: 1}\nobservability: {promethus: x}\n").unwrap();
     assert_eq!(
         config.warnings,
         [
             "/etc/a/astros.yaml:2: `plugin_dir` is not known and was ignored; did you mean `plugin_dirs`?",
             "/etc/a/astros.yaml:3: `recognition.y` is not known and was ignored",
+            "/etc/a/astros.yaml:4: `observability.promethus` is not known and was ignored; did you mean `prometheus`?",
             "/etc/a/astros.yaml:1: `plugins.a.enabeld` is not known and was ignored; did you mean `enabled`?",
             "/etc/a/astros.yaml:1: `plugins.a.x` is not known and was ignored",
         ]

@@ -1,0 +1,96 @@
+//! Which daemon a command is for: the one that runs, one that is started for it, or one of its own.
+
+use astros_protocol::Error;
+
+use super::{
+    args::{self, Plugins},
+    on_demand,
+    output::Output,
+};
+use crate::{
+    control::{Client, Embedded, no_daemon},
+    daemon::{Options, config::Start},
+};
+
+/// What a command wants of a daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// Any: its own where none runs.
+    Any,
+    /// Any, and it shows or changes how the plugins of the one that runs are.
+    Knows,
+    /// The one that runs, with the plugins that the command names.
+    Running,
+    /// The one that runs, whatever it has.
+    Whichever,
+}
+
+/// The daemon of a command.
+pub(super) enum Connected {
+    Running(Client),
+    Embedded(Embedded),
+}
+
+impl Connected {
+    pub(super) fn client(&self) -> &Client {
+        match self {
+            Connected::Running(client) => client,
+            Connected::Embedded(embedded) => embedded.client(),
+        }
+    }
+}
+
+impl args::Command {
+    pub(super) fn needs(&self) -> Needs {
+        match self {
+            args::Command::Status | args::Command::Daemon(_) => Needs::Whichever,
+            args::Command::Plugins(
+                Plugins::Restart { .. }
+                | Plugins::Reload { .. }
+                | Plugins::Reset { .. }
+                | Plugins::Logs { follow: true, .. },
+            ) => Needs::Running,
+            args::Command::Plugins(
+                Plugins::List | Plugins::Show { .. } | Plugins::Enable { .. } | Plugins::Disable { .. },
+            ) => Needs::Knows,
+            _ => Needs::Any,
+        }
+    }
+}
+
+/// Finds the daemon for a command.
+pub(super) async fn connect(options: Options, needs: Needs, output: &Output) -> Result<Connected, Error> {
+    let paths = options.paths()?;
+    let running = Client::connect(&paths.runtime).await?.filter(|client| client.hello().is_of(&paths));
+    let named = options.named_folders();
+    match (running, needs) {
+        (Some(client), Needs::Whichever) => Ok(Connected::Running(client)),
+        (Some(client), _) if client.hello().has(&named) => Ok(Connected::Running(client)),
+        (Some(client), Needs::Running) => Err(other_folders(&client)),
+        (None, Needs::Running | Needs::Whichever) => Err(none_runs()),
+        (None, _) if options.plugin_dirs.is_empty() && options.start()? == Start::OnDemand => {
+            on_demand::start(&paths).await.map(Connected::Running)
+        }
+        (other, _) => {
+            if needs == Needs::Knows && other.is_some() && !output.json {
+                output.note("the running daemon has other plugin folders: this command does without it");
+            }
+            let embedded = Embedded::start(options).await?;
+            if !output.json {
+                embedded.warnings().for_each(|warning| output.warning(warning));
+            }
+            Ok(Connected::Embedded(embedded))
+        }
+    }
+}
+
+fn none_runs() -> Error {
+    no_daemon("no daemon runs for this home")
+        .with_hint("`astros daemon` starts one, in the foreground; `daemon: {start: on_demand}` in astros.yaml lets commands start it")
+}
+
+fn other_folders(client: &Client) -> Error {
+    let pid = client.hello().pid;
+    no_daemon(format!("the running daemon (pid {pid}) has other plugin folders than this command names"))
+        .with_hint("leave out `--plugin-dir` and `ASTROS_PLUGIN_PATH`, or start the daemon with them")
+}

@@ -1,0 +1,68 @@
+//! `astros daemon`: runs the daemon that stays, and stops it.
+
+use std::{net::SocketAddr, process::ExitCode};
+
+use astros_protocol::{Error, ErrorCode};
+use serde_json::json;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
+
+use super::output::Output;
+use crate::{
+    control::{self, Client, Signal, Signals, api::ControlClient, client::answered},
+    daemon::Options,
+};
+
+/// Runs it until it is told to stop.
+pub(super) async fn run(
+    options: Options,
+    listen: Option<SocketAddr>,
+    detached: bool,
+) -> Result<ExitCode, Error> {
+    if detached {
+        // It fails for who leads a session already, and that is what is wanted.
+        let _ = nix::unistd::setsid();
+    }
+    control::run(options, listen, signals()?).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Stops the one that runs, and waits until it is gone.
+pub(super) async fn stop(daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
+    let pid = daemon.hello().pid;
+    answered(daemon.stop().await)?;
+    daemon.gone().await;
+    match output.json {
+        true => output.print_json(&json!({ "pid": pid, "stopped": true })),
+        false => output.print(&format!("the daemon (pid {pid}) is stopped")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the process is told by signals.
+fn signals() -> Result<Signals, Error> {
+    let listen = |kind| {
+        signal(kind).map_err(|error| {
+            Error::new(ErrorCode::INTERNAL_ERROR, format!("signals cannot be seen: {error}"))
+        })
+    };
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut hangup = listen(SignalKind::hangup())?;
+    let (sender, signals) = mpsc::channel(4);
+    tokio::spawn(async move {
+        loop {
+            let told = tokio::select! {
+                _ = interrupt.recv() => Signal::Stop,
+                _ = terminate.recv() => Signal::Stop,
+                _ = hangup.recv() => Signal::Reload,
+            };
+            if sender.send(told).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(signals)
+}

@@ -1,0 +1,68 @@
+//! Starts the daemon that stays for a command that finds none, where `astros.yaml` wants that.
+
+use std::{
+    fs::{self, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use astros_protocol::{Error, ErrorCode};
+
+use crate::{
+    control::{self, Client},
+    daemon::paths::{self, Paths},
+};
+
+/// It can be spoken with within this.
+const STARTING: Duration = Duration::from_secs(10);
+/// How often it is looked for.
+const INTERVAL: Duration = Duration::from_millis(5);
+/// What it logs is begun anew beyond this, in bytes.
+const MAX_LOG: u64 = 1 << 20;
+/// So many of its last lines are shown where it does not start.
+const SHOWN: usize = 5;
+
+/// Starts it, and waits until it can be spoken with.
+pub(super) async fn start(paths: &Paths) -> Result<Client, Error> {
+    let log = paths.logs.join("daemon.log");
+    let mut child = spawn(&paths.logs, &log).map_err(|error| {
+        Error::new(ErrorCode::INTERNAL_ERROR, format!("the daemon cannot be started: {error}"))
+    })?;
+    let deadline = Instant::now() + STARTING;
+    loop {
+        if let Some(client) = Client::connect(&paths.runtime).await? {
+            return Ok(client);
+        }
+        // One that ended may have lost to another, which was started at the same time and is about to listen.
+        let ended = child.try_wait().ok().flatten();
+        if (ended.is_some() && !control::is_claimed(&paths.runtime)) || Instant::now() > deadline {
+            return Err(not_started(&log));
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+/// Of the same program; it leaves the terminal by itself.
+fn spawn(folder: &Path, log: &Path) -> io::Result<Child> {
+    paths::create(folder)?;
+    let long = fs::metadata(log).is_ok_and(|about| about.len() > MAX_LOG);
+    let mut options = OpenOptions::new();
+    options.create(true).mode(0o600);
+    let log = if long { options.write(true).truncate(true) } else { options.append(true) }.open(log)?;
+    let mut daemon = Command::new(std::env::current_exe()?);
+    daemon.args(["daemon", "--detached"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()
+}
+
+fn not_started(log: &Path) -> Error {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let mut last: Vec<&str> = text.lines().rev().take(SHOWN).collect();
+    last.reverse();
+    let error = Error::new(ErrorCode::INTERNAL_ERROR, "the daemon was started on demand and did not come up");
+    error.with_detail(last.join("\n")).with_hint(format!(
+        "`{}` has all of it; `astros daemon` in a terminal shows it as well",
+        log.display()
+    ))
+}

@@ -1,0 +1,276 @@
+//! The control API: its methods, and the shapes of what they take and answer.
+//!
+//! JSON-RPC 2.0 by jsonrpsee, over a Unix socket, or over HTTP and WebSocket on loopback. Params may be given by
+//! name or by position. An error is the protocol's [`Error`](astros_protocol::Error): `code`, `message`, `data`.
+//! Who reads ignores members that it does not know: new ones do not raise [`CONTROL_VERSION`].
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use astros_protocol::{Extra, Response};
+use jiff::Timestamp;
+use jsonrpsee::{core::SubscriptionResult, proc_macros::rpc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+
+use super::failure::Failure;
+use crate::{daemon::Listed, services::log::Record};
+
+/// The version of this API, of no other thing: raised where a client of the one before could not go on.
+pub const CONTROL_VERSION: u32 = 1;
+
+/// What a running daemon does for its clients.
+#[rpc(server, client, namespace = "astros")]
+pub trait Control {
+    /// Who answers. Its shape stays the same in every version.
+    #[method(name = "hello", param_kind = map)]
+    async fn hello(&self) -> Result<Hello, Failure>;
+
+    /// How the daemon and its plugins are.
+    #[method(name = "status", param_kind = map)]
+    async fn status(&self) -> Result<Status, Failure>;
+
+    /// Does what a text asks: news until an answer or an error, which is the last item. Unsubscribed, or with the
+    /// connection gone, the request is taken back down the tree of its calls.
+    #[subscription(name = "ask" => "asked", unsubscribe = "unask", item = News, param_kind = map)]
+    async fn ask(&self, text: String, person: Option<Person>, wanted: Option<Wanted>) -> SubscriptionResult;
+
+    /// Finds out what a text means, and runs no handler.
+    #[method(name = "understand", param_kind = map)]
+    async fn understand(&self, text: String, person: Option<Person>) -> Result<Understood, Failure>;
+
+    /// Calls a handler by its name, with news as [`ask`](Self::ask).
+    #[subscription(name = "call" => "called", unsubscribe = "uncall", item = News, param_kind = map)]
+    async fn call(
+        &self,
+        plugin: String,
+        handler: String,
+        params: Option<Extra>,
+        person: Option<Person>,
+        wanted: Option<Wanted>,
+    ) -> SubscriptionResult;
+
+    /// `ask` for those who cannot subscribe: by HTTP, say. Over a connection that ends it is taken back, too.
+    #[method(name = "answer", param_kind = map)]
+    async fn answer(&self, text: String, person: Option<Person>) -> Result<Answer, Failure>;
+
+    /// `call` for those who cannot subscribe.
+    #[method(name = "invoke", param_kind = map)]
+    async fn invoke(
+        &self,
+        plugin: String,
+        handler: String,
+        params: Option<Extra>,
+        person: Option<Person>,
+    ) -> Result<Answer, Failure>;
+
+    /// All plugins, by name; none is started.
+    #[method(name = "list", param_kind = map)]
+    async fn list(&self) -> Result<Vec<Listed>, Failure>;
+
+    /// All that is known of a plugin; it is started once where it was never asked what it offers.
+    #[method(name = "show", param_kind = map)]
+    async fn show(&self, name: String) -> Result<Value, Failure>;
+
+    /// What a plugin asks for. Fails where it cannot be enabled.
+    #[method(name = "permissions", param_kind = map)]
+    async fn permissions(&self, name: String) -> Result<Vec<Wish>, Failure>;
+
+    /// Lets a plugin run from now on, with all it asks for.
+    #[method(name = "enable", param_kind = map)]
+    async fn enable(&self, name: String) -> Result<(), Failure>;
+
+    /// Lets a plugin run no more; what it does is finished first.
+    #[method(name = "disable", param_kind = map)]
+    async fn disable(&self, name: String) -> Result<(), Failure>;
+
+    /// Ends a plugin's process when it finished what it does, and starts a new one.
+    #[method(name = "restart", param_kind = map)]
+    async fn restart(&self, name: String) -> Result<(), Failure>;
+
+    /// Reads a plugin's folder anew and starts it before the old process is let go; where that fails the old one
+    /// goes on, and the error says why.
+    #[method(name = "reload", param_kind = map)]
+    async fn reload(&self, name: String) -> Result<(), Failure>;
+
+    /// Forgets a plugin's crashes and failed starts, so that its next use starts it.
+    #[method(name = "reset", param_kind = map)]
+    async fn reset(&self, name: String) -> Result<(), Failure>;
+
+    /// The newest `count` records of a plugin's log, 50 where it is not said; oldest first.
+    #[method(name = "logs", param_kind = map)]
+    async fn logs(&self, name: String, count: Option<usize>) -> Result<Vec<Record>, Failure>;
+
+    /// What a plugin writes to its log from now on, after the newest `count` records, 0 where it is not said.
+    #[subscription(name = "follow_logs" => "logged", unsubscribe = "unfollow_logs", item = Logged, param_kind = map)]
+    async fn follow_logs(&self, name: String, count: Option<usize>) -> SubscriptionResult;
+
+    /// Drains and stops the daemon, as SIGTERM does; answered at once.
+    #[method(name = "stop", param_kind = map)]
+    async fn stop(&self) -> Result<(), Failure>;
+}
+
+/// Who answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`CONTROL_VERSION`] of the daemon.
+    pub control_version: u32,
+    /// The product's version.
+    pub version: String,
+    /// The daemon's process.
+    pub pid: u32,
+    /// The folder of the data: with it the daemon is that of one home.
+    pub home: PathBuf,
+    /// The operator's folders of plugins that it was started with, in their order.
+    pub plugin_dirs: Vec<PathBuf>,
+    /// When it was started.
+    pub since: Timestamp,
+}
+
+/// Who asks, and where they are; everything has a default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Person {
+    /// The conversation; `USER:default` where it is not said.
+    pub session_id: Option<String>,
+    /// The folder that paths are seen from, absolute; the home where it is not said.
+    pub cwd: Option<PathBuf>,
+    /// What `~` stands for, absolute; the daemon's own `HOME` where it is not said.
+    pub home: Option<PathBuf>,
+    /// Such as `de_DE.UTF-8`.
+    pub locale: Option<String>,
+    /// The time that all of it may take, in milliseconds.
+    pub timeout_ms: Option<u64>,
+}
+
+/// Which news a client of `ask` and `call` wants before the answer; none where it is not said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Wanted {
+    /// How far it is.
+    pub progress: bool,
+    /// How the text was understood; of `ask` only.
+    pub understood: bool,
+}
+
+/// News of a request; an answer or an error is the last.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum News {
+    /// How the text was understood.
+    Understood(Understood),
+    /// How far it is: the protocol's `ProgressValue`, as the plugin sent it.
+    Progress(Box<RawValue>),
+    /// What came of it.
+    Answer(Box<Answer>),
+    /// Why nothing came of it.
+    Error(astros_protocol::Error),
+}
+
+/// What came of a request. `response.success: false` is an answer, not an error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// As the plugin sent it, further members included.
+    pub response: Response,
+    /// Who answered.
+    pub plugin: String,
+    pub handler: String,
+    /// How sure the recognition was, 0 to 1; 1 for a call by name.
+    pub confidence: f64,
+    /// What the handler was given.
+    pub context: Extra,
+    /// The same in every call that this request caused.
+    pub correlation_id: String,
+    /// What could be said next, as sentences.
+    #[serde(default)]
+    pub suggestions: Vec<String>,
+}
+
+/// How a text was understood.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Understood {
+    /// Who would be asked first; none where nobody reaches the threshold.
+    pub chosen: Option<Candidate>,
+    /// The plugin that asked back in this session, and gets the text first.
+    pub followup: Option<String>,
+    /// The least confidence, 0 to 1.
+    pub threshold: f64,
+    /// Within this of the best, priority decides.
+    pub margin: f64,
+    /// The best first.
+    pub candidates: Vec<Explained>,
+}
+
+/// A handler that a text may mean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    pub plugin: String,
+    pub handler: String,
+    /// 0 to 1, to three places.
+    pub confidence: f64,
+}
+
+/// A candidate, and why it is one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explained {
+    #[serde(flatten)]
+    pub candidate: Candidate,
+    pub priority: i32,
+    /// What the text says for the handler's parameters.
+    pub context: Extra,
+    /// The declared example that fits word by word.
+    pub template: Option<String>,
+    /// The words that speak for it with their share, the heaviest first.
+    pub words: Vec<(String, f64)>,
+    /// The most similar example with its similarity.
+    pub nearest: Option<(String, f64)>,
+}
+
+/// Something that a plugin asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Wish {
+    /// As the manifest writes it.
+    pub permission: String,
+    /// In words: `wants to` stands before it.
+    pub sentence: String,
+}
+
+/// An item of a log that is followed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Logged {
+    Record(Record),
+    /// So many records came faster than they were taken, and are in the log only.
+    Missed(u64),
+}
+
+/// How the daemon and its plugins are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    #[serde(flatten)]
+    pub hello: Hello,
+    /// It takes no more requests, and ends when those it has are done.
+    pub draining: bool,
+    /// What a person should look at, the worst first.
+    pub problems: Vec<Problem>,
+    /// How many plugins are in each state.
+    pub plugins: BTreeMap<String, usize>,
+    /// Requests that plugins work on.
+    pub in_flight: usize,
+    /// Clients that are connected.
+    pub connections: usize,
+    /// Counters since the start, by name.
+    pub counters: BTreeMap<String, u64>,
+}
+
+/// What a person should look at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The plugin, or none where it is about the daemon.
+    pub plugin: Option<String>,
+    /// The plugin's state.
+    pub state: Option<String>,
+    /// One sentence.
+    pub what: String,
+    /// What helps.
+    pub hint: Option<String>,
+}

@@ -1,0 +1,157 @@
+//! One request of a client's, `ask` or `call`: who asks, what is done, and the news on the way to its end.
+
+use std::{
+    future::Future,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use astros_protocol::{Error, ErrorCode};
+use jsonrpsee::{PendingSubscriptionSink, SubscriptionSink};
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use super::{
+    api::{Answer, News, Person, Understood, Wanted},
+    lifetime::Lifetime,
+};
+use crate::{
+    agent::{self, Progress},
+    daemon::Daemon,
+};
+
+/// How many plugins that could not be asked are told of.
+const MENTIONED: usize = 3;
+/// Progress that waits for a client; beyond it the plugin's stream waits.
+const WINDOW: usize = 8;
+
+/// Tells the news of a request until its end; gives up what `work` does when nobody listens any more.
+pub(super) async fn tell<W: Future<Output = Result<agent::Answer, Error>>>(
+    pending: PendingSubscriptionSink,
+    lifetime: &Lifetime,
+    wanted: Wanted,
+    work: impl FnOnce(Option<SubscriptionSink>, Progress) -> W,
+) {
+    let Ok(sink) = pending.accept().await else { return };
+    // Open until its outcome is on its way.
+    let _open = match lifetime.begin() {
+        Ok(open) => open,
+        Err(error) => return send(&sink, &News::Error(error)).await,
+    };
+    let (sender, mut values) = mpsc::channel(WINDOW);
+    let progress = wanted.progress.then_some(sender);
+    let told = async {
+        // Side by side: a client that does not read must not keep a deadline from being seen.
+        let relay = async {
+            while let Some(value) = values.recv().await {
+                send(&sink, &News::Progress(value)).await;
+            }
+        };
+        let work = work(wanted.understood.then(|| sink.clone()), progress);
+        let (outcome, ()) = tokio::join!(work, relay);
+        let last = match outcome {
+            Ok(answer) => News::Answer(Box::new(answer.into())),
+            Err(error) => News::Error(error),
+        };
+        send(&sink, &last).await;
+    };
+    tokio::select! {
+        () = told => {}
+        () = sink.closed() => {}
+    }
+}
+
+/// Sends an item; who is gone misses it, and is noticed by the subscription's end.
+pub(super) async fn send(sink: &SubscriptionSink, item: &impl Serialize) {
+    match serde_json::value::to_raw_value(item) {
+        Ok(item) => drop(sink.send(item).await),
+        Err(error) => tracing::warn!(%error, "an item of a subscription cannot be written as JSON"),
+    }
+}
+
+/// Does what a text asks.
+pub(super) async fn ask(
+    daemon: &Daemon,
+    text: &str,
+    person: &agent::Person,
+    listener: Option<SubscriptionSink>,
+    progress: Progress,
+) -> Result<agent::Answer, Error> {
+    let mut person = person.clone();
+    let started = Instant::now();
+    let unable = learn(daemon, person.timeout).await?;
+    if let Some(sink) = listener {
+        let understood = daemon.agent().understand(text, &person).await?;
+        send(&sink, &News::Understood(Understood::new(&understood, &person, daemon.thresholds()))).await;
+    }
+    person.timeout = person.timeout.map(|timeout| timeout.saturating_sub(started.elapsed()));
+    let answered = daemon.agent().ask(text, &person, progress).await;
+    answered.map_err(|error| mention(error, &unable))
+}
+
+/// Finds out what a text means.
+pub(super) async fn understand(
+    daemon: &Daemon,
+    text: &str,
+    person: &agent::Person,
+) -> Result<Understood, Error> {
+    learn(daemon, person.timeout).await?;
+    let understood = daemon.agent().understand(text, person).await?;
+    Ok(Understood::new(&understood, person, daemon.thresholds()))
+}
+
+/// Learns what the plugins can do, within a limit; gives those that could not say it.
+async fn learn(daemon: &Daemon, limit: Option<Duration>) -> Result<Vec<(String, Error)>, Error> {
+    let Some(limit) = limit else { return Ok(daemon.learn().await) };
+    tokio::time::timeout(limit, daemon.learn()).await.map_err(|_| {
+        let limit = humantime::format_duration(limit);
+        let message = format!("learning what the plugins can do took longer than {limit}");
+        Error::new(ErrorCode::DEADLINE_EXCEEDED, message).retryable()
+    })
+}
+
+/// Where nobody understood, it matters who could not be asked.
+fn mention(mut error: Error, unable: &[(String, Error)]) -> Error {
+    if error.code == ErrorCode::NOT_UNDERSTOOD && !unable.is_empty() {
+        let data = error.data_mut();
+        let detail = data.detail.get_or_insert_default();
+        for (name, reason) in unable.iter().take(MENTIONED) {
+            detail.push_str(&format!("\n`{name}` could not be asked: {}", reason.message));
+        }
+        if let Some(more) = unable.len().checked_sub(MENTIONED).filter(|more| *more > 0) {
+            detail.push_str(&format!("\nnor could {more} more"));
+        }
+    }
+    error
+}
+
+/// The person as the agent knows them, with what the client left out.
+pub(super) fn person(daemon: &Daemon, person: Option<Person>) -> Result<agent::Person, Error> {
+    let person = person.unwrap_or_default();
+    let absolute = |what: &str, path: Option<PathBuf>| match path {
+        Some(path) if !path.is_absolute() => {
+            let message = format!("`person.{what}` is `{}`, expected an absolute path", path.display());
+            Err(Error::new(ErrorCode::INVALID_PARAMS, message))
+        }
+        path => Ok(path),
+    };
+    let home = absolute("home", person.home)?.or_else(|| daemon.home());
+    let home = home.unwrap_or_else(|| PathBuf::from("/"));
+    let user_id = daemon.user_id().to_owned();
+    Ok(agent::Person {
+        session_id: person.session_id.unwrap_or_else(|| format!("{user_id}:default")),
+        user_id,
+        cwd: absolute("cwd", person.cwd)?.unwrap_or_else(|| home.clone()),
+        home,
+        locale: person.locale,
+        timeout: person.timeout_ms.map(Duration::from_millis),
+    })
+}
+
+impl From<agent::Answer> for Answer {
+    fn from(answer: agent::Answer) -> Answer {
+        let agent::Answer { response, plugin, handler, confidence, context, correlation_id, suggestions } =
+            answer;
+        Answer { response, plugin, handler, confidence, context, correlation_id, suggestions }
+    }
+}

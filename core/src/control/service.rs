@@ -1,0 +1,193 @@
+//! What the methods of the control API do: each asks the daemon, and says what came of it.
+
+use std::sync::Arc;
+
+use astros_protocol::{Error, ErrorCode, Extra};
+use jsonrpsee::{
+    PendingSubscriptionSink,
+    core::{SubscriptionResult, async_trait},
+};
+use serde_json::Value;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::{
+    api::{Answer, ControlServer, Hello, Logged, Person, Status, Understood, Wanted, Wish},
+    failure::Failure,
+    lifetime::Lifetime,
+    request::{self, send},
+};
+use crate::{
+    daemon::{Daemon, Listed},
+    services::log::Record,
+};
+
+/// How many records of a log are read where nobody says it.
+const RECORDS: usize = 50;
+
+/// The methods, on one daemon.
+pub(super) struct Service {
+    pub(super) daemon: Arc<Daemon>,
+    pub(super) hello: Hello,
+    pub(super) lifetime: Arc<Lifetime>,
+}
+
+#[async_trait]
+impl ControlServer for Service {
+    async fn hello(&self) -> Result<Hello, Failure> {
+        Ok(self.hello.clone())
+    }
+
+    async fn status(&self) -> Result<Status, Failure> {
+        Ok(Status::new(&self.daemon, &self.hello, &self.lifetime))
+    }
+
+    async fn ask(
+        &self,
+        pending: PendingSubscriptionSink,
+        text: String,
+        person: Option<Person>,
+        wanted: Option<Wanted>,
+    ) -> SubscriptionResult {
+        let work = |listener, progress| async {
+            let person = request::person(&self.daemon, person)?;
+            request::ask(&self.daemon, &text, &person, listener, progress).await
+        };
+        request::tell(pending, &self.lifetime, wanted.unwrap_or_default(), work).await;
+        Ok(())
+    }
+
+    async fn understand(&self, text: String, person: Option<Person>) -> Result<Understood, Failure> {
+        let _open = self.lifetime.begin()?;
+        let person = request::person(&self.daemon, person)?;
+        Ok(request::understand(&self.daemon, &text, &person).await?)
+    }
+
+    async fn call(
+        &self,
+        pending: PendingSubscriptionSink,
+        plugin: String,
+        handler: String,
+        params: Option<Extra>,
+        person: Option<Person>,
+        wanted: Option<Wanted>,
+    ) -> SubscriptionResult {
+        let work = |_, progress| async {
+            let person = request::person(&self.daemon, person)?;
+            self.daemon.usable(&plugin)?;
+            let params = params.unwrap_or_default();
+            self.daemon.agent().invoke(&plugin, &handler, params, &person, progress).await
+        };
+        request::tell(pending, &self.lifetime, wanted.unwrap_or_default(), work).await;
+        Ok(())
+    }
+
+    async fn answer(&self, text: String, person: Option<Person>) -> Result<Answer, Failure> {
+        let _open = self.lifetime.begin()?;
+        let person = request::person(&self.daemon, person)?;
+        Ok(request::ask(&self.daemon, &text, &person, None, None).await?.into())
+    }
+
+    async fn invoke(
+        &self,
+        plugin: String,
+        handler: String,
+        params: Option<Extra>,
+        person: Option<Person>,
+    ) -> Result<Answer, Failure> {
+        let _open = self.lifetime.begin()?;
+        let person = request::person(&self.daemon, person)?;
+        self.daemon.usable(&plugin)?;
+        let params = params.unwrap_or_default();
+        Ok(self.daemon.agent().invoke(&plugin, &handler, params, &person, None).await?.into())
+    }
+
+    async fn list(&self) -> Result<Vec<Listed>, Failure> {
+        Ok(self.daemon.list())
+    }
+
+    async fn show(&self, name: String) -> Result<Value, Failure> {
+        Ok(self.daemon.show(&name).await?)
+    }
+
+    async fn permissions(&self, name: String) -> Result<Vec<Wish>, Failure> {
+        let permissions = self.daemon.permissions(&name)?;
+        let wish = |one: astros_protocol::manifest::Permission| Wish {
+            permission: one.to_string(),
+            sentence: one.sentence(),
+        };
+        Ok(permissions.into_iter().map(wish).collect())
+    }
+
+    async fn enable(&self, name: String) -> Result<(), Failure> {
+        Ok(self.daemon.set_enabled(&name, true).await?)
+    }
+
+    async fn disable(&self, name: String) -> Result<(), Failure> {
+        Ok(self.daemon.set_enabled(&name, false).await?)
+    }
+
+    async fn restart(&self, name: String) -> Result<(), Failure> {
+        self.daemon.usable(&name)?;
+        self.daemon.router().plugin(&name)?.supervisor().restart().await?;
+        Ok(())
+    }
+
+    async fn reload(&self, name: String) -> Result<(), Failure> {
+        self.restart(name).await
+    }
+
+    async fn reset(&self, name: String) -> Result<(), Failure> {
+        self.daemon.usable(&name)?;
+        self.daemon.router().plugin(&name)?.supervisor().reset();
+        Ok(())
+    }
+
+    async fn logs(&self, name: String, count: Option<usize>) -> Result<Vec<Record>, Failure> {
+        Ok(self.daemon.logs(&name, count.unwrap_or(RECORDS)).await?)
+    }
+
+    async fn follow_logs(
+        &self,
+        pending: PendingSubscriptionSink,
+        name: String,
+        count: Option<usize>,
+    ) -> SubscriptionResult {
+        // Heard from before the log is read: nothing is missed between the two.
+        let mut heard = self.daemon.follow_logs();
+        let before = match self.daemon.logs(&name, count.unwrap_or_default()).await {
+            Ok(records) => records,
+            Err(error) => {
+                pending.reject(Failure(error)).await;
+                return Ok(());
+            }
+        };
+        let sink = pending.accept().await?;
+        let told = before.last().map(|record| record.time);
+        for record in before {
+            send(&sink, &Logged::Record(record)).await;
+        }
+        loop {
+            let item = tokio::select! {
+                () = sink.closed() => break,
+                item = heard.recv() => item,
+            };
+            match item {
+                Ok(record) if record.plugin == name && Some(record.time) > told => {
+                    send(&sink, &Logged::Record(record)).await;
+                }
+                Ok(_) => {}
+                Err(RecvError::Lagged(missed)) => send(&sink, &Logged::Missed(missed)).await,
+                Err(RecvError::Closed) => break,
+            }
+        }
+        Ok(())
+    }
+
+    async fn stop(&self) -> Result<(), Failure> {
+        if self.lifetime.ask_to_stop() {
+            return Ok(());
+        }
+        let error = Error::new(ErrorCode::INVALID_REQUEST, "no daemon runs that could be stopped");
+        Err(error.with_hint("this one is embedded in the command, and ends with it").into())
+    }
+}

@@ -1,0 +1,95 @@
+//! Who the daemon is, and how it and its plugins are, for `astros status`.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    api::{CONTROL_VERSION, Hello, Problem, Status},
+    lifetime::Lifetime,
+};
+use crate::daemon::{Daemon, Listed, paths::Paths};
+
+/// The states that a person should look at, the worst first.
+const BAD: [&str; 4] = ["quarantined", "error", "blocked", "restarting"];
+
+impl Hello {
+    /// Whether it is the daemon of this home.
+    pub fn is_of(&self, paths: &Paths) -> bool {
+        self.home == text(&paths.data)
+    }
+
+    /// Whether it has the plugins that a command names; one that names none takes what is there.
+    pub fn has(&self, named: &[PathBuf]) -> bool {
+        named.is_empty() || named.iter().map(|folder| text(folder)).eq(self.plugin_dirs.iter().cloned())
+    }
+
+    pub(super) fn new(daemon: &Daemon) -> Hello {
+        Hello {
+            control_version: CONTROL_VERSION,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            home: text(&daemon.paths().data),
+            plugin_dirs: daemon.named_folders().iter().map(|folder| text(folder)).collect(),
+            since: jiff::Timestamp::now(),
+        }
+    }
+}
+
+/// JSON is text.
+fn text(path: &Path) -> PathBuf {
+    PathBuf::from(path.to_string_lossy().into_owned())
+}
+
+impl Status {
+    pub(super) fn new(daemon: &Daemon, hello: &Hello, lifetime: &Lifetime) -> Status {
+        let listed = daemon.list();
+        let mut plugins = BTreeMap::new();
+        for plugin in &listed {
+            *plugins.entry(plugin.state.clone()).or_default() += 1;
+        }
+        Status {
+            hello: hello.clone(),
+            draining: lifetime.is_draining(),
+            problems: problems(daemon, &listed),
+            plugins,
+            in_flight: listed.iter().map(|plugin| plugin.in_flight).sum(),
+            connections: lifetime.connections(),
+            counters: counters(&listed),
+        }
+    }
+}
+
+fn problems(daemon: &Daemon, listed: &[Listed]) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = replaced().into_iter().collect();
+    for state in BAD {
+        let bad = listed.iter().filter(|plugin| plugin.state == state);
+        problems.extend(bad.map(|plugin| Problem {
+            plugin: Some(plugin.name.clone()),
+            state: Some(plugin.state.clone()),
+            what: plugin.reason.clone().unwrap_or_default(),
+            hint: plugin.hint.clone(),
+        }));
+    }
+    let about = |what: &str| Problem { plugin: None, state: None, what: what.to_owned(), hint: None };
+    problems.extend(daemon.warnings().map(about));
+    problems
+}
+
+/// The program was upgraded while this process of it runs on.
+fn replaced() -> Option<Problem> {
+    let program = std::fs::read_link("/proc/self/exe").ok()?;
+    let program = program.to_string_lossy().strip_suffix(" (deleted)")?.to_owned();
+    Some(Problem {
+        plugin: None,
+        state: None,
+        what: format!("`{program}` was replaced since the daemon was started"),
+        hint: Some("stop it and start it again to run the new version".to_owned()),
+    })
+}
+
+fn counters(listed: &[Listed]) -> BTreeMap<String, u64> {
+    let restarts = listed.iter().map(|plugin| u64::from(plugin.restarts)).sum();
+    BTreeMap::from([("restarts".to_owned(), restarts)])
+}

@@ -1,0 +1,56 @@
+//! What makes one daemon another: its home, and the folders of plugins that its operator named.
+
+use std::path::{Path, PathBuf};
+
+use astros_protocol::Error;
+
+use super::{
+    Daemon, Options,
+    config::{Config, Start},
+    misconfigured,
+    paths::Paths,
+};
+use crate::registry;
+
+impl Options {
+    /// The folders that these options name.
+    ///
+    /// # Errors
+    /// The environment names no home.
+    pub fn paths(&self) -> Result<Paths, Error> {
+        Paths::from_env(|name| self.variable(name)).map_err(misconfigured)
+    }
+
+    /// Who starts the daemon that stays, as `astros.yaml` says it.
+    ///
+    /// # Errors
+    /// The file cannot be read or understood.
+    pub fn start(&self) -> Result<Start, Error> {
+        let home = self.variable("HOME").map(PathBuf::from);
+        let config = Config::read(&self.paths()?.config_file(), home.as_deref());
+        Ok(config.map_err(misconfigured)?.daemon.start)
+    }
+
+    /// The operator's folders of plugins, as arguments and environment name them.
+    pub fn named_folders(&self) -> Vec<PathBuf> {
+        let variable = self.variable("ASTROS_PLUGIN_PATH");
+        let configured = variable.as_deref().map(registry::plugin_path).unwrap_or_default();
+        self.plugin_dirs.iter().cloned().chain(configured).collect()
+    }
+}
+
+impl Daemon {
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// The folders of plugins that it was started with.
+    pub fn named_folders(&self) -> Vec<PathBuf> {
+        self.options.named_folders()
+    }
+
+    /// The home of the person whom it runs for.
+    pub fn home(&self) -> Option<PathBuf> {
+        self.options.variable("HOME").map(PathBuf::from).filter(|home| Path::is_absolute(home))
+    }
+}

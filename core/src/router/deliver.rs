@@ -1,0 +1,154 @@
+//! How messages of the bus get to plugins.
+//!
+//! What waits for one plugin is delivered by one task, one message after the other; the answer lets the next one
+//! come. So a slow plugin slows nobody else, and a message reaches one process of a plugin, once. A delivery is a
+//! root of the call tree without a user; it takes no slot of the plugin's requests, and does not keep the plugin from
+//! being idle.
+
+use std::{
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
+
+use astros_peer::Failure;
+use astros_protocol::{ErrorCode, Request, bus::BusDeliver};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{
+    Plugin, Router,
+    tree::{Link, Node, Root},
+};
+use crate::{
+    bus::{Delivery, Holder, Message},
+    supervisor::Session,
+};
+
+/// A plugin that has not answered a delivery by then does not get it; the next one comes.
+const DELIVERY: Duration = Duration::from_secs(30);
+/// How often a message is given to the next process because one had not begun.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// Why a message is not delivered.
+enum Missed {
+    /// The subscription is gone, or ends with its process.
+    Unwanted,
+    /// The plugin does not start.
+    Unavailable,
+}
+
+/// Delivers what waits for a plugin, until nothing does.
+pub(super) async fn deliver_all(router: Weak<Router>, name: Arc<str>) {
+    while let Some(router) = router.upgrade() {
+        let Some(delivery) = router.bus().take(&name) else { return };
+        // One that was removed gets nothing more.
+        if let Ok(plugin) = router.plugin(&name) {
+            router.deliver(&plugin, delivery).await;
+        }
+    }
+}
+
+impl Router {
+    /// Delivers one message, or counts it as dropped.
+    async fn deliver(&self, plugin: &Plugin, Delivery { message, dropped }: Delivery) {
+        for _ in 0..MAX_ATTEMPTS {
+            let session = match self.receiver(plugin, &message).await {
+                Ok(session) => session,
+                Err(Missed::Unwanted) => return self.bus().lose(&plugin.name, dropped),
+                Err(Missed::Unavailable) => return self.bus().lose(&plugin.name, dropped + 1),
+            };
+            let attended = session.attend();
+            let outcome = tokio::time::timeout(DELIVERY, self.hand_over(plugin, &session, &message, dropped));
+            let outcome = outcome.await;
+            drop(attended);
+            match outcome {
+                Ok(Ok(_)) => {}
+                Ok(Err(failure)) if not_begun(&failure) => {
+                    session.crashed().await;
+                    continue;
+                }
+                Ok(Err(failure)) => self.complain(plugin, &message, &failure.to_string()),
+                Err(_) => {
+                    self.bus().lose(&plugin.name, 1);
+                    self.complain(plugin, &message, &format!("it did not answer within {DELIVERY:?}"));
+                }
+            }
+            return;
+        }
+        self.bus().lose(&plugin.name, dropped + 1);
+    }
+
+    /// The process that takes a message: one of those that are ready and want it, a plugin that declares it
+    /// started where it is not.
+    async fn receiver(&self, plugin: &Plugin, message: &Message) -> Result<Arc<Session>, Missed> {
+        let supervisor = plugin.supervisor();
+        let ready = supervisor.sessions();
+        let takes = |session: &Session, holders: &[Holder]| {
+            let process = Holder::Process(session.generation);
+            holders.contains(&Holder::Declared) || holders.contains(&process)
+        };
+        let holders = self.bus().holders(&plugin.name, &message.subject);
+        let taker = ready.into_iter().filter(|session| takes(session, &holders));
+        if let Some(session) = taker.min_by_key(|session| session.in_flight()) {
+            return Ok(session);
+        }
+        let wakes = message.wakes && holders.contains(&Holder::Declared);
+        if holders.is_empty() || !(wakes || supervisor.status().is_starting()) {
+            return Err(Missed::Unwanted);
+        }
+        let session = supervisor.ready().await.map_err(|_| Missed::Unavailable)?;
+        let holders = self.bus().holders(&plugin.name, &message.subject);
+        if takes(&session, &holders) { Ok(session) } else { Err(Missed::Unwanted) }
+    }
+
+    /// One `bus/deliver` to one process; what the plugin asks for while it serves that are its children.
+    async fn hand_over(
+        &self,
+        plugin: &Plugin,
+        session: &Session,
+        message: &Message,
+        dropped: u64,
+    ) -> Result<Box<RawValue>, Failure> {
+        session.peer.room().await?;
+        let link = Link::extend(None, &plugin.name, BusDeliver::METHOD)?;
+        let node = Node::new(Arc::new(Root::anonymous()), link, Instant::now() + DELIVERY, None);
+        let Message { subject, data, sender, .. } = message;
+        let params = DeliverRef { message: MessageRef { subject: subject.as_str(), sender, data }, dropped };
+        let (_open, answer, _) = self.request(plugin, session, &node, BusDeliver::METHOD, &params, false);
+        answer.await
+    }
+
+    fn complain(&self, plugin: &Plugin, message: &Message, why: &str) {
+        self.services.warn(&plugin.name, &format!("the message on `{}` failed: {why}", message.subject));
+    }
+}
+
+/// Whether the plugin cannot have begun what it was asked.
+fn not_begun(failure: &Failure) -> bool {
+    match failure {
+        Failure::Unsent => true,
+        Failure::Error(error) => error.code == ErrorCode::SHUTTING_DOWN,
+        Failure::Here(_) | Failure::Closed => false,
+    }
+}
+
+/// `DeliverParams`, borrowed.
+#[derive(Serialize)]
+struct DeliverRef<'a> {
+    message: MessageRef<'a>,
+    #[serde(skip_serializing_if = "is_zero")]
+    dropped: u64,
+}
+
+/// `BusMessage`, borrowed.
+#[derive(Serialize)]
+struct MessageRef<'a> {
+    subject: &'a str,
+    sender: &'a str,
+    data: &'a RawValue,
+}
+
+// Serde's `skip_serializing_if` hands over a reference.
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}

@@ -1,0 +1,427 @@
+//! The bus with real processes that speak the protocol without an SDK.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{fs, sync::Arc, time::Duration};
+
+use astros_core::{
+    bus::{MAX_MESSAGES, Pattern, Stream},
+    router::{Above, Call, Known, Listener, Publisher, Router, Services, tree::Root, wire::IntentRef},
+    services::{log::Log, storage::Store},
+    supervisor::{Launch, Spec, StateName, Supervisor},
+};
+use astros_protocol::{Error, ErrorCode, PluginDescription};
+use serde_json::{Value, json, value::RawValue};
+use tempfile::TempDir;
+
+/// Its argument says what it declares and what it subscribes to while it starts. What is delivered to it, it
+/// publishes under `NAME.got`; the data may say what else to do with it.
+const PLUGIN: &str = r#"
+import json, os, sys, time
+
+config, backlog, held, last = json.loads(sys.argv[1]), [], [], 0
+
+def say(**message):
+    print(json.dumps({"jsonrpc": "2.0", **message}), flush=True)
+
+def hear():
+    line = sys.stdin.readline()
+    return json.loads(line) if line else sys.exit(0)
+
+def ask(method, params):
+    global last
+    last += 1
+    say(id=last, method=method, params=params)
+    while (answer := hear()).get("method") or answer.get("id") != last:
+        backlog.append(answer)
+    return answer
+
+def initialize(params):
+    config["name"] = params["plugin"]["name"]
+    for subject in config.get("asks", []):
+        ask("bus/subscribe", {"subject": subject})
+        if config.get("publishes"):
+            ask("bus/publish", {"subject": subject, "data": "early"})
+    handlers = [{"name": name} for name in ("ask", "hold", "whose")]
+    plugin = {"name": "any", "handlers": handlers, "subscriptions": config.get("declares", [])}
+    return {"protocol_version": "1.0", "plugin": plugin}
+
+def handle(id, params):
+    context = params["intent"]["context"]
+    if params["handler"] == "$message" and not config.get("deaf"):
+        return {"data": {"heard": context, "caller": params["meta"].get("caller")}}
+    if params["handler"] == "ask":
+        return {"data": ask(context["method"], context["params"])}
+    if params["handler"] == "whose":
+        return {"data": {"user": params["meta"].get("user_id"), "chain": params["meta"].get("chain")}}
+    if params["handler"] == "hold":
+        held.append(id)
+        ask("bus/publish", {"subject": config["name"] + ".held"})
+
+def deliver(id, params):
+    got = {"data": params["message"]["data"], "subject": params["message"]["subject"],
+           "sender": params["message"]["sender"], "dropped": params.get("dropped", 0)}
+    orders = got["data"] if isinstance(got["data"], dict) else {}
+    if "die" in orders:
+        os._exit(3)
+    while "wait" in orders and not os.path.exists(orders["wait"]):
+        time.sleep(0.002)
+    if "call" in orders:
+        call = {"plugin": orders["call"], "handler": "whose", "meta": {"parent": id}}
+        got["answer"] = ask("call_plugin", call)
+    ask("bus/publish", {"subject": config["name"] + ".got", "data": got})
+    while "hang" in orders:
+        time.sleep(1)
+    if "code" in orders:
+        return say(id=id, error={"code": orders["code"], "message": "not for me"})
+    say(id=id, result={})
+    while held:
+        say(id=held.pop(), result={})
+
+while True:
+    message = backlog.pop(0) if backlog else hear()
+    id, method = message.get("id"), message.get("method")
+    if method == "initialize":
+        say(id=id, result=initialize(message["params"]))
+    elif method == "bus/deliver":
+        deliver(id, message["params"])
+    elif method == "handle_intent":
+        answer = handle(id, message["params"])
+        if answer is not None:
+            say(id=id, result=answer)
+        elif id not in held:
+            say(id=id, error={"code": -32013, "message": "no such handler"})
+    elif id is not None and method:
+        say(id=id, result=None)
+"#;
+
+struct Host {
+    folder: TempDir,
+    router: Arc<Router>,
+}
+
+impl Host {
+    fn new() -> Host {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("plugin.py"), PLUGIN).unwrap();
+        let store = Store::open(&folder.path().join("astros.db")).unwrap();
+        let log = Log::open(folder.path().join("logs")).unwrap();
+        Host { folder, router: Router::new(Services::new(store, log)) }
+    }
+
+    fn plugin(self, name: &str, config: Value) -> Host {
+        self.plugin_with(name, config, |_| {})
+    }
+
+    fn plugin_with(self, name: &str, config: Value, change: impl FnOnce(&mut Spec)) -> Host {
+        let words = ["python3", "plugin.py", &config.to_string()].map(str::to_owned).to_vec();
+        let mut spec = Spec::new(name, self.folder.path(), Launch::Command(words));
+        spec.supervision.backoff_initial = Duration::from_millis(20);
+        spec.supervision.stop_grace = Duration::from_millis(100);
+        change(&mut spec);
+        // As from the cache: what the plugin declares is known before it runs.
+        let subscriptions = serde_json::from_value(config["declares"].clone()).unwrap_or_default();
+        let description = PluginDescription { subscriptions, ..PluginDescription::default() };
+        let known = Known { description: Some(Arc::new(description)), ..Known::default() };
+        self.router.add(name, known, |host| Supervisor::start(spec, host));
+        self
+    }
+
+    async fn started(self, name: &str) -> Host {
+        self.supervisor(name).ready().await.unwrap();
+        self
+    }
+
+    fn supervisor(&self, name: &str) -> Supervisor {
+        self.router.plugin(name).unwrap().supervisor()
+    }
+
+    fn listen(&self, subject: &str) -> Heard {
+        Heard(self.router.bus().stream(Pattern::parse(subject).unwrap()))
+    }
+
+    fn publish(&self, subject: &str, data: Value) {
+        let data = RawValue::from_string(data.to_string()).unwrap();
+        self.router.publish_message(Publisher::Person, subject, data).unwrap();
+    }
+
+    async fn call(&self, plugin: &str, handler: &str, context: Value) -> Result<Value, Error> {
+        let context = RawValue::from_string(context.to_string()).unwrap();
+        let root = Root { user_id: Some("ada".to_owned()), ..Root::anonymous() };
+        let intent = IntentRef {
+            text: "",
+            intent_type: handler,
+            confidence: 1.0,
+            user_id: None,
+            session_id: None,
+            timestamp: "2026-01-01T00:00:00Z",
+            context: &context,
+        };
+        let call = Call {
+            plugin,
+            handler,
+            intent,
+            root: Arc::new(root),
+            above: Above::default(),
+            timeout: Some(PATIENCE),
+            progress: Listener::Nobody,
+            followup: false,
+        };
+        let result = self.router.call(call).await?;
+        Ok(serde_json::from_str::<Value>(result.get()).unwrap()["data"].take())
+    }
+
+    /// What the host answers to a request of the plugin's.
+    async fn ask(&self, plugin: &str, method: &str, params: Value) -> Value {
+        self.call(plugin, "ask", json!({ "method": method, "params": params })).await.unwrap()
+    }
+}
+
+struct Heard(Stream);
+
+impl Heard {
+    /// The data of the next message.
+    async fn next(&mut self) -> Value {
+        let delivery = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a message").unwrap();
+        serde_json::from_str(delivery.message.data.get()).unwrap()
+    }
+
+    /// What reached a plugin, up to the message whose data is this.
+    async fn until(&mut self, last: Value) -> Vec<Value> {
+        let mut data = Vec::new();
+        while data.last() != Some(&last) {
+            data.push(self.next().await["data"].take());
+        }
+        data
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(15);
+
+#[tokio::test]
+async fn delivers_in_order_once_and_says_who_sent_it() {
+    let overlapping = json!({ "asks": ["topic.*", "topic.news", "topic.>", "one.>"] });
+    let host = Host::new().plugin("one", overlapping).started("one").await;
+    let mut heard = host.listen("one.got");
+    for number in 0..100 {
+        host.publish("topic.news", json!(number));
+    }
+    assert_eq!(heard.until(json!(99)).await, (0..100).map(|number| json!(number)).collect::<Vec<_>>());
+    host.ask("one", "bus/publish", json!({ "subject": "topic.news", "data": "own", "sender": "two" })).await;
+    let expected = json!({ "data": "own", "subject": "topic.news", "sender": "one", "dropped": 0 });
+    // It hears what it publishes itself, its own reports too.
+    let mut got = heard.next().await;
+    while got["data"] != "own" {
+        got = heard.next().await;
+    }
+    assert_eq!(got, expected);
+}
+
+#[tokio::test]
+async fn refuses_what_is_no_subject_or_not_the_plugins() {
+    let host = Host::new().plugin("one", json!({}));
+    let large = "x".repeat((1 << 20) - 1);
+    for (method, subject, data, code, says) in [
+        ("bus/subscribe", "a..b", "", -32602, "token 2 of the subject `a..b` is empty"),
+        ("bus/unsubscribe", "", "", -32602, "the subject is empty"),
+        ("bus/publish", "topic.*", "", -32602, "has a wildcard"),
+        ("bus/publish", "astros.plugin.one.ready", "", -32006, "`astros.…` is the host's own"),
+        ("bus/publish", "two.x", "", -32006, "`one` publishes on `one.…` and `topic.…`"),
+        ("bus/publish", "topic.x", &*large, -32009, "has 1048577 bytes, the limit is 1048576"),
+    ] {
+        let answer = host.ask("one", method, json!({ "subject": subject, "data": data })).await;
+        assert_eq!(answer["error"]["code"], code, "{answer}");
+        assert!(answer["error"]["message"].as_str().unwrap().contains(says), "{answer}");
+    }
+    let answer = host.ask("one", "bus/publish", json!({ "subject": "topic.x", "data": &large[1..] })).await;
+    assert_eq!(answer["result"], Value::Null, "{answer}");
+    let null = || RawValue::NULL.to_owned();
+    let error = host.router.publish_message(Publisher::Person, "astros.x", null()).unwrap_err();
+    assert_eq!(error.code, ErrorCode::PERMISSION_DENIED);
+    host.router.publish_message(Publisher::Person, "one.x", null()).unwrap();
+}
+
+#[tokio::test]
+async fn counts_what_a_slow_plugin_misses_and_slows_nobody_else() {
+    let slow = json!({ "asks": ["topic.x", "slow.gate"] });
+    let host = Host::new().plugin("slow", slow).plugin("fast", json!({ "asks": ["topic.x"] }));
+    let host = host.started("slow").await.started("fast").await;
+    let (mut slow, mut fast) = (host.listen("slow.got"), host.listen("fast.got"));
+    let gate = host.folder.path().join("gate");
+    host.publish("slow.gate", json!({ "wait": gate }));
+    // The fast one takes all of it while the slow one has not answered the first.
+    let count = MAX_MESSAGES + 10;
+    for first in (0..count).step_by(MAX_MESSAGES / 2) {
+        let last = count.min(first + MAX_MESSAGES / 2);
+        (first..last).for_each(|number| host.publish("topic.x", json!(number)));
+        fast.until(json!(last - 1)).await;
+    }
+    fs::write(&gate, "").unwrap();
+    assert_eq!(slow.next().await["dropped"], 0);
+    let second = slow.next().await;
+    assert_eq!(second["data"], second["dropped"], "{second}");
+    assert_eq!(second["dropped"], 10, "{second}");
+}
+
+#[tokio::test]
+async fn starts_an_idle_plugin_for_what_it_declares() {
+    let host = Host::new().plugin("one", json!({ "declares": ["topic.x"] }));
+    let mut heard = host.listen("one.got");
+    (0..3).for_each(|number| host.publish("topic.x", json!(number)));
+    assert_eq!(heard.until(json!(2)).await, [0, 1, 2], "what is published meanwhile waits");
+    host.supervisor("one").restart().await.unwrap();
+    host.publish("topic.x", json!("again"));
+    assert_eq!(heard.next().await["data"], "again", "they hold for the next process too");
+}
+
+#[tokio::test]
+async fn ends_a_subscription_with_the_process_that_asked_for_it() {
+    let host = Host::new().plugin("one", json!({})).started("one").await;
+    let mut heard = host.listen("one.got");
+    host.ask("one", "bus/subscribe", json!({ "subject": "topic.x" })).await;
+    host.publish("topic.x", json!("first"));
+    assert_eq!(heard.next().await["data"], "first");
+    host.supervisor("one").restart().await.unwrap();
+    host.publish("topic.x", json!("lost"));
+    host.ask("one", "bus/subscribe", json!({ "subject": "topic.*" })).await;
+    host.publish("topic.x", json!("second"));
+    assert_eq!(heard.next().await["data"], "second");
+    host.ask("one", "bus/unsubscribe", json!({ "subject": "topic.*" })).await;
+    host.publish("topic.x", json!("unwanted"));
+    host.ask("one", "bus/subscribe", json!({ "subject": "topic.y" })).await;
+    host.publish("topic.y", json!("third"));
+    assert_eq!(heard.next().await["data"], "third");
+}
+
+#[tokio::test]
+async fn holds_messages_back_until_the_plugin_is_ready() {
+    let host = Host::new().plugin("one", json!({ "asks": ["topic.x"], "publishes": true }));
+    let mut heard = host.listen("one.got");
+    // It publishes while it subscribes, and gets that after its start.
+    host.supervisor("one").ready().await.unwrap();
+    assert_eq!(heard.next().await["data"], "early");
+}
+
+#[tokio::test]
+async fn goes_on_after_an_error_and_a_crash() {
+    let host = Host::new().plugin("one", json!({ "declares": ["topic.x"] }));
+    let mut heard = host.listen("one.got");
+    for order in [json!({ "code": -32601 }), json!({ "code": -32012 }), json!({ "die": true }), json!("last")]
+    {
+        host.publish("topic.x", order);
+    }
+    let reached = heard.until(json!("last")).await;
+    assert_eq!(reached, [json!({ "code": -32601 }), json!({ "code": -32012 }), json!("last")]);
+    assert_eq!(host.supervisor("one").status().restarts, 1, "what crashed it is not delivered again");
+}
+
+#[tokio::test]
+async fn gives_up_on_a_plugin_that_does_not_answer() {
+    let host = Host::new().plugin("one", json!({ "asks": ["topic.x"] })).started("one").await;
+    let mut heard = host.listen("one.got");
+    host.publish("topic.x", json!({ "hang": true }));
+    heard.next().await;
+    let mut gone = host.listen("astros.plugin.one.ended");
+    host.publish("topic.x", json!("later"));
+    // The clock goes on by itself while nobody has anything to do: past the deadline of both.
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(65)).await;
+    tokio::time::resume();
+    let subject = astros_core::bus::Subject::parse("topic.x").unwrap();
+    assert_eq!(host.router.bus().holders(&Arc::from("one"), &subject).len(), 1, "it runs");
+    assert!(host.router.bus().take(&Arc::from("one")).is_none(), "nothing waits any more");
+    host.supervisor("one").stop("the test ends").await;
+    assert_eq!(gone.next().await["asked"], true);
+}
+
+#[tokio::test]
+async fn calls_for_nobody_while_it_serves_a_delivery() {
+    let host = Host::new().plugin("one", json!({ "asks": ["topic.x"] })).plugin("other", json!({}));
+    let (mut held, mut heard) = (host.listen("one.held"), host.listen("one.got"));
+    let calling = async {
+        held.next().await;
+        host.publish("topic.x", json!({ "call": "other" }));
+        heard.next().await
+    };
+    // A request of a person is open meanwhile: the call is no part of it.
+    let (outcome, got) = tokio::join!(host.call("one", "hold", json!({})), calling);
+    outcome.unwrap();
+    let expected = json!({ "user": null, "chain": ["one.bus/deliver"] });
+    assert_eq!(got["answer"]["result"]["data"], expected, "{got}");
+}
+
+#[tokio::test]
+async fn lets_a_plugin_be_idle_that_only_hears_messages() {
+    let idle_soon = |spec: &mut Spec| spec.supervision.idle_stop = Duration::from_millis(300);
+    let host = Host::new().plugin_with("one", json!({ "asks": ["topic.x"] }), idle_soon);
+    let host = host.started("one").await;
+    let mut idle = host.listen("astros.plugin.one.idle");
+    let chatter = async {
+        loop {
+            host.publish("topic.x", json!(0));
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
+    };
+    tokio::select! {
+        () = chatter => {}
+        news = idle.next() => assert_eq!(news["state"], "idle"),
+    }
+}
+
+#[tokio::test]
+async fn tells_what_happens_to_plugins_and_no_secrets() {
+    let broken = |spec: &mut Spec| {
+        let code = "import sys; sys.exit('the password is secret')";
+        spec.launch = Launch::Command(["python3", "-c", code].map(str::to_owned).to_vec());
+    };
+    let host = Host::new().plugin("one", json!({})).plugin_with("broken", json!({}), broken);
+    let mut heard = host.listen("astros.plugin.*.*");
+    let session = host.supervisor("one").ready().await.unwrap();
+    assert!(host.supervisor("broken").ready().await.is_err());
+    host.supervisor("one").stop("it was enough").await;
+    let (mut states, mut all) = (Vec::new(), Vec::new());
+    while states.last() != Some(&json!("unloaded")) {
+        let news = heard.next().await;
+        if news["plugin"] == "one" {
+            states.push(news.get("state").cloned().unwrap_or_else(|| news["exit"].clone()));
+        }
+        all.push(news);
+    }
+    states.retain(|state| state != "idle");
+    let expected =
+        ["loading", "initializing", "ready", "draining", "cleaning_up", "exited with status 0", "unloaded"];
+    assert_eq!(states, expected);
+    let ready = all.iter().find(|news| news["state"] == "ready").unwrap();
+    assert_eq!(ready["pid"], session.pid);
+    assert!(all.iter().any(|news| news["plugin"] == "broken" && news["state"] == "error"));
+    assert!(!json!(all).to_string().contains("secret"), "{all:?}");
+    assert!(all.iter().any(|news| news["state"] == "unloaded" && news["reason"] == "it was enough"));
+}
+
+#[tokio::test]
+async fn starts_nobody_for_news_of_plugins() {
+    let host = Host::new().plugin("one", json!({})).plugin("watcher", json!({ "declares": ["astros.>"] }));
+    let mut heard = host.listen("astros.plugin.one.ready");
+    host.supervisor("one").ready().await.unwrap();
+    heard.next().await;
+    assert_eq!(host.supervisor("watcher").status().state, StateName::Idle);
+    let mut watched = host.listen("watcher.got");
+    host.supervisor("watcher").ready().await.unwrap();
+    host.supervisor("one").restart().await.unwrap();
+    while watched.next().await["subject"] != "astros.plugin.one.ready" {}
+}
+
+#[tokio::test]
+async fn brings_direct_messages_to_those_who_take_them() {
+    let host = Host::new()
+        .plugin("one", json!({}))
+        .plugin("other", json!({}))
+        .plugin("deaf", json!({ "deaf": true }));
+    let message = |plugin: &str| json!({ "plugin": plugin, "handler": "$message", "params": { "a": 1 } });
+    let answer = host.ask("one", "call_plugin", message("other")).await;
+    assert_eq!(answer["result"]["data"], json!({ "heard": { "a": 1 }, "caller": "one" }), "{answer}");
+    let answer = host.ask("one", "call_plugin", message("deaf")).await;
+    assert_eq!(answer["error"]["code"], ErrorCode::HANDLER_NOT_FOUND.0, "{answer}");
+    let answer = host.ask("one", "call_plugin", message("nobody")).await;
+    assert_eq!(answer["error"]["code"], ErrorCode::PLUGIN_NOT_FOUND.0, "{answer}");
+}
