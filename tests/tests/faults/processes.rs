@@ -1,45 +1,47 @@
 //! Plugins that start what they should not, and take what they should not have.
 
-use astros_tests::{Host, Language, in_both_languages, kind};
+use astros_core::supervisor::Containment;
+use astros_tests::{Host, Language, World, adversary, in_both_languages, kind, processes};
 use serde_json::json;
 
 use crate::{host, villain};
 
-/// A daemon whose villain did this and was killed: nobody that it started may be left.
-async fn takes_all_of_it(language: Language, handler: &str, started: usize) {
-    let host = host(villain(language)).await;
-    host.echoes("villain").await;
-    let before = host.world().processes().len();
-    assert_eq!(host.call("villain", handler, json!({ "children": started })).await, Ok(json!({})));
-    host.becomes("they run", || host.world().processes().len() >= before + started).await;
-    assert_eq!(kind(&host.call("villain", "crash", json!({})).await), "plugin_crashed");
-    gone(&host).await;
-    host.echoes("villain").await;
-    host.stop().await;
+/// A plugin does this, and ends: nobody that it started may be left, with and without a pid namespace.
+fn takes_all_of_it(handler: &str, started: usize) {
+    in_both_languages(async |language| {
+        for containment in [Containment::Namespace, Containment::Subreaper] {
+            let host = Host::start(World::new().with(adversary("bystander"))).await;
+            host.add(villain(language), |spec| spec.containment = containment);
+            host.echoes("villain").await;
+            assert_eq!(host.call("villain", handler, json!({ "children": started })).await, Ok(json!({})));
+            host.becomes("they run", || sleeping(&host) == started).await;
+            assert_eq!(kind(&host.call("villain", "crash", json!({})).await), "plugin_crashed");
+            host.becomes("all of them are gone", || sleeping(&host) == 0).await;
+            host.echoes("villain").await;
+            host.stop().await;
+        }
+    });
 }
 
-/// Nothing runs but the plugins themselves.
-async fn gone(host: &Host) {
-    let extra = || {
-        let all = host.world().processes();
-        all.into_iter().map(astros_tests::processes::describe).filter(|one| one.contains("sleep 600")).count()
-    };
-    host.becomes("all of them are gone", || extra() == 0).await;
+/// How many of those that it started run.
+fn sleeping(host: &Host) -> usize {
+    let all = host.world().processes().into_iter();
+    all.filter(|pid| processes::describe(*pid).ends_with("sleep 600 ")).count()
 }
 
 #[test]
 fn takes_the_grandchildren_of_a_plugin_with_it() {
-    in_both_languages(async |language| takes_all_of_it(language, "grandchild", 1).await);
+    takes_all_of_it("grandchild", 1);
 }
 
 #[test]
 fn takes_a_daemon_that_a_plugin_started_with_it() {
-    in_both_languages(async |language| takes_all_of_it(language, "daemon", 1).await);
+    takes_all_of_it("daemon", 1);
 }
 
 #[test]
 fn takes_all_children_of_a_fork_bomb_with_it() {
-    in_both_languages(async |language| takes_all_of_it(language, "bomb", 200).await);
+    takes_all_of_it("bomb", 200);
 }
 
 #[test]

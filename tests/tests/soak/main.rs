@@ -7,10 +7,12 @@
 
 mod chaos;
 mod client;
+mod daemon;
 
 use std::{
     collections::BTreeMap,
     fs,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -35,10 +37,10 @@ const PLUGINS: [(&str, Language, fn() -> Value); 5] = [
 ];
 
 #[tokio::test]
+#[expect(clippy::await_holding_lock, reason = "the other test has a thread of its own")]
 async fn gives_every_request_one_outcome_and_leaves_nothing_behind() {
-    let (seed, time) =
-        (variable("SEED").unwrap_or_else(|| fastrand::u64(1..)), variable("SECONDS").unwrap_or(8));
-    println!("ASTROS_SOAK_SEED={seed} ASTROS_SOAK_SECONDS={time}");
+    let _alone = alone();
+    let (seed, seconds) = seed_and_seconds();
     let world = World::new();
     fs::create_dir(world.path("notes")).unwrap();
     let host = Host::start(world).await;
@@ -46,7 +48,7 @@ async fn gives_every_request_one_outcome_and_leaves_nothing_behind() {
     all_serve(&host).await;
     let before = (this_process::descriptors(), this_process::memory());
 
-    let until = Instant::now() + Duration::from_secs(time);
+    let until = Instant::now() + Duration::from_secs(seconds);
     let clients = join_all((0..CLIENTS).map(|number| client::run(&host, seed, number, until)));
     let (outcomes, acts) = tokio::join!(clients, chaos::run(&host, seed, until));
     all_serve(&host).await;
@@ -60,8 +62,21 @@ async fn gives_every_request_one_outcome_and_leaves_nothing_behind() {
     assert_eq!(this_process::zombies(), 0);
 }
 
+/// One test at a time: each loads the machine, and this one looks at its own descriptors.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// How often each kind of something happened.
 type Counts = BTreeMap<&'static str, usize>;
+
+fn seed_and_seconds() -> (u64, u64) {
+    let seed = variable("SEED").unwrap_or_else(|| fastrand::u64(1..=u64::from(u32::MAX)));
+    let seconds = variable("SECONDS").unwrap_or(8);
+    println!("ASTROS_SOAK_SEED={seed} ASTROS_SOAK_SECONDS={seconds}");
+    (seed, seconds)
+}
 
 fn variable(name: &str) -> Option<u64> {
     std::env::var(format!("ASTROS_SOAK_{name}")).ok().map(|text| text.parse().expect("a number"))
