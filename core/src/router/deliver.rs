@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     bus::{Delivery, Holder, Message},
+    observe::Bus,
     supervisor::Session,
 };
 
@@ -62,7 +63,7 @@ impl Router {
             let outcome = outcome.await;
             drop(attended);
             match outcome {
-                Ok(Ok(_)) => {}
+                Ok(Ok(_)) => plugin.metrics().bus(Bus::Delivered, 1),
                 Ok(Err(failure)) if not_begun(&failure) => {
                     session.crashed().await;
                     continue;
@@ -73,7 +74,8 @@ impl Router {
                     self.complain(plugin, &message, &format!("it did not answer within {DELIVERY:?}"));
                 }
             }
-            return;
+            // The plugin was told of these with this message.
+            return plugin.metrics().bus(Bus::Dropped, dropped);
         }
         self.bus().lose(&plugin.name, dropped + 1);
     }

@@ -36,9 +36,15 @@ impl World {
 
     /// With a plugin that works on so many requests at once.
     pub(crate) fn with(self, name: &str, slots: u32) -> World {
+        self.with_instances(name, slots, 1)
+    }
+
+    /// With a plugin of so many processes, each of which works on so many requests at once.
+    pub(crate) fn with_instances(self, name: &str, slots: u32, instances: u32) -> World {
         let words = ["python3", "plugin.py"].map(str::to_owned).to_vec();
         let mut spec = Spec::new(name, self.folder.path(), Launch::Command(words));
         spec.supervision.max_in_flight = slots.try_into().unwrap();
+        spec.supervision.instances = instances.try_into().unwrap();
         spec.supervision.backoff_initial = Duration::from_millis(20);
         spec.supervision.stop_grace = Duration::from_secs(2);
         self.router.add(name, Known::default(), |host| Supervisor::start(spec, host));
@@ -112,6 +118,13 @@ impl World {
         let mut calling = self.call(plugin, handler, context);
         calling.progress.recv().await.expect("it begins");
         calling
+    }
+
+    /// Waits until so many of its processes are ready.
+    pub(crate) async fn ready(&self, plugin: &str, processes: usize) {
+        let plugin = self.plugin(plugin);
+        plugin.supervisor().ready().await.unwrap();
+        until("its processes are ready", || plugin.supervisor().sessions().len() == processes).await;
     }
 
     /// Waits until so many calls stand in line before a plugin.
