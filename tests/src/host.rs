@@ -62,12 +62,22 @@ impl Host {
 
     /// Adds a plugin while the daemon runs, with what no manifest can say.
     pub fn add(&self, plugin: Adversary, adjust: impl FnOnce(&mut Spec)) {
-        let name = plugin.name().to_owned();
-        let mut spec = Spec::new(&*name, self.world.path("home"), Launch::Command(plugin.command()));
+        let (name, spec) = self.spec(plugin, adjust);
+        self.daemon.router().add(&name, Known::default(), |host| Supervisor::start(spec, host));
+    }
+
+    /// Puts this version in the place of the one that serves.
+    pub async fn reload(&self, plugin: Adversary, adjust: impl FnOnce(&mut Spec)) -> Result<(), Error> {
+        let (name, spec) = self.spec(plugin, adjust);
+        self.daemon.router().reload(&name, Known::default(), spec).await
+    }
+
+    fn spec(&self, plugin: Adversary, adjust: impl FnOnce(&mut Spec)) -> (String, Spec) {
+        let mut spec = Spec::new(plugin.name(), self.world.path("home"), Launch::Command(plugin.command()));
         spec.supervision = serde_json::from_value(plugin.supervision().clone()).expect("a supervision");
         spec.environment = environment(&self.world);
         adjust(&mut spec);
-        self.daemon.router().add(&name, Known::default(), |host| Supervisor::start(spec, host));
+        (spec.name.clone(), spec)
     }
 
     /// Calls a handler with these params, as a person does; the result is its response.

@@ -7,6 +7,7 @@ mod calls;
 mod ends;
 mod hangs;
 mod processes;
+mod reloads;
 mod starts;
 mod storage;
 mod wire;

@@ -9,7 +9,7 @@ use astros_tests::{Host, processes};
 use fastrand::Rng;
 use nix::sys::signal::Signal;
 
-use crate::{Counts, PLUGINS};
+use crate::{Counts, PLUGINS, version};
 
 /// Does something every now and then until it is time; how often each.
 pub(crate) async fn run(host: &Host, seed: u64, until: Instant) -> Counts {
@@ -50,7 +50,14 @@ async fn act(host: &Host, rng: &mut Rng, plugin: &str, halted: &mut Vec<u32>) ->
             halted.drain(..).for_each(|pid| processes::signal(pid, Signal::SIGCONT));
             "halted ones continued"
         }
-        (80..90, _) => {
+        (80..87, _) => {
+            let (version, watched) = version(plugin);
+            match host.reload(version, watched).await {
+                Ok(()) => "reloads",
+                Err(_) => "reloads that failed",
+            }
+        }
+        (87..95, _) => {
             // Others may restart or end it meanwhile.
             let _ = host.router().plugin(plugin).unwrap().supervisor().restart().await;
             "restarts"

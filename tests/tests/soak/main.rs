@@ -17,7 +17,7 @@ use std::{
 };
 
 use astros_core::supervisor::{Spec, Watch};
-use astros_tests::{Host, Language, World, adversary, this_process};
+use astros_tests::{Adversary, Host, Language, World, adversary, this_process};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -44,7 +44,10 @@ async fn gives_every_request_one_outcome_and_leaves_nothing_behind() {
     let world = World::new();
     fs::create_dir(world.path("notes")).unwrap();
     let host = Host::start(world).await;
-    PLUGINS.iter().for_each(|(name, language, supervision)| add(&host, name, *language, supervision()));
+    for (name, ..) in PLUGINS {
+        let (plugin, watched) = version(name);
+        host.add(plugin, watched);
+    }
     all_serve(&host).await;
     let before = (this_process::descriptors(), this_process::memory());
 
@@ -82,15 +85,17 @@ fn variable(name: &str) -> Option<u64> {
     std::env::var(format!("ASTROS_SOAK_{name}")).ok().map(|text| text.parse().expect("a number"))
 }
 
-fn add(host: &Host, name: &str, language: Language, supervision: Value) {
+/// A plugin, and how it is watched.
+fn version(name: &str) -> (Adversary, fn(&mut Spec)) {
+    let (_, language, supervision) = PLUGINS.iter().find(|(other, ..)| *other == name).unwrap();
     let mut limits = json!({
         "backoff_initial": "5ms", "backoff_max": "20ms", "max_restarts": 1_000_000, "stop_grace": "200ms",
     });
-    limits.as_object_mut().unwrap().extend(supervision.as_object().unwrap().clone());
-    host.add(adversary(name).written_in(language).supervised(limits), |spec: &mut Spec| {
+    limits.as_object_mut().unwrap().extend(supervision().as_object().unwrap().clone());
+    (adversary(name).written_in(*language).supervised(limits), |spec| {
         let [ping_every, hung_after, overrun] = [200, 1_000, 200].map(Duration::from_millis);
         spec.watch = Watch { ping_every, hung_after, overrun };
-    });
+    })
 }
 
 /// Whatever happened, each plugin serves again.
