@@ -75,7 +75,7 @@ impl Host {
     fn spec(&self, plugin: Adversary, adjust: impl FnOnce(&mut Spec)) -> (String, Spec) {
         let mut spec = Spec::new(plugin.name(), self.world.path("home"), Launch::Command(plugin.command()));
         spec.supervision = serde_json::from_value(plugin.supervision().clone()).expect("a supervision");
-        spec.environment = environment(&self.world);
+        spec.environment = environment(&self.world).into();
         adjust(&mut spec);
         (spec.name.clone(), spec)
     }
