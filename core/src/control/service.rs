@@ -130,7 +130,7 @@ impl ControlServer for Service {
 
     async fn restart(&self, name: String) -> Result<(), Failure> {
         self.daemon.usable(&name)?;
-        self.daemon.router().plugin(&name)?.supervisor().restart().await?;
+        self.daemon.router().plugin(&name)?.restart().await?;
         Ok(())
     }
 

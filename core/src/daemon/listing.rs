@@ -8,11 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Daemon, specs::kind_name};
-use crate::{
-    registry::Entry,
-    router::Plugin,
-    supervisor::{Admission, Spec, StateName},
-};
+use crate::registry::Entry;
 
 /// One plugin in `astros plugins list`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,7 +56,7 @@ impl Daemon {
             version: version(manifest, described.as_deref()),
             state: status.state.to_string(),
             reason: status.reason,
-            hint: hint(self.specs.get(&entry.name), &plugin),
+            hint: status.hint,
             pids: status.pids,
             restarts: status.restarts,
             in_flight: status.in_flight,
@@ -127,17 +123,6 @@ fn version(manifest: Option<&Manifest>, described: Option<&PluginDescription>) -
 fn permissions(manifest: &Manifest) -> Vec<Value> {
     let shown = manifest.permissions.iter();
     shown.map(|one| json!({ "permission": one.to_string(), "sentence": one.sentence() })).collect()
-}
-
-fn hint(spec: Option<&Spec>, plugin: &Plugin) -> Option<String> {
-    match (spec.map(|spec| &spec.admission), plugin.status().state) {
-        (Some(Admission::Blocked { hint, .. }), _) => Some(hint.clone()),
-        (_, StateName::Disabled) => Some(format!("`astros plugins enable {}` lets it run", plugin.name)),
-        (_, StateName::Quarantined | StateName::Error | StateName::Restarting) => {
-            Some(format!("`astros plugins logs {}` shows more", plugin.name))
-        }
-        _ => None,
-    }
 }
 
 fn run(entry: &Entry) -> String {

@@ -98,7 +98,7 @@ impl Router {
         if holders.is_empty() || !(wakes || supervisor.status().is_starting()) {
             return Err(Missed::Unwanted);
         }
-        let session = supervisor.ready().await.map_err(|_| Missed::Unavailable)?;
+        let session = plugin.ready().await.map_err(|_| Missed::Unavailable)?;
         let holders = self.bus().holders(&plugin.name, &message.subject);
         if takes(&session, &holders) { Ok(session) } else { Err(Missed::Unwanted) }
     }
