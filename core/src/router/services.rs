@@ -97,6 +97,12 @@ impl Services {
             Event::Switched { plugin, generations } => {
                 tracing::info!(%plugin, ?generations, "calls go to another version of it");
             }
+            Event::Reloaded { plugin, error: None } => tracing::info!(%plugin, "reloaded"),
+            Event::Reloaded { plugin, error: Some(error) } => {
+                tracing::error!(%plugin, "{error}");
+                self.log.write(Record::now(plugin, Level::Error, &**error, Source::Host));
+            }
+            Event::Removed { plugin, reason } => tracing::info!(%plugin, %reason, "removed"),
             Event::Oddity { plugin, text } => self.warn(plugin, text),
         }
         router.publish_event(&event);
