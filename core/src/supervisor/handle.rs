@@ -45,7 +45,8 @@ impl Supervisor {
         let shared = Arc::new(Shared::new(spec, standing, Box::new(move |event| teller.event(event))));
         let views = watch::Sender::new(Vec::new());
         let seen = views.subscribe();
-        let count = shared.spec.supervision.instances.get();
+        let supervision = &shared.spec.supervision;
+        let count = if supervision.exclusive { 1 } else { supervision.instances.get() };
         let (instances, tasks): (Vec<_>, Vec<_>) = (0..count)
             .map(|instance| {
                 let (commands, inbox) = mpsc::unbounded_channel();
