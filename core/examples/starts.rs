@@ -79,7 +79,7 @@ async fn started(count: usize, containment: Containment) -> Duration {
         .map(|_| {
             let mut spec = Spec::new("tiny", "/", Launch::Executable("/bin/sh".into()));
             spec.args = vec!["-c".to_owned(), PLUGIN.to_owned()];
-            spec.environment.clear();
+            spec.environment = Default::default();
             spec.supervision.stop_grace = Duration::ZERO;
             spec.containment = containment;
             Supervisor::start(spec, Arc::new(Quiet))

@@ -273,6 +273,14 @@ async fn counts_what_a_slow_plugin_misses_and_slows_nobody_else() {
     let second = slow.next().await;
     assert_eq!(second["data"], second["dropped"], "{second}");
     assert_eq!(second["dropped"], 10, "{second}");
+    let seen = || host.router.metrics().plugin("slow").snapshot().bus;
+    let counted = async {
+        while seen().get("dropped") != Some(&10) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, counted).await.expect("what it missed is counted");
+    assert!(seen()["published"] >= 2 && seen()["delivered"] >= 2, "{:?}", seen());
 }
 
 #[tokio::test]

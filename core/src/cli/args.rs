@@ -54,10 +54,15 @@ pub(super) enum Command {
     #[command(after_help = "Examples:
   astros daemon
   astros daemon --listen 127.0.0.1:7777
+  astros daemon --dev --plugin-dir ./my-plugin
+  astros daemon install
   astros daemon stop")]
     Daemon(Daemon),
     /// Show how the running daemon and its plugins are
     Status,
+    /// Watch what plugins tell each other, and tell them something
+    #[command(subcommand)]
+    Bus(Bus),
     /// Print the JSON Schema of a message, of the manifest, or of all of them
     #[command(after_help = "Examples:
   astros schema --list
@@ -80,6 +85,9 @@ pub(super) struct Daemon {
     /// Serve HTTP and WebSocket on this loopback address, too; port 0 takes any
     #[arg(long, value_name = "ADDRESS")]
     pub(super) listen: Option<SocketAddr>,
+    /// Development mode: reload what is saved in plugins' folders and in `astros.yaml`
+    #[arg(long)]
+    pub(super) dev: bool,
     /// Leave the terminal; how a command starts it on demand
     #[arg(long, hide = true)]
     pub(super) detached: bool,
@@ -89,6 +97,15 @@ pub(super) struct Daemon {
 pub(super) enum Action {
     /// Stop the running daemon; what is in flight ends first
     Stop,
+    /// Write a unit for systemd, so that the daemon runs while you are logged in
+    Install {
+        /// Print the unit, write nothing
+        #[arg(long)]
+        print: bool,
+        /// Overwrite one that is other
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -153,6 +170,28 @@ pub(super) enum Plugins {
     Reload { name: String },
     /// Forget a plugin's crashes, so that it starts at its next use
     Reset { name: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Bus {
+    /// Show what is published on a subject, from now on
+    #[command(after_help = "Examples:
+  astros bus tail 'topic.>'
+  astros bus tail 'astros.>'    what happens to plugins")]
+    Tail {
+        /// `*` stands for one token, `>` for all that follow
+        #[arg(default_value = ">")]
+        subject: String,
+    },
+    /// Publish a message
+    #[command(after_help = "Example:
+  astros bus publish topic.lights '{\"on\": true}'")]
+    Publish {
+        subject: String,
+        /// Any JSON; `-` reads standard input
+        #[arg(default_value = "null", value_name = "JSON")]
+        data: String,
+    },
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

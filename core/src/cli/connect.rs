@@ -44,7 +44,8 @@ impl args::Command {
     pub(super) fn needs(&self) -> Needs {
         match self {
             args::Command::Status | args::Command::Daemon(_) => Needs::Whichever,
-            args::Command::Plugins(
+            args::Command::Bus(_)
+            | args::Command::Plugins(
                 Plugins::Restart { .. }
                 | Plugins::Reload { .. }
                 | Plugins::Reset { .. }
@@ -77,7 +78,7 @@ pub(super) async fn connect(options: Options, needs: Needs, output: &Output) -> 
             }
             let embedded = Embedded::start(options).await?;
             if !output.json {
-                embedded.warnings().for_each(|warning| output.warning(warning));
+                embedded.warnings().iter().for_each(|warning| output.warning(warning));
             }
             Ok(Connected::Embedded(embedded))
         }

@@ -2,6 +2,7 @@
 
 mod args;
 mod ask;
+mod bus;
 mod connect;
 mod daemon;
 mod explain;
@@ -58,14 +59,21 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
     let needs = command.needs();
     match command {
         Command::Schema { name, list } => schema::run(name.as_deref(), list, output),
-        Command::Daemon(args::Daemon { action: None, listen, detached }) => {
-            daemon::run(options(&global)?, listen, detached).await
+        Command::Daemon(args::Daemon { action: None, listen, dev, detached }) => {
+            daemon::run(Options { dev, ..options(&global)? }, listen, detached).await
+        }
+        Command::Daemon(args::Daemon { action: Some(Action::Install { print, force }), .. }) => {
+            daemon::install(print, force, output)
         }
         Command::Daemon(args::Daemon { action: Some(Action::Stop), .. }) => {
             with_daemon(&global, needs, output, async |daemon| daemon::stop(daemon, output).await).await
         }
         Command::Status => {
             with_daemon(&global, needs, output, async |daemon| status::run(daemon, output).await).await
+        }
+        Command::Bus(command) => {
+            let run = async |daemon: &Client| bus::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
         }
         Command::Ask(ask) => {
             with_daemon(&global, needs, output, async |daemon| ask::run(ask, daemon, output).await).await
@@ -107,6 +115,7 @@ fn options(global: &Global) -> Result<Options, Error> {
     Ok(Options {
         plugin_dirs: absolute(&global.plugin_dir)?,
         environment: std::env::vars_os().collect::<Vec<(OsString, OsString)>>(),
+        dev: false,
     })
 }
 

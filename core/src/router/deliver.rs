@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     bus::{Delivery, Holder, Message},
+    observe::Bus,
     supervisor::{Session, Slot},
 };
 
@@ -69,7 +70,7 @@ impl Router {
             let session = taker.session.clone();
             let handing = self.hand_over(plugin, taker, &message, dropped);
             match tokio::time::timeout(DELIVERY, handing).await {
-                Ok(Ok(_)) => {}
+                Ok(Ok(_)) => plugin.metrics().bus(Bus::Delivered, 1),
                 Ok(Err(failure)) if not_begun(&failure) => {
                     session.crashed().await;
                     continue;
@@ -80,7 +81,8 @@ impl Router {
                     self.complain(plugin, &message, &format!("it did not answer within {DELIVERY:?}"));
                 }
             }
-            return;
+            // The plugin was told of these with this message.
+            return plugin.metrics().bus(Bus::Dropped, dropped);
         }
         self.bus().lose(&plugin.name, dropped + 1);
     }
