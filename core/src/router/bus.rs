@@ -155,12 +155,20 @@ impl Router {
                 });
                 (plugin, state.as_str(), data)
             }
-            Event::Ended { plugin, pid, exit, ran, asked, .. } => {
+            Event::Ended { plugin, instance, pid, exit, ran, asked, killed, .. } => {
                 let ran = u64::try_from(ran.as_millis()).unwrap_or(u64::MAX);
-                let data =
-                    json!({ "plugin": &**plugin, "pid": pid, "exit": exit, "ran_ms": ran, "asked": asked });
+                let data = json!({
+                    "plugin": &**plugin, "instance": instance, "pid": pid,
+                    "exit": exit, "ran_ms": ran, "asked": asked, "killed": killed,
+                });
                 (plugin, "ended", data)
             }
+            Event::Restarted { plugin, instance, restarts } => (
+                plugin,
+                "restarted",
+                json!({ "plugin": &**plugin, "instance": instance, "restarts": restarts }),
+            ),
+            Event::Switched { plugin, .. } => (plugin, "reloaded", json!({ "plugin": &**plugin })),
             _ => return,
         };
         let subject = Subject::parse(&format!("astros.plugin.{}.{what}", token(plugin)));
