@@ -47,6 +47,11 @@ pub(super) enum Command {
   astros ask --explain --dry-run \"sort the stuff in ./inbox\"
   echo \"list the files in /tmp\" | astros ask -")]
     Ask(Ask),
+    /// Talk: one request a line, with history and completion
+    #[command(after_help = "Examples:
+  astros chat
+  printf 'list the files in /tmp\\nundo that\\n' | astros chat --json")]
+    Chat,
     /// Look at plugins, and call them
     #[command(subcommand)]
     Plugins(Plugins),

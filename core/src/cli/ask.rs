@@ -57,7 +57,7 @@ pub(super) async fn call(
 }
 
 /// Begins a request, shows how it goes, and what comes of it.
-async fn show(
+pub(super) async fn show(
     begin: impl AsyncFnOnce(Wanted) -> Begun,
     understood: bool,
     output: &Output,
@@ -83,7 +83,8 @@ async fn show(
     Ok(ExitCode::from(u8::from(!answer.response.success)))
 }
 
-fn person(session_id: Option<String>, timeout: Option<Duration>) -> Result<Person, Error> {
+/// Who asks, and from where.
+pub(super) fn person(session_id: Option<String>, timeout: Option<Duration>) -> Result<Person, Error> {
     let cwd = super::cwd().map_err(|error| {
         Error::new(ErrorCode::INVALID_PARAMS, format!("the current folder cannot be told: {error}"))
     })?;

@@ -3,6 +3,7 @@
 mod args;
 mod ask;
 mod bus;
+mod chat;
 mod connect;
 mod daemon;
 mod explain;
@@ -78,6 +79,12 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
         Command::Ask(ask) => {
             with_daemon(&global, needs, output, async |daemon| ask::run(ask, daemon, output).await).await
         }
+        Command::Chat => {
+            // It knows what Ctrl-C means.
+            let connected = connect(options(&global)?, needs, output).await?;
+            let outcome = chat::run(connected.client(), output).await;
+            end(connected, outcome, output).await
+        }
         Command::Plugins(command) => {
             let run = async |daemon: &Client| plugins::run(command, daemon, output).await;
             with_daemon(&global, needs, output, run).await
@@ -99,6 +106,15 @@ async fn with_daemon(
         // What was asked is taken back down the tree, and what an embedded daemon runs is stopped.
         error = interrupted() => Err(error),
     };
+    end(connected, outcome, output).await
+}
+
+/// Stops a daemon that was embedded.
+async fn end(
+    connected: Connected,
+    outcome: Result<ExitCode, Error>,
+    output: &Output,
+) -> Result<ExitCode, Error> {
     // Said at once: a plugin that hangs takes its time to be stopped.
     let outcome = outcome.unwrap_or_else(|error| output.error(&error));
     if let Connected::Embedded(embedded) = connected {
