@@ -2,6 +2,7 @@
 //! its own process.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail there")]
+#![allow(clippy::print_stdout, reason = "numbers are to be seen")]
 
 use std::{
     sync::{Mutex, PoisonError},

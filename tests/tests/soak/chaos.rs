@@ -1,9 +1,6 @@
 //! What is done to plugins from outside, at random.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use astros_tests::{Host, processes};
 use fastrand::Rng;
@@ -36,7 +33,7 @@ async fn act(host: &Host, rng: &mut Rng, plugin: &str, halted: &mut Vec<u32>) ->
         }
         (40..55, Some(pid)) => {
             // Its launcher, or the init of its namespace.
-            parent(pid)
+            processes::parent(pid)
                 .filter(|parent| *parent != std::process::id())
                 .inspect(|parent| processes::kill(*parent));
             "launchers killed"
@@ -67,9 +64,4 @@ async fn act(host: &Host, rng: &mut Rng, plugin: &str, halted: &mut Vec<u32>) ->
             "resets"
         }
     }
-}
-
-fn parent(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
 }
