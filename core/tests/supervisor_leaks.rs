@@ -6,9 +6,10 @@ use std::{fs, sync::Arc, time::Duration};
 
 use astros_core::supervisor::{Event, Host, Launch, Spec, Supervisor};
 use astros_peer::{Failure, Incoming, Service};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{json, value::RawValue};
 
-const LIVES: u64 = 200;
+const LIVES: u64 = 300;
 /// Answers `initialize`, the first request of a connection, and dies of the second one.
 const PLUGIN: &str = r#"
 read -r line
@@ -59,10 +60,16 @@ async fn leaves_no_descriptor_and_no_zombie_after_many_crashes() {
     for life in 1..=LIVES {
         let session = supervisor.ready().await.unwrap();
         let _working = session.begin();
-        assert_eq!(session.peer.call("die", &json!({})).await.map(drop), Err(Failure::Closed));
-        let error = session.crashed().await;
-        assert!(error.message.starts_with("exited with status 5 after "), "{error}");
-        assert_eq!(error.data.unwrap().detail.as_deref(), Some("farewell"));
+        if life % 2 == 0 {
+            kill_process(Pid::from_raw(session.pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
+            let error = session.crashed().await;
+            assert!(error.message.starts_with("killed by SIGKILL after "), "{error}");
+        } else {
+            assert_eq!(session.peer.call("die", &json!({})).await.map(drop), Err(Failure::Closed));
+            let error = session.crashed().await;
+            assert!(error.message.starts_with("exited with status 5 after "), "{error}");
+            assert_eq!(error.data.unwrap().detail.as_deref(), Some("farewell"));
+        }
         if life == 10 {
             baseline = descriptors();
         }

@@ -130,6 +130,28 @@ impl Running {
         kill(pid, signal).expect("a signal to astros");
     }
 
+    /// What it wrote to stderr so far.
+    pub fn stderr(&self) -> String {
+        self.read("stderr")
+    }
+
+    /// What it wrote to stdout so far.
+    pub fn stdout(&self) -> String {
+        self.read("stdout")
+    }
+
+    /// Whether it has not ended yet; one that halted or became a zombie of this test has.
+    pub fn is_running(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+    }
+
+    /// Ends it as a service manager does.
+    pub fn stop(self) -> Outcome {
+        self.signal(Signal::SIGTERM);
+        self.finish()
+    }
+
     /// Waits for its end.
     pub fn finish(mut self) -> Outcome {
         let deadline = Instant::now() + PATIENCE;

@@ -26,5 +26,27 @@ pub fn describe(pid: u32) -> String {
 
 /// Kills a process; one that is gone already is no failure.
 pub fn kill(pid: u32) {
-    let _ = send(Pid::from_raw(i32::try_from(pid).expect("a process id")), Signal::SIGKILL);
+    signal(pid, Signal::SIGKILL);
+}
+
+/// Sends a process a signal; one that is gone already is no failure.
+pub fn signal(pid: u32, signal: Signal) {
+    let _ = send(Pid::from_raw(i32::try_from(pid).expect("a process id")), signal);
+}
+
+/// The parent of a process that runs.
+pub fn parent(pid: u32) -> Option<u32> {
+    fields(pid)?.1.parse().ok()
+}
+
+/// Whether a process runs; a zombie does not.
+pub fn runs(pid: u32) -> bool {
+    fields(pid).is_some_and(|(state, _)| state != "Z")
+}
+
+/// A process's state and its parent's id.
+fn fields(pid: u32) -> Option<(String, String)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ').map(str::to_owned);
+    Some((fields.next()?, fields.next()?))
 }

@@ -1,6 +1,7 @@
 //! A person's machine in a temporary folder: a home, plugins, and what is said to `astros` there.
 
 use std::{
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -9,7 +10,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Astros, Outcome, Plugin, processes};
+use crate::{Astros, Outcome, Plugin, Running, processes};
 
 /// A condition that has to come true does so within this, on a slow machine too.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -72,13 +73,34 @@ impl World {
     /// The command with these arguments, to be run.
     pub fn astros<S: AsRef<str>>(&self, arguments: impl IntoIterator<Item = S>) -> Astros {
         let command = Astros::new(self.folder.path(), arguments);
+        self.variables().into_iter().fold(command, |command, (name, value)| command.env(&name, value))
+    }
+
+    /// What is in the environment of this world beside PATH.
+    pub(crate) fn variables(&self) -> Vec<(String, OsString)> {
         let own = [("HOME", self.path("home")), ("ASTROS_HOME", self.home()), ("TMPDIR", self.path("tmp"))];
         // A folder without a plugin is worth a warning, so it is named only where one is in it.
         let plugins = self.path("plugins");
         let some = fs::read_dir(&plugins).is_ok_and(|mut inside| inside.next().is_some());
         let own = own.into_iter().chain(some.then_some(("ASTROS_PLUGIN_PATH", plugins)));
-        let command = own.fold(command, |command, (name, path)| command.env(name, path));
-        self.environment.iter().fold(command, |command, (name, value)| command.env(name, value))
+        let own = own.map(|(name, path)| (name.to_owned(), path.into_os_string()));
+        own.chain(self.environment.iter().map(|(name, value)| (name.clone(), value.into()))).collect()
+    }
+
+    /// A daemon that stays, with more arguments; the commands of this world use it as long as it is kept.
+    pub fn daemon<S: AsRef<str>>(&self, arguments: impl IntoIterator<Item = S>) -> Running {
+        let arguments = arguments.into_iter().map(|one| one.as_ref().to_owned());
+        let daemon = self.astros(["daemon".to_owned()].into_iter().chain(arguments)).spawn();
+        eventually("the daemon answers", || {
+            assert!(daemon.is_running(), "the daemon ended: {}", daemon.stderr());
+            (self.astros(["status"]).run().code == Some(0)).then_some(())
+        });
+        daemon
+    }
+
+    /// The folder of the daemon's socket.
+    pub fn runtime(&self) -> PathBuf {
+        self.home().join("run")
     }
 
     /// Asks in plain words, for JSON.

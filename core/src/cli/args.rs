@@ -65,6 +65,9 @@ pub(super) enum Command {
     Daemon(Daemon),
     /// Show how the running daemon and its plugins are
     Status,
+    /// Watch what plugins tell each other, and tell them something
+    #[command(subcommand)]
+    Bus(Bus),
     /// Print the JSON Schema of a message, of the manifest, or of all of them
     #[command(after_help = "Examples:
   astros schema --list
@@ -172,6 +175,28 @@ pub(super) enum Plugins {
     Reload { name: String },
     /// Forget a plugin's crashes, so that it starts at its next use
     Reset { name: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Bus {
+    /// Show what is published on a subject, from now on
+    #[command(after_help = "Examples:
+  astros bus tail 'topic.>'
+  astros bus tail 'astros.>'    what happens to plugins")]
+    Tail {
+        /// `*` stands for one token, `>` for all that follow
+        #[arg(default_value = ">")]
+        subject: String,
+    },
+    /// Publish a message
+    #[command(after_help = "Example:
+  astros bus publish topic.lights '{\"on\": true}'")]
+    Publish {
+        subject: String,
+        /// Any JSON; `-` reads standard input
+        #[arg(default_value = "null", value_name = "JSON")]
+        data: String,
+    },
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

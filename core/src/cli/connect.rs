@@ -44,7 +44,8 @@ impl args::Command {
     pub(super) fn needs(&self) -> Needs {
         match self {
             args::Command::Status | args::Command::Daemon(_) => Needs::Whichever,
-            args::Command::Plugins(
+            args::Command::Bus(_)
+            | args::Command::Plugins(
                 Plugins::Restart { .. }
                 | Plugins::Reload { .. }
                 | Plugins::Reset { .. }

@@ -29,6 +29,14 @@ pub(super) fn params(argument: &str) -> Result<Extra, Error> {
     }
 }
 
+/// Any JSON; `-` is standard input.
+pub(super) fn json(argument: &str) -> Result<Value, Error> {
+    serde_json::from_str(&text(argument)?).map_err(|error| {
+        let error = Error::new(ErrorCode::INVALID_PARAMS, format!("the message is no JSON ({error})"));
+        error.with_hint("a text has quotes of its own: `'\"hello\"'`")
+    })
+}
+
 fn standard_input() -> Result<String, Error> {
     let mut bytes = Vec::new();
     let read = std::io::stdin().lock().take(MAX_INPUT + 1).read_to_end(&mut bytes);

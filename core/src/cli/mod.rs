@@ -2,6 +2,7 @@
 
 mod args;
 mod ask;
+mod bus;
 mod chat;
 mod connect;
 mod daemon;
@@ -70,6 +71,10 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
         }
         Command::Status => {
             with_daemon(&global, needs, output, async |daemon| status::run(daemon, output).await).await
+        }
+        Command::Bus(command) => {
+            let run = async |daemon: &Client| bus::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
         }
         Command::Ask(ask) => {
             with_daemon(&global, needs, output, async |daemon| ask::run(ask, daemon, output).await).await

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 use super::failure::Failure;
-use crate::{daemon::Listed, services::log::Record};
+use crate::{daemon::Listed, observe::PluginSnapshot, services::log::Record};
 
 /// The version of this API, of no other thing: raised where a client of the one before could not go on.
 pub const CONTROL_VERSION: u32 = 1;
@@ -103,6 +103,15 @@ pub trait Control {
     /// What a plugin writes to its log from now on, after the newest `count` records, 0 where it is not said.
     #[subscription(name = "follow_logs" => "logged", unsubscribe = "unfollow_logs", item = Logged, param_kind = map)]
     async fn follow_logs(&self, name: String, count: Option<usize>) -> SubscriptionResult;
+
+    /// What is published on a subject (`*` stands for one token, `>` for the rest), from now on. The news of plugins
+    /// themselves are on `astros.plugin.NAME.STATE`: `astros.>` is what happens here.
+    #[subscription(name = "tail" => "published", unsubscribe = "untail", item = Published, param_kind = map)]
+    async fn tail(&self, subject: String) -> SubscriptionResult;
+
+    /// Publishes in the person's name: on any subject but `astros.>`.
+    #[method(name = "publish", param_kind = map)]
+    async fn publish(&self, subject: String, data: Value) -> Result<(), Failure>;
 
     /// Drains and stops the daemon, as SIGTERM does; answered at once.
     #[method(name = "stop", param_kind = map)]
@@ -234,6 +243,18 @@ pub struct Wish {
     pub sentence: String,
 }
 
+/// A message of the bus.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Published {
+    pub subject: String,
+    pub data: Box<RawValue>,
+    /// The plugin that published it; `user` is the person, `astros` the host.
+    pub sender: String,
+    /// So many before it came faster than they were taken, and are lost to this subscription.
+    #[serde(default)]
+    pub dropped: u64,
+}
+
 /// An item of a log that is followed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -258,8 +279,11 @@ pub struct Status {
     pub in_flight: usize,
     /// Clients that are connected.
     pub connections: usize,
-    /// Counters since the start, by name.
+    /// Counts of all plugins since the start, by name: `calls`, `errors`, `restarts`, `crashes`, `kills`, `refusals`,
+    /// `oddities`, `dropped_log_lines`.
     pub counters: BTreeMap<String, u64>,
+    /// The numbers of each plugin, by its name.
+    pub metrics: BTreeMap<String, PluginSnapshot>,
 }
 
 /// What a person should look at.

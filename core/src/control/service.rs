@@ -7,17 +7,19 @@ use jsonrpsee::{
     PendingSubscriptionSink,
     core::{SubscriptionResult, async_trait},
 };
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{
-    api::{Answer, ControlServer, Hello, Logged, Person, Status, Understood, Wanted, Wish},
+    api::{Answer, ControlServer, Hello, Logged, Person, Published, Status, Understood, Wanted, Wish},
     failure::Failure,
     lifetime::Lifetime,
     request::{self, send},
 };
 use crate::{
+    bus::{Delivery, Pattern},
     daemon::{Daemon, Listed},
+    router::Publisher,
     services::log::Record,
 };
 
@@ -177,6 +179,34 @@ impl ControlServer for Service {
             }
         }
         Ok(())
+    }
+
+    async fn tail(&self, pending: PendingSubscriptionSink, subject: String) -> SubscriptionResult {
+        let pattern = match Pattern::parse(&subject) {
+            Ok(pattern) => pattern,
+            Err(error) => {
+                pending.reject(Failure(error.into())).await;
+                return Ok(());
+            }
+        };
+        let mut messages = self.daemon.router().bus().stream(pattern);
+        let sink = pending.accept().await?;
+        loop {
+            let next = tokio::select! {
+                () = sink.closed() => break,
+                next = messages.next() => next,
+            };
+            let Some(Delivery { message, dropped }) = next else { break };
+            let (subject, data) = (message.subject.to_string(), message.data.clone());
+            send(&sink, &Published { subject, data, sender: message.sender.to_string(), dropped }).await;
+        }
+        Ok(())
+    }
+
+    async fn publish(&self, subject: String, data: Value) -> Result<(), Failure> {
+        let data = RawValue::from_string(data.to_string());
+        let data = data.map_err(|error| Error::new(ErrorCode::INVALID_PARAMS, error.to_string()))?;
+        Ok(self.daemon.router().publish_message(Publisher::Person, &subject, data)?)
     }
 
     async fn stop(&self) -> Result<(), Failure> {

@@ -9,7 +9,10 @@ use super::{
     api::{CONTROL_VERSION, Hello, Problem, Status},
     lifetime::Lifetime,
 };
-use crate::daemon::{Daemon, Listed, paths::Paths};
+use crate::{
+    daemon::{Daemon, Listed, paths::Paths},
+    observe::PluginSnapshot,
+};
 
 /// The states that a person should look at, the worst first.
 const BAD: [&str; 4] = ["quarantined", "error", "blocked", "restarting"];
@@ -49,6 +52,7 @@ impl Status {
         for plugin in &listed {
             *plugins.entry(plugin.state.clone()).or_default() += 1;
         }
+        let metrics = daemon.router().metrics().snapshot();
         Status {
             hello: hello.clone(),
             draining: lifetime.is_draining(),
@@ -56,7 +60,8 @@ impl Status {
             plugins,
             in_flight: listed.iter().map(|plugin| plugin.in_flight).sum(),
             connections: lifetime.connections(),
-            counters: counters(&listed),
+            counters: counters(&metrics),
+            metrics,
         }
     }
 }
@@ -89,7 +94,18 @@ fn replaced() -> Option<Problem> {
     })
 }
 
-fn counters(listed: &[Listed]) -> BTreeMap<String, u64> {
-    let restarts = listed.iter().map(|plugin| u64::from(plugin.restarts)).sum();
-    BTreeMap::from([("restarts".to_owned(), restarts)])
+/// The numbers of all plugins together.
+fn counters(metrics: &BTreeMap<String, PluginSnapshot>) -> BTreeMap<String, u64> {
+    let sum = |count: fn(&PluginSnapshot) -> u64| metrics.values().map(count).sum();
+    let counters: [(&str, u64); 8] = [
+        ("calls", sum(|plugin| plugin.calls)),
+        ("errors", sum(|plugin| plugin.errors.values().sum())),
+        ("restarts", sum(|plugin| plugin.restarts)),
+        ("crashes", sum(|plugin| plugin.crashes.values().sum())),
+        ("kills", sum(|plugin| plugin.kills)),
+        ("refusals", sum(|plugin| plugin.refusals.values().sum())),
+        ("oddities", sum(|plugin| plugin.oddities.values().sum())),
+        ("dropped_log_lines", sum(|plugin| plugin.dropped_log_lines)),
+    ];
+    counters.map(|(name, count)| (name.to_owned(), count)).into()
 }

@@ -8,11 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Daemon, setup::Installed, specs::kind_name};
-use crate::{
-    registry::Entry,
-    router::Plugin,
-    supervisor::{Admission, Spec, StateName},
-};
+use crate::registry::Entry;
 
 /// One plugin in `astros plugins list`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,7 +57,7 @@ impl Daemon {
             version: version(manifest, described.as_deref()),
             state: status.state.to_string(),
             reason: status.reason,
-            hint: hint(&installed.spec, &plugin),
+            hint: status.hint,
             pids: status.pids,
             restarts: status.restarts,
             in_flight: status.in_flight,
@@ -108,6 +104,7 @@ impl Daemon {
         shown["last_words"] = json!(status.last_words);
         shown["since_ms"] = json!(status.since_ms);
         shown["until_ms"] = json!(status.until_ms);
+        shown["queued"] = json!(plugin.queued());
         shown["metrics"] = json!(plugin.metrics().snapshot());
         shown["permissions"] = manifest.map_or_else(Vec::new, permissions).into();
         if let Some(error) = failed {
@@ -129,17 +126,6 @@ fn version(manifest: Option<&Manifest>, described: Option<&PluginDescription>) -
 fn permissions(manifest: &Manifest) -> Vec<Value> {
     let shown = manifest.permissions.iter();
     shown.map(|one| json!({ "permission": one.to_string(), "sentence": one.sentence() })).collect()
-}
-
-fn hint(spec: &Spec, plugin: &Plugin) -> Option<String> {
-    match (&spec.admission, plugin.status().state) {
-        (Admission::Blocked { hint, .. }, _) => Some(hint.clone()),
-        (_, StateName::Disabled) => Some(format!("`astros plugins enable {}` lets it run", plugin.name)),
-        (_, StateName::Quarantined | StateName::Error | StateName::Restarting) => {
-            Some(format!("`astros plugins logs {}` shows more", plugin.name))
-        }
-        _ => None,
-    }
 }
 
 fn run(entry: &Entry) -> String {

@@ -13,6 +13,7 @@ use serde_json::{json, value::RawValue};
 use super::{Router, deliver::deliver_all, errors::for_plugins};
 use crate::{
     bus::{Bus, MAX_SUBSCRIPTIONS, Message, Pattern, Subject, token},
+    observe,
     supervisor::{Event, StateName},
 };
 
@@ -118,7 +119,9 @@ impl Router {
             _ => return Err(denied(&subject, &format!("`{plugin}` publishes on `{own}.…` and `topic.…`"))),
         }
         let data = data.unwrap_or_else(|| RawValue::NULL.to_owned());
-        self.send(Message { subject, data, sender: plugin.clone(), wakes: true })
+        self.send(Message { subject, data, sender: plugin.clone(), wakes: true })?;
+        self.metrics().plugin(plugin).bus(observe::Bus::Published, 1);
+        Ok(())
     }
 
     fn send(&self, message: Message) -> Result<(), Error> {
@@ -152,12 +155,20 @@ impl Router {
                 });
                 (plugin, state.as_str(), data)
             }
-            Event::Ended { plugin, pid, exit, ran, asked, .. } => {
+            Event::Ended { plugin, instance, pid, exit, ran, asked, killed, .. } => {
                 let ran = u64::try_from(ran.as_millis()).unwrap_or(u64::MAX);
-                let data =
-                    json!({ "plugin": &**plugin, "pid": pid, "exit": exit, "ran_ms": ran, "asked": asked });
+                let data = json!({
+                    "plugin": &**plugin, "instance": instance, "pid": pid,
+                    "exit": exit, "ran_ms": ran, "asked": asked, "killed": killed,
+                });
                 (plugin, "ended", data)
             }
+            Event::Restarted { plugin, instance, restarts } => (
+                plugin,
+                "restarted",
+                json!({ "plugin": &**plugin, "instance": instance, "restarts": restarts }),
+            ),
+            Event::Switched { plugin, .. } => (plugin, "reloaded", json!({ "plugin": &**plugin })),
             _ => return,
         };
         let subject = Subject::parse(&format!("astros.plugin.{}.{what}", token(plugin)));

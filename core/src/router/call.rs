@@ -92,9 +92,6 @@ impl Router {
             intent: call.intent,
             meta: meta(node, call, &chain, attempt, listens),
         };
-        if session.is_serial() {
-            session.expects(node.deadline);
-        }
         let (mut open, answer, progress) =
             self.request(plugin, session, node, HandleIntent::METHOD, &params, listens);
         let outcome = match progress {
@@ -132,6 +129,9 @@ impl Router {
         params: &impl Serialize,
         listens: bool,
     ) -> (Open<'a>, astros_peer::Call, Option<ProgressStream>) {
+        if session.is_serial() {
+            session.expects(node.deadline);
+        }
         let id = session.peer.next_id();
         let connection = (plugin.number, session.generation);
         // Before it is sent, so that the plugin's own calls find their parent however soon they come.
@@ -148,7 +148,7 @@ pub(super) struct Open<'a> {
     connection: Connection,
     id: Id,
     node: &'a Arc<Node>,
-    answered: bool,
+    pub(super) answered: bool,
 }
 
 impl Drop for Open<'_> {

@@ -79,17 +79,17 @@ impl Plugin {
     }
 
     /// Waits until a process takes calls, started where it does not run, also over a reload.
-    pub(super) async fn ready(&self) -> Result<(), Error> {
-        let supervisor = self.supervisor();
-        match supervisor.ready().await {
-            Err(_) if supervisor.is_superseded() => {
-                let mut current = self.versions.current.subscribe();
-                tokio::select! {
-                    _ = current.wait_for(|one| !one.is_superseded()) => Ok(()),
-                    () = self.versions.stopping.cancelled() => Err(self.stops()),
-                }
+    pub(super) async fn ready(&self) -> Result<Arc<Session>, Error> {
+        let mut current = self.versions.current.subscribe();
+        loop {
+            let supervisor = self.supervisor();
+            match supervisor.ready().await {
+                Err(_) if supervisor.is_superseded() => tokio::select! {
+                    _ = current.wait_for(|one| !one.is_superseded()) => {}
+                    () = self.versions.stopping.cancelled() => return Err(self.stops()),
+                },
+                outcome => return outcome,
             }
-            outcome => outcome.map(drop),
         }
     }
 

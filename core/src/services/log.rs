@@ -117,8 +117,8 @@ impl Log {
         Ok(log)
     }
 
-    /// Queues a record, or drops and counts it where too many wait.
-    pub fn write(&self, mut record: Record) {
+    /// Queues a record, or drops and counts it where too many wait; gives the plugin whose it was then.
+    pub fn write(&self, mut record: Record) -> Option<String> {
         cut(&mut record);
         if self.followers.receiver_count() > 0 {
             // The last one may have gone meanwhile.
@@ -126,8 +126,10 @@ impl Log {
         }
         if let Err(TrySendError::Full(Task::Write(record))) = self.queue.try_send(Task::Write(record)) {
             let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-            *dropped.entry(record.plugin).or_default() += 1;
+            *dropped.entry(record.plugin.clone()).or_default() += 1;
+            return Some(record.plugin);
         }
+        None
     }
 
     /// Every record of every plugin from now on, those that the disk was too slow for included; rotation of the
@@ -208,6 +210,7 @@ fn work(folder: &Path, tasks: &Receiver<Task>, dropped: &Mutex<BTreeMap<String, 
         }
         let lost = std::mem::take(&mut *dropped.lock().unwrap_or_else(PoisonError::into_inner));
         for (plugin, count) in lost {
+            tracing::warn!(plugin, count, "log records dropped");
             let words = format!("{count} records were dropped: they came faster than they could be written");
             push(&mut lines, &Record::now(&plugin, Level::Warn, words, Source::Host));
         }

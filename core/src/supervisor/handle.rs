@@ -45,7 +45,8 @@ impl Supervisor {
         let shared = Arc::new(Shared::new(spec, standing, Box::new(move |event| teller.event(event))));
         let views = watch::Sender::new(Vec::new());
         let seen = views.subscribe();
-        let count = shared.spec.supervision.instances.get();
+        let supervision = &shared.spec.supervision;
+        let count = if supervision.exclusive { 1 } else { supervision.instances.get() };
         let (instances, tasks): (Vec<_>, Vec<_>) = (0..count)
             .map(|instance| {
                 let (commands, inbox) = mpsc::unbounded_channel();
@@ -232,13 +233,14 @@ impl Supervisor {
     /// The candidate shows that it can: it is the plugin from now on.
     pub(crate) fn serve(&self) {
         self.shared.stand(Standing::Serves);
-        let plugin = &self.shared.plugin;
-        let views = self.views.borrow();
-        if let Some(session) = least_loaded(&views) {
-            let (plugin, description) = (plugin.clone(), session.description.clone());
-            self.shared.tell(Event::Described { plugin, description });
+        let plugin = self.shared.plugin.clone();
+        // Taken first: who is told may look at what is known of the plugin.
+        let session = least_loaded(&self.views.borrow()).cloned();
+        let state = lead(&self.views.borrow()).state.clone();
+        if let Some(session) = session {
+            self.shared.tell(Event::Described { plugin, description: session.description.clone() });
         }
-        self.shared.tell_state(&lead(&views).state);
+        self.shared.tell_state(&state);
     }
 
     /// Takes no more calls from now on, lets those that it has run to their own ends, and ends; resolves when nothing

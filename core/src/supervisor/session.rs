@@ -44,12 +44,14 @@ pub struct Session {
 }
 
 impl Session {
-    /// A request was sent that has to be answered by then: a plugin that serves one at a time is held to it.
+    /// A request is about to be sent that has to be answered by then: a plugin that serves one at a time is held to it.
     pub fn expects(&self, deadline: std::time::Instant) {
-        *self.work.due.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
+        let mut due = self.work.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = due.filter(|_| self.peer.open_calls() > 0);
+        *due = others.max(Some(deadline));
     }
 
-    /// By when the last request has to be answered.
+    /// By when all that it was asked has to be answered.
     pub(crate) fn due(&self) -> Option<std::time::Instant> {
         *self.work.due.lock().unwrap_or_else(PoisonError::into_inner)
     }

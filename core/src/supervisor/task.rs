@@ -258,8 +258,14 @@ impl<H: Host> Task<H> {
             let (plugin, restarts) = (self.shared.plugin.clone(), self.machine.restarts());
             self.shared.tell(Event::Restarted { plugin, instance: self.instance, restarts });
         }
-        if let Some(state) = news {
-            self.shared.tell_state(&state);
+        match (news, self.machine.state()) {
+            (Some(state), _) => self.shared.tell_state(&state),
+            // The others serve on; who looks at the plugin is to know all the same.
+            (None, State::Quarantined { reason, .. }) => {
+                let text = format!("its process {} is quarantined: {reason}", self.instance);
+                self.shared.tell(Event::Oddity { plugin: self.shared.plugin.clone(), text });
+            }
+            (None, _) => {}
         }
     }
 

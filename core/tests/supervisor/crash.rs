@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use astros_core::supervisor::{Spec, StateName};
-use astros_protocol::{ErrorCode, manifest::Exit};
+use astros_protocol::{
+    ErrorCode,
+    manifest::{Exit, Restart},
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -86,6 +89,29 @@ async fn quarantines_a_crash_loop_until_a_person_resets_it() {
     test.supervisor.reset();
     test.notes.reaches(StateName::Idle).await;
     echoes(&test.ready().await).await;
+}
+
+#[tokio::test]
+async fn restarts_in_use_by_the_type_of_its_manifest_and_at_the_next_use_in_any_case() {
+    let cases = [
+        (Restart::Permanent, 0, StateName::Ready),
+        (Restart::Transient, 3, StateName::Ready),
+        (Restart::Transient, 0, StateName::Idle),
+        (Restart::Temporary, 3, StateName::Idle),
+    ];
+    for (restart, status, comes_to) in cases {
+        let test = plugin(&[], |spec| spec.supervision.restart = restart);
+        let first = test.ready().await;
+        // Nobody asks for it after this.
+        ask_for_death(&first, "leave", json!({ "status": status })).await;
+        let runs_again =
+            || test.notes.states().iter().filter(|state| **state == StateName::Ready).count() == 2;
+        match comes_to {
+            StateName::Ready => test.until(runs_again).await,
+            _ => test.notes.reaches(comes_to).await,
+        }
+        assert!(test.ready().await.generation > first.generation, "{restart:?} after status {status}");
+    }
 }
 
 #[tokio::test]

@@ -144,7 +144,7 @@ impl Test {
 
     /// Waits for what no event of the plugin's tells: it is looked at again and again.
     pub(crate) async fn until(&self, holds: impl Fn() -> bool) {
-        for _ in 0..1_500 {
+        for _ in 0..2_000 {
             if holds() {
                 return;
             }

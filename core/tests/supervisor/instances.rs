@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, num::NonZeroU32, sync::Arc, time::Duration};
 
-use astros_core::supervisor::{Session, Spec, StateName};
+use astros_core::supervisor::{Event, Session, Spec, StateName};
 use serde_json::{Value, json};
 
 use crate::harness::{Test, ask, ask_for_death, echoes, gone, plugin};
@@ -87,6 +87,12 @@ async fn serves_on_with_one_of_them_quarantined() {
     let quarantined = &status.instances[all[0].0 as usize];
     assert_eq!(quarantined.state, StateName::Quarantined);
     assert!(quarantined.reason.as_ref().unwrap().starts_with("exited with status 1"));
+    let told = test.notes.collect(|event| match event {
+        Event::Oddity { text, .. } => Some(text.clone()),
+        _ => None,
+    });
+    let expected = format!("its process {} is quarantined: exited with status 1", all[0].0);
+    assert!(told[0].starts_with(&expected), "{told:?}");
     test.supervisor.reset();
     test.all(3).await;
 }

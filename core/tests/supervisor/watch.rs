@@ -105,3 +105,16 @@ async fn sees_a_plugin_that_hangs_unused_and_does_not_start_it_for_nobody() {
     test.notes.reaches(StateName::Idle).await;
     assert_eq!(kills(&test), [Kill::Hung]);
 }
+
+#[tokio::test]
+#[ignore = "takes as long as the real watch: a quarter of a minute"]
+async fn sees_a_stopped_plugin_within_16_seconds() {
+    let test = plugin(&[], |_| {});
+    let session = test.ready().await;
+    echoes(&session).await;
+    let stopped = Instant::now();
+    kill_process(Pid::from_raw(session.pid as i32).unwrap(), Signal::STOP).unwrap();
+    test.until(|| test.supervisor.session().is_none()).await;
+    assert!(stopped.elapsed() < Duration::from_secs(16), "{:?}", stopped.elapsed());
+    println!("seen after {:?}", stopped.elapsed());
+}

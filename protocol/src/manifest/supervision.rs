@@ -56,7 +56,7 @@ pub struct Supervision {
     pub max_in_flight: NonZeroU32,
     /// True where two of its processes must never be alive at once (a port, a D-Bus name).
     pub exclusive: bool,
-    /// How many processes share its work; 1.
+    /// How many processes share its work; 1, as always where it is exclusive.
     pub instances: NonZeroU32,
 }
 

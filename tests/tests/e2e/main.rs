@@ -3,7 +3,9 @@
 mod bad_input;
 mod bus;
 mod command;
+mod control;
 mod crash;
+mod daemon;
 mod guide;
 mod interrupt;
 mod load;

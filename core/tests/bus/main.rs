@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{fs, num::NonZeroU32, sync::Arc, time::Duration};
 
 use astros_core::{
     bus::{MAX_MESSAGES, Pattern, Stream},
@@ -14,86 +14,7 @@ use astros_protocol::{Error, ErrorCode, PluginDescription};
 use serde_json::{Value, json, value::RawValue};
 use tempfile::TempDir;
 
-/// Its argument says what it declares and what it subscribes to while it starts. What is delivered to it, it
-/// publishes under `NAME.got`; the data may say what else to do with it.
-const PLUGIN: &str = r#"
-import json, os, sys, time
-
-config, backlog, held, last = json.loads(sys.argv[1]), [], [], 0
-
-def say(**message):
-    print(json.dumps({"jsonrpc": "2.0", **message}), flush=True)
-
-def hear():
-    line = sys.stdin.readline()
-    return json.loads(line) if line else sys.exit(0)
-
-def ask(method, params):
-    global last
-    last += 1
-    say(id=last, method=method, params=params)
-    while (answer := hear()).get("method") or answer.get("id") != last:
-        backlog.append(answer)
-    return answer
-
-def initialize(params):
-    config["name"] = params["plugin"]["name"]
-    for subject in config.get("asks", []):
-        ask("bus/subscribe", {"subject": subject})
-        if config.get("publishes"):
-            ask("bus/publish", {"subject": subject, "data": "early"})
-    handlers = [{"name": name} for name in ("ask", "hold", "whose")]
-    plugin = {"name": "any", "handlers": handlers, "subscriptions": config.get("declares", [])}
-    return {"protocol_version": "1.0", "plugin": plugin}
-
-def handle(id, params):
-    context = params["intent"]["context"]
-    if params["handler"] == "$message" and not config.get("deaf"):
-        return {"data": {"heard": context, "caller": params["meta"].get("caller")}}
-    if params["handler"] == "ask":
-        return {"data": ask(context["method"], context["params"])}
-    if params["handler"] == "whose":
-        return {"data": {"user": params["meta"].get("user_id"), "chain": params["meta"].get("chain")}}
-    if params["handler"] == "hold":
-        held.append(id)
-        ask("bus/publish", {"subject": config["name"] + ".held"})
-
-def deliver(id, params):
-    got = {"data": params["message"]["data"], "subject": params["message"]["subject"],
-           "sender": params["message"]["sender"], "dropped": params.get("dropped", 0)}
-    orders = got["data"] if isinstance(got["data"], dict) else {}
-    if "die" in orders:
-        os._exit(3)
-    while "wait" in orders and not os.path.exists(orders["wait"]):
-        time.sleep(0.002)
-    if "call" in orders:
-        call = {"plugin": orders["call"], "handler": "whose", "meta": {"parent": id}}
-        got["answer"] = ask("call_plugin", call)
-    ask("bus/publish", {"subject": config["name"] + ".got", "data": got})
-    while "hang" in orders:
-        time.sleep(1)
-    if "code" in orders:
-        return say(id=id, error={"code": orders["code"], "message": "not for me"})
-    say(id=id, result={})
-    while held:
-        say(id=held.pop(), result={})
-
-while True:
-    message = backlog.pop(0) if backlog else hear()
-    id, method = message.get("id"), message.get("method")
-    if method == "initialize":
-        say(id=id, result=initialize(message["params"]))
-    elif method == "bus/deliver":
-        deliver(id, message["params"])
-    elif method == "handle_intent":
-        answer = handle(id, message["params"])
-        if answer is not None:
-            say(id=id, result=answer)
-        elif id not in held:
-            say(id=id, error={"code": -32013, "message": "no such handler"})
-    elif id is not None and method:
-        say(id=id, result=None)
-"#;
+const PLUGIN: &str = include_str!("plugin.py");
 
 struct Host {
     folder: TempDir,
@@ -114,17 +35,22 @@ impl Host {
     }
 
     fn plugin_with(self, name: &str, config: Value, change: impl FnOnce(&mut Spec)) -> Host {
+        let (known, mut spec) = self.version(name, config);
+        change(&mut spec);
+        self.router.add(name, known, |host| Supervisor::start(spec, host));
+        self
+    }
+
+    /// A version of a plugin: what is known of it, and how it is started.
+    fn version(&self, name: &str, config: Value) -> (Known, Spec) {
         let words = ["python3", "plugin.py", &config.to_string()].map(str::to_owned).to_vec();
         let mut spec = Spec::new(name, self.folder.path(), Launch::Command(words));
         spec.supervision.backoff_initial = Duration::from_millis(20);
         spec.supervision.stop_grace = Duration::from_millis(100);
-        change(&mut spec);
         // As from the cache: what the plugin declares is known before it runs.
         let subscriptions = serde_json::from_value(config["declares"].clone()).unwrap_or_default();
         let description = PluginDescription { subscriptions, ..PluginDescription::default() };
-        let known = Known { description: Some(Arc::new(description)), ..Known::default() };
-        self.router.add(name, known, |host| Supervisor::start(spec, host));
-        self
+        (Known { description: Some(Arc::new(description)), ..Known::default() }, spec)
     }
 
     async fn started(self, name: &str) -> Host {
@@ -261,6 +187,14 @@ async fn counts_what_a_slow_plugin_misses_and_slows_nobody_else() {
     let second = slow.next().await;
     assert_eq!(second["data"], second["dropped"], "{second}");
     assert_eq!(second["dropped"], 10, "{second}");
+    let seen = || host.router.metrics().plugin("slow").snapshot().bus;
+    let counted = async {
+        while seen().get("dropped") != Some(&10) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, counted).await.expect("what it missed is counted");
+    assert!(seen()["published"] >= 2 && seen()["delivered"] >= 2, "{:?}", seen());
 }
 
 #[tokio::test]
@@ -317,21 +251,97 @@ async fn goes_on_after_an_error_and_a_crash() {
 
 #[tokio::test]
 async fn gives_up_on_a_plugin_that_does_not_answer() {
-    let host = Host::new().plugin("one", json!({ "asks": ["topic.x"] })).started("one").await;
+    let unwatched = |spec: &mut Spec| spec.watch.ping_every = Duration::from_secs(3_600);
+    let host = Host::new().plugin_with("one", json!({ "asks": ["topic.x"] }), unwatched);
+    let host = host.started("one").await;
     let mut heard = host.listen("one.got");
     host.publish("topic.x", json!({ "hang": true }));
     heard.next().await;
-    let mut gone = host.listen("astros.plugin.one.ended");
     host.publish("topic.x", json!("later"));
-    // The clock goes on by itself while nobody has anything to do: past the deadline of both.
+    // The clock goes on by itself while nobody has anything to do: past the deadline.
     tokio::time::pause();
-    tokio::time::sleep(Duration::from_secs(65)).await;
+    tokio::time::sleep(Duration::from_secs(31)).await;
     tokio::time::resume();
-    let subject = astros_core::bus::Subject::parse("topic.x").unwrap();
-    assert_eq!(host.router.bus().holders(&Arc::from("one"), &subject).len(), 1, "it runs");
-    assert!(host.router.bus().take(&Arc::from("one")).is_none(), "nothing waits any more");
-    host.supervisor("one").stop("the test ends").await;
-    assert_eq!(gone.next().await["asked"], true);
+    let later = heard.next().await;
+    assert_eq!((&later["data"], &later["dropped"]), (&json!("later"), &json!(1)), "{later}");
+}
+
+#[tokio::test]
+async fn waits_for_the_one_slot_of_a_serial_plugin() {
+    let serial = |spec: &mut Spec| spec.supervision.max_in_flight = NonZeroU32::MIN;
+    let host = Host::new().plugin_with("one", json!({ "asks": ["topic.x"] }), serial).started("one").await;
+    let (mut heard, gate) = (host.listen("one.got"), host.folder.path().join("gate"));
+    let asked = json!({ "method": "bus/publish", "params": { "subject": "one.held" } });
+    let mut held = host.listen("one.held");
+    host.publish("topic.x", json!({ "wait": gate }));
+    let call = host.call("one", "ask", asked);
+    let free = async {
+        // Both are on their way; the request is not begun, so its plugin is not late with it.
+        tokio::task::yield_now().await;
+        fs::write(&gate, "").unwrap();
+        heard.next().await;
+        held.next().await
+    };
+    let (answer, _) = tokio::join!(call, free);
+    answer.unwrap();
+    assert_eq!(host.supervisor("one").status().restarts, 0);
+}
+
+#[tokio::test]
+async fn reaches_a_plugin_of_several_processes_once() {
+    let two = |spec: &mut Spec| spec.supervision.instances = NonZeroU32::new(2).unwrap();
+    let host = Host::new().plugin_with("one", json!({ "asks": ["topic.x"] }), two);
+    host.supervisor("one").ready().await.unwrap();
+    let both = async {
+        while host.supervisor("one").sessions().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, both).await.unwrap();
+    let mut heard = host.listen("one.got");
+    (0..50).for_each(|number| host.publish("topic.x", json!(number)));
+    assert_eq!(heard.until(json!(49)).await, (0..50).map(|number| json!(number)).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn loses_and_doubles_nothing_over_a_reload() {
+    let host = Host::new().plugin("one", json!({ "declares": ["topic.x"] })).started("one").await;
+    let mut heard = host.listen("one.got");
+    let mut numbers = 0..;
+    for subject in ["topic.y", "topic.z"] {
+        (0..30).for_each(|_| host.publish("topic.x", json!(numbers.next())));
+        // What it declares, it hears with the switch.
+        let (known, spec) = host.version("one", json!({ "declares": ["topic.x", subject] }));
+        let reload = host.router.reload("one", known, spec);
+        let meanwhile = async {
+            for _ in 0..30 {
+                host.publish("topic.x", json!(numbers.next()));
+                tokio::time::sleep(Duration::from_millis(3)).await;
+            }
+        };
+        let (reloaded, ()) = tokio::join!(reload, meanwhile);
+        reloaded.unwrap();
+        host.publish(subject, json!(numbers.next()));
+    }
+    host.publish("topic.y", json!("wanted no more"));
+    host.publish("topic.z", json!("last"));
+    let mut expected: Vec<_> = (0..122).map(|number| json!(number)).collect();
+    expected.push(json!("last"));
+    assert_eq!(heard.until(json!("last")).await, expected);
+}
+
+#[tokio::test]
+async fn holds_up_who_publishes_without_waiting() {
+    let host = Host::new().plugin("one", json!({}));
+    let mut heard = host.listen("topic.x");
+    let answers = host.call("one", "flood", json!({ "count": 1_000 })).await.unwrap();
+    let answers = answers.as_array().unwrap();
+    let taken = answers.iter().filter(|code| code.is_null()).count();
+    let refused = answers.iter().filter(|code| **code == ErrorCode::OVERLOADED.0).count();
+    assert!(refused > 0 && taken + refused == 1_000, "{taken} taken, {refused} refused");
+    for _ in 0..taken {
+        heard.next().await;
+    }
 }
 
 #[tokio::test]
