@@ -233,11 +233,13 @@ fn follows_a_log_until_the_reader_or_the_daemon_is_gone() {
     let code = r#"
 import sys
 from astros.plugin import BasePlugin, plugin_handler
+from astros.types import Response
 
 class Talker(BasePlugin):
     @plugin_handler("say", examples=["say {text}"])
     async def say(self, intent):
         print(intent.context["text"], file=sys.stderr, flush=True)
+        return Response(message="said")
 "#;
     let world = World::new().with(python("talker", code));
     let daemon = world.daemon([""; 0]);
