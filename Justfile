@@ -25,6 +25,11 @@ lint:
 test:
     tests/run
 
+# Let everything fail at once for ten minutes, or so many seconds
+[group('test')]
+soak seconds="600":
+    ASTROS_SOAK_SECONDS={{ seconds }} cargo test --release -p astros-tests --test soak -- --nocapture
+
 # Check dependencies for advisories and licences (needs cargo-deny)
 [group('test')]
 audit:

@@ -153,7 +153,8 @@ async fn a_thousand_subscriptions_of_one_client_harm_nobody() {
 #[tokio::test]
 async fn many_clients_at_once_get_one_outcome_a_request() {
     let daemon = Daemon::start();
-    let clients = (0..20).map(|_| Client::connect(&daemon.runtime()));
+    let runtime = daemon.runtime();
+    let clients = (0..20).map(|_| Client::connect(&runtime));
     let clients: Vec<Client> = futures_util::future::join_all(clients)
         .await
         .into_iter()

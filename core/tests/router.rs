@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{
+    fs,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use astros_core::{
     router::{Above, Call, Known, Listener, Router, Services, tree::Root, wire::IntentRef},
@@ -44,6 +48,10 @@ def serve(handler, context):
 
 if "broken" in sys.argv:
     sys.exit("the password is secret")
+number = 0
+while "floods" in sys.argv:
+    number += 1
+    say(id=number, method="storage/get", params={"key": "k"})
 HANDLERS = [{"name": name} for name in ("echo", "call", "sleep", "deaf", "talk", "repeat_ids")]
 while True:
     message = hear()
@@ -158,4 +166,13 @@ async fn quarantines_a_plugin_that_loses_count_of_its_requests_again_and_again()
     assert!(error.message.contains("quarantined"), "{error}");
     let plugin = host.router.plugin("one").unwrap();
     assert_eq!(plugin.supervisor().status().state, StateName::Quarantined);
+}
+
+#[tokio::test]
+async fn ends_a_process_that_floods_it_before_it_is_ready() {
+    let host = Host::new().plugin("one", "floods");
+    let begun = Instant::now();
+    let error = host.call("echo", json!({}), Duration::from_secs(60)).await.unwrap_err();
+    assert!(error.message.contains("before it was ready"), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "not only because it does not read");
 }

@@ -65,17 +65,20 @@ pub struct BusMessage {
 /// Whether a subscription's subject takes in a message's: `*` stands for one token, `>` at the end for one or more.
 /// Both are well formed.
 pub fn matches(pattern: &str, subject: &str) -> bool {
-    let mut tokens = subject.split('.');
-    for wanted in pattern.split('.') {
-        match (wanted, tokens.next()) {
-            (_, None) => return false,
-            (">", Some(_)) => return true,
-            ("*", Some(_)) => {}
-            (wanted, Some(token)) if wanted == token => {}
+    let (mut pattern, mut rest) = (pattern.as_bytes(), subject.as_bytes());
+    // Byte by byte: a bus looks through all its subscriptions for each message.
+    while let [wanted, after @ ..] = pattern {
+        rest = match (wanted, rest) {
+            (b'>', rest) => return !rest.is_empty(),
+            (b'*', [first, ..]) if *first != b'.' => {
+                &rest[rest.iter().position(|byte| *byte == b'.').unwrap_or(rest.len())..]
+            }
+            (wanted, [byte, others @ ..]) if byte == wanted => others,
             _ => return false,
-        }
+        };
+        pattern = after;
     }
-    tokens.next().is_none()
+    rest.is_empty()
 }
 
 // Serde's `skip_serializing_if` hands over a reference.

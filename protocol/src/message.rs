@@ -17,6 +17,9 @@ use crate::Error;
 /// The largest integer id: beyond it, readers whose numbers are doubles would round.
 pub const MAX_ID: i64 = (1 << 53) - 1;
 
+/// A line nests no deeper than this: serde_json, among others, reads no more.
+pub const MAX_NESTING: usize = 127;
+
 /// A request's id, echoed in its type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(untagged)]
@@ -114,11 +117,35 @@ impl<'a, P: Params<'a>> Message<'a, P> {
     pub fn parse(line: &'a [u8]) -> Result<Message<'a, P>, Malformed> {
         // Looked at once here, and not again string by string.
         let line = std::str::from_utf8(line).map_err(|error| Malformed::Json(error.to_string()))?;
+        if nests_too_deeply(line.as_bytes()) {
+            return Err(Malformed::Json(format!("it is nested more than {MAX_NESTING} deep")));
+        }
         let mut reader = serde_json::Deserializer::from_str(line);
         let envelope = reader.deserialize_map(EnvelopeVisitor(PhantomData));
         let envelope = envelope.and_then(|envelope| reader.end().map(|()| envelope));
         envelope.map_err(|error| malformed(&error))?.into_message()
     }
+}
+
+/// Whether somebody who parses the line as a whole would give up on it. Raw parts are only skimmed here, and then passed on.
+fn nests_too_deeply(line: &[u8]) -> bool {
+    let opens = |byte: &u8| matches!(byte, b'{' | b'[');
+    // Most lines have so few that nothing more needs to be known.
+    if line.iter().filter(|byte| opens(byte)).count() <= MAX_NESTING {
+        return false;
+    }
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    line.iter().any(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' if !quoted => depth += 1,
+            b'}' | b']' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > MAX_NESTING
+    })
 }
 
 fn malformed(error: &serde_json::Error) -> Malformed {
@@ -354,6 +381,21 @@ mod tests {
             panic!("expected a notification")
         };
         assert_eq!((&*method, params.unwrap().get()), ("ping", r#"{"a":1}"#));
+    }
+
+    #[test]
+    fn refuses_what_is_nested_deeper_than_others_read() {
+        let nested = |depth: usize| {
+            let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+            // Neither what is quoted nor what stands side by side is depth.
+            let wide = "{},".repeat(200);
+            format!(r#"{{"jsonrpc":"2.0","id":1,"result":[{wide}"\"[[{{",{open}{close}]}}"#)
+        };
+        let deepest = nested(MAX_NESTING - 2);
+        assert!(parse(&deepest).is_ok());
+        assert!(serde_json::from_str::<serde_json::Value>(&deepest).is_ok());
+        let Err(Malformed::Json(why)) = parse(&nested(MAX_NESTING - 1)) else { panic!("it is read") };
+        assert_eq!(why, "it is nested more than 127 deep");
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
 };
 
 use serde_json::{Value, json};
@@ -28,9 +30,22 @@ pub fn python(name: &str, code: &str) -> Plugin {
         .file("src/main.py", code)
 }
 
-/// The plugin that misbehaves; see `src/bin/adversary`.
+/// The plugin that misbehaves, in Rust; see `src/bin/adversary`.
 pub fn adversary(name: &str) -> Adversary {
-    Adversary { name: name.to_owned(), switches: Vec::new(), supervision: json!({}), stubborn: false }
+    Adversary {
+        name: name.to_owned(),
+        language: Language::Rust,
+        switches: Vec::new(),
+        supervision: json!({}),
+        before: None,
+    }
+}
+
+/// What the adversary is written in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Language {
+    Rust,
+    Python,
 }
 
 impl Plugin {
@@ -62,12 +77,19 @@ impl Plugin {
 /// The adversary, with what goes wrong with its process.
 pub struct Adversary {
     name: String,
+    language: Language,
     switches: Vec<String>,
     supervision: Value,
-    stubborn: bool,
+    before: Option<String>,
 }
 
 impl Adversary {
+    /// Its twin in another language.
+    pub fn written_in(mut self, language: Language) -> Adversary {
+        self.language = language;
+        self
+    }
+
     /// With a switch of the process: `exit-in-initialize`, `deaf` and so on.
     pub fn that(mut self, switch: &str) -> Adversary {
         self.switches.push(switch.to_owned());
@@ -80,28 +102,59 @@ impl Adversary {
         self
     }
 
-    /// Started so that it ignores SIGTERM.
-    pub fn that_ignores_sigterm(mut self) -> Adversary {
-        self.stubborn = true;
+    /// Started by a shell after this, such as `ulimit -n 64`: limits, and signals that are ignored, stay across exec.
+    pub fn after(mut self, command: &str) -> Adversary {
+        self.before = Some(command.to_owned());
         self
     }
+
+    /// Started so that it ignores SIGTERM.
+    pub fn that_ignores_sigterm(self) -> Adversary {
+        self.after("trap '' TERM")
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn supervision(&self) -> &Value {
+        &self.supervision
+    }
+
+    /// The command line that starts it.
+    pub(crate) fn command(&self) -> Vec<String> {
+        let shell =
+            |before: &String| vec!["sh".to_owned(), "-c".to_owned(), format!("{before}; exec \"$0\" \"$@\"")];
+        let mut words = self.before.as_ref().map(shell).unwrap_or_default();
+        match self.language {
+            Language::Rust => words.push(program("adversary").to_string_lossy().into_owned()),
+            Language::Python => words.extend([python3().to_owned(), TWIN.to_owned()]),
+        }
+        words.extend(self.switches.iter().cloned());
+        words
+    }
+}
+
+const TWIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/plugins/adversary.py");
+
+/// The interpreter itself: what is found on PATH may be a shim, which takes its time.
+fn python3() -> &'static str {
+    static FOUND: OnceLock<String> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let output = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output();
+        String::from_utf8(output.expect("python3 runs").stdout).expect("a path").trim().to_owned()
+    })
 }
 
 impl From<Adversary> for Plugin {
     fn from(adversary: Adversary) -> Plugin {
-        let program = program("adversary").to_string_lossy().into_owned();
-        // What is ignored stays ignored across exec, and no unsafe call is needed for it.
-        let run = if adversary.stubborn {
-            json!({ "command": ["sh", "-c", "trap '' TERM; exec \"$0\" \"$@\"", program], "args": adversary.switches })
-        } else {
-            json!({ "executable": program, "args": adversary.switches })
-        };
+        let (name, supervision) = (adversary.name.clone(), adversary.supervision.clone());
         let manifest = json!({
-            "metadata": { "name": adversary.name, "version": "6.6.6", "description": "Misbehaves." },
-            "run": run,
-            "supervision": adversary.supervision,
+            "metadata": { "name": name, "version": "6.6.6", "description": "Misbehaves." },
+            "run": { "command": adversary.command() },
+            "supervision": supervision,
         });
         // JSON is YAML.
-        folder(&adversary.name).file("plugin.yaml", manifest.to_string())
+        folder(&name).file("plugin.yaml", manifest.to_string())
     }
 }

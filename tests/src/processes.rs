@@ -26,5 +26,10 @@ pub fn describe(pid: u32) -> String {
 
 /// Kills a process; one that is gone already is no failure.
 pub fn kill(pid: u32) {
-    let _ = send(Pid::from_raw(i32::try_from(pid).expect("a process id")), Signal::SIGKILL);
+    signal(pid, Signal::SIGKILL);
+}
+
+/// Sends a process a signal; one that is gone already is no failure.
+pub fn signal(pid: u32, signal: Signal) {
+    let _ = send(Pid::from_raw(i32::try_from(pid).expect("a process id")), signal);
 }

@@ -1,6 +1,7 @@
 //! A person's machine in a temporary folder: a home, plugins, and what is said to `astros` there.
 
 use std::{
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -72,13 +73,18 @@ impl World {
     /// The command with these arguments, to be run.
     pub fn astros<S: AsRef<str>>(&self, arguments: impl IntoIterator<Item = S>) -> Astros {
         let command = Astros::new(self.folder.path(), arguments);
+        self.variables().into_iter().fold(command, |command, (name, value)| command.env(&name, value))
+    }
+
+    /// What is in the environment of this world beside PATH.
+    pub(crate) fn variables(&self) -> Vec<(String, OsString)> {
         let own = [("HOME", self.path("home")), ("ASTROS_HOME", self.home()), ("TMPDIR", self.path("tmp"))];
         // A folder without a plugin is worth a warning, so it is named only where one is in it.
         let plugins = self.path("plugins");
         let some = fs::read_dir(&plugins).is_ok_and(|mut inside| inside.next().is_some());
         let own = own.into_iter().chain(some.then_some(("ASTROS_PLUGIN_PATH", plugins)));
-        let command = own.fold(command, |command, (name, path)| command.env(name, path));
-        self.environment.iter().fold(command, |command, (name, value)| command.env(name, value))
+        let own = own.map(|(name, path)| (name.to_owned(), path.into_os_string()));
+        own.chain(self.environment.iter().map(|(name, value)| (name.clone(), value.into()))).collect()
     }
 
     /// A daemon that stays, with more arguments; the commands of this world use it as long as it is kept.

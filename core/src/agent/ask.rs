@@ -42,7 +42,7 @@ impl Agent {
         let candidates = match decision {
             Decision::Try(candidates) => candidates,
             Decision::Nobody(nearest) => {
-                return Err(not_understood(text, &nearest, self.thresholds.threshold));
+                return Err(not_understood(text, &nearest, self.thresholds().threshold));
             }
         };
         let root = person.root();

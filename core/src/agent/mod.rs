@@ -60,19 +60,25 @@ pub struct Agent {
     store: Store,
     // Swapped whole when plugins come or go; never held across an await.
     recognizer: RwLock<Arc<dyn Recognizer>>,
-    thresholds: Thresholds,
+    thresholds: RwLock<Thresholds>,
 }
 
 impl Agent {
     pub fn new(router: Arc<Router>, store: Store, thresholds: Thresholds) -> Agent {
-        let agent =
-            Agent { router, store, recognizer: RwLock::new(Arc::new(Standard::new(&[]))), thresholds };
+        let (recognizer, thresholds) =
+            (RwLock::new(Arc::new(Standard::new(&[])) as _), RwLock::new(thresholds));
+        let agent = Agent { router, store, recognizer, thresholds };
         agent.learn();
         agent
     }
 
     pub fn thresholds(&self) -> Thresholds {
-        self.thresholds
+        *self.thresholds.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes others, from the next text on.
+    pub fn set_thresholds(&self, thresholds: Thresholds) {
+        *self.thresholds.write().unwrap_or_else(PoisonError::into_inner) = thresholds;
     }
 
     /// Learns anew what the plugins offer.
@@ -103,14 +109,17 @@ impl Agent {
                 let slots = recognizer.slots(&followup.plugin, &followup.handler, text, &exists);
                 self.follow(followup, slots, matches)
             }
-            None => choose(matches, self.thresholds.threshold, self.thresholds.margin),
+            None => {
+                let Thresholds { threshold, margin } = self.thresholds();
+                choose(matches, threshold, margin)
+            }
         };
         Ok(Understanding { decision, followup })
     }
 
     /// The plugin that asked back gets the text first: the handler of its that is meant, else the one that asked.
     fn follow(&self, followup: &Followup, slots: BTreeMap<String, Slot>, matches: Vec<Match>) -> Decision {
-        let Thresholds { threshold, margin } = self.thresholds;
+        let Thresholds { threshold, margin } = self.thresholds();
         let (own, others): (Vec<_>, Vec<_>) =
             matches.into_iter().partition(|found| found.plugin == followup.plugin);
         let mut own = match choose(own, threshold, margin) {

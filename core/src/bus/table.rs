@@ -26,7 +26,7 @@ pub enum Holder {
     Process(u64),
 }
 
-/// All subscriptions. They are looked through one by one: a thousand take about 10 µs, less than one delivery.
+/// All subscriptions. They are looked through one by one: a thousand take less than 50 µs, about one delivery.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     entries: HashMap<Subscriber, Vec<(Holder, Pattern)>>,

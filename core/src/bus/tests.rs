@@ -21,11 +21,11 @@ fn taken(bus: &Bus, plugin: &Arc<str>) -> Vec<String> {
 fn names_a_plugin_that_nobody_delivers_to_once() {
     let (bus, plugin) = (Bus::default(), Arc::from("p"));
     bus.declare(&plugin, [pattern("a.>"), pattern("a.*")]);
-    assert_eq!(bus.publish(message("a.b", 1)), [plugin.clone()]);
+    assert_eq!(bus.publish(message("a.b", 1)), std::slice::from_ref(&plugin));
     assert!(bus.publish(message("a.b", 2)).is_empty(), "somebody delivers already");
     assert!(bus.publish(message("b", 3)).is_empty());
     assert_eq!(taken(&bus, &plugin), ["1", "2"]);
-    assert_eq!(bus.publish(message("a.b", 4)), [plugin.clone()], "the last one has done so");
+    assert_eq!(bus.publish(message("a.b", 4)), std::slice::from_ref(&plugin), "the last one has done so");
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn forgets_a_plugin_that_is_gone() {
     let (bus, plugin) = (Bus::default(), Arc::from("p"));
     bus.declare(&plugin, [pattern("a")]);
     assert!(bus.subscribe(&plugin, 1, pattern("a")));
-    assert_eq!(bus.publish(message("a", 1)), [plugin.clone()]);
+    assert_eq!(bus.publish(message("a", 1)), std::slice::from_ref(&plugin));
     bus.remove(&plugin);
     assert!(taken(&bus, &plugin).is_empty());
     assert!(bus.publish(message("a", 2)).is_empty());

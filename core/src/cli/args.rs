@@ -54,6 +54,8 @@ pub(super) enum Command {
     #[command(after_help = "Examples:
   astros daemon
   astros daemon --listen 127.0.0.1:7777
+  astros daemon --dev --plugin-dir ./my-plugin
+  astros daemon install
   astros daemon stop")]
     Daemon(Daemon),
     /// Show how the running daemon and its plugins are
@@ -83,6 +85,9 @@ pub(super) struct Daemon {
     /// Serve HTTP and WebSocket on this loopback address, too; port 0 takes any
     #[arg(long, value_name = "ADDRESS")]
     pub(super) listen: Option<SocketAddr>,
+    /// Development mode: reload what is saved in plugins' folders and in `astros.yaml`
+    #[arg(long)]
+    pub(super) dev: bool,
     /// Leave the terminal; how a command starts it on demand
     #[arg(long, hide = true)]
     pub(super) detached: bool,
@@ -92,6 +97,15 @@ pub(super) struct Daemon {
 pub(super) enum Action {
     /// Stop the running daemon; what is in flight ends first
     Stop,
+    /// Write a unit for systemd, so that the daemon runs while you are logged in
+    Install {
+        /// Print the unit, write nothing
+        #[arg(long)]
+        print: bool,
+        /// Overwrite one that is other
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 #[derive(Debug, Args)]

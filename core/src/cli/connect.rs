@@ -78,7 +78,7 @@ pub(super) async fn connect(options: Options, needs: Needs, output: &Output) -> 
             }
             let embedded = Embedded::start(options).await?;
             if !output.json {
-                embedded.warnings().for_each(|warning| output.warning(warning));
+                embedded.warnings().iter().for_each(|warning| output.warning(warning));
             }
             Ok(Connected::Embedded(embedded))
         }

@@ -12,7 +12,7 @@ use tokio::{
 use super::output::Output;
 use crate::{
     control::{self, Client, Signal, Signals, api::ControlClient, client::answered},
-    daemon::Options,
+    daemon::{Options, service},
 };
 
 /// Runs it until it is told to stop.
@@ -37,6 +37,16 @@ pub(super) async fn stop(daemon: &Client, output: &Output) -> Result<ExitCode, E
     match output.json {
         true => output.print_json(&json!({ "pid": pid, "stopped": true })),
         false => output.print(&format!("the daemon (pid {pid}) is stopped")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the unit of systemd's that runs it, or shows it.
+pub(super) fn install(print: bool, force: bool, output: &Output) -> Result<ExitCode, Error> {
+    let text = service::install(force, print)?;
+    match output.json {
+        true => output.print_json(&json!({ if print { "unit" } else { "message" }: text })),
+        false => output.print(text.trim_end()),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -59,8 +59,11 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
     let needs = command.needs();
     match command {
         Command::Schema { name, list } => schema::run(name.as_deref(), list, output),
-        Command::Daemon(args::Daemon { action: None, listen, detached }) => {
-            daemon::run(options(&global)?, listen, detached).await
+        Command::Daemon(args::Daemon { action: None, listen, dev, detached }) => {
+            daemon::run(Options { dev, ..options(&global)? }, listen, detached).await
+        }
+        Command::Daemon(args::Daemon { action: Some(Action::Install { print, force }), .. }) => {
+            daemon::install(print, force, output)
         }
         Command::Daemon(args::Daemon { action: Some(Action::Stop), .. }) => {
             with_daemon(&global, needs, output, async |daemon| daemon::stop(daemon, output).await).await
@@ -112,6 +115,7 @@ fn options(global: &Global) -> Result<Options, Error> {
     Ok(Options {
         plugin_dirs: absolute(&global.plugin_dir)?,
         environment: std::env::vars_os().collect::<Vec<(OsString, OsString)>>(),
+        dev: false,
     })
 }
 

@@ -137,6 +137,7 @@ fn show_text(shown: &Value) -> String {
     fact("folder", text("folder"));
     fact("runs", text("run"));
     fact("settings", list_of(&shown["settings"]));
+    fact("reload", text("reload_error"));
     story(shown).into_iter().for_each(|(about, words)| fact(about, words));
     for permission in shown["permissions"].as_array().into_iter().flatten() {
         fact("wants to", permission["sentence"].as_str().unwrap_or_default().to_owned());

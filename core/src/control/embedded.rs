@@ -33,7 +33,7 @@ impl Embedded {
     }
 
     /// What a person should look at in what they set up, one sentence each.
-    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+    pub fn warnings(&self) -> Vec<String> {
         self.server.daemon.warnings()
     }
 

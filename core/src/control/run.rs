@@ -13,7 +13,7 @@ use super::{
     server::{Gate, Server},
     socket::{self, Place},
 };
-use crate::daemon::{Daemon, Options};
+use crate::daemon::{Daemon, Options, service};
 
 /// Where descriptors have run out, others have to end first.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -38,7 +38,8 @@ pub type Signals = mpsc::Receiver<Signal>;
 pub async fn run(options: Options, listen: Option<SocketAddr>, mut signals: Signals) -> Result<(), Error> {
     let place = Place::claim(&options.paths()?.runtime)?;
     let daemon = Arc::new(Daemon::start(options).await?);
-    daemon.warnings().for_each(|warning| tracing::warn!("{warning}"));
+    daemon.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    let _metrics = daemon.serve_metrics().await?;
     let server = Server::new(daemon.clone(), true);
     let tcp = match listen {
         Some(address) => Some(Tcp::listen(address, &place).await?),
@@ -47,13 +48,17 @@ pub async fn run(options: Options, listen: Option<SocketAddr>, mut signals: Sign
     let socket = place.listen()?;
     let hello = super::api::Hello::new(&daemon);
     tracing::info!(pid = hello.pid, home = %hello.home.display(), socket = %place.socket().display(), "ready");
+    service::ready();
+    let (mut stays, mut watchdog) = (pin!(daemon.stay()), pin!(service::watchdog()));
     loop {
         tokio::select! {
+            () = &mut stays => {}
+            () = &mut watchdog => {}
             () = accept_local(&socket, &server) => {}
             () = accept_tcp(tcp.as_ref(), &server) => {}
             () = server.lifetime.asked_to_stop() => break,
             signal = signals.recv() => match signal {
-                Some(Signal::Reload) => tracing::info!("asked to read the configuration anew"),
+                Some(Signal::Reload) => drop(tokio::spawn(reload(daemon.clone()))),
                 Some(Signal::Stop) | None => break,
             },
         }
@@ -61,10 +66,12 @@ pub async fn run(options: Options, listen: Option<SocketAddr>, mut signals: Sign
     // From here on nobody finds it; who is connected is served to the end.
     drop((socket, tcp));
     tracing::info!("stopping: what is in flight ends first");
+    service::stopping();
     let mut drained = pin!(server.drain());
     loop {
         tokio::select! {
             () = &mut drained => break,
+            () = &mut watchdog => {}
             Some(signal) = signals.recv() => if signal == Signal::Stop {
                 return Err(Error::new(ErrorCode::CANCELLED, "stopped at once: what was in flight is lost"));
             },
@@ -73,6 +80,16 @@ pub async fn run(options: Options, listen: Option<SocketAddr>, mut signals: Sign
     drop(place);
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Reads configuration and plugins anew; where that fails, everything stays as it was.
+async fn reload(daemon: Arc<Daemon>) {
+    service::reloading();
+    match daemon.reload_all().await {
+        Ok(()) => tracing::info!("configuration and plugins were read anew"),
+        Err(error) => tracing::error!("not everything was read anew: {error}"),
+    }
+    service::ready();
 }
 
 async fn accept_local(listener: &UnixListener, server: &Server) {

@@ -129,19 +129,15 @@ impl ControlServer for Service {
     }
 
     async fn restart(&self, name: String) -> Result<(), Failure> {
-        self.daemon.usable(&name)?;
-        self.daemon.router().plugin(&name)?.supervisor().restart().await?;
-        Ok(())
+        Ok(self.daemon.restart(&name).await?)
     }
 
     async fn reload(&self, name: String) -> Result<(), Failure> {
-        self.restart(name).await
+        Ok(self.daemon.reload(&name).await?)
     }
 
     async fn reset(&self, name: String) -> Result<(), Failure> {
-        self.daemon.usable(&name)?;
-        self.daemon.router().plugin(&name)?.supervisor().reset();
-        Ok(())
+        Ok(self.daemon.reset(&name)?)
     }
 
     async fn logs(&self, name: String, count: Option<usize>) -> Result<Vec<Record>, Failure> {

@@ -77,8 +77,8 @@ fn problems(daemon: &Daemon, listed: &[Listed]) -> Vec<Problem> {
             hint: plugin.hint.clone(),
         }));
     }
-    let about = |what: &str| Problem { plugin: None, state: None, what: what.to_owned(), hint: None };
-    problems.extend(daemon.warnings().map(about));
+    let about = |what| Problem { plugin: None, state: None, what, hint: None };
+    problems.extend(daemon.warnings().into_iter().map(about));
     problems
 }
 

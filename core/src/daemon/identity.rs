@@ -41,16 +41,16 @@ impl Options {
 
 impl Daemon {
     pub fn paths(&self) -> &Paths {
-        &self.paths
+        &self.base.paths
     }
 
     /// The folders of plugins that it was started with.
     pub fn named_folders(&self) -> Vec<PathBuf> {
-        self.options.named_folders()
+        self.base.options.named_folders()
     }
 
     /// The home of the person whom it runs for.
     pub fn home(&self) -> Option<PathBuf> {
-        self.options.variable("HOME").map(PathBuf::from).filter(|home| Path::is_absolute(home))
+        self.base.options.variable("HOME").map(PathBuf::from).filter(|home| Path::is_absolute(home))
     }
 }

@@ -7,7 +7,7 @@ use astros_protocol::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Daemon, specs::kind_name};
+use super::{Daemon, setup::Installed, specs::kind_name};
 use crate::{
     registry::Entry,
     router::Plugin,
@@ -47,10 +47,11 @@ impl Listed {
 impl Daemon {
     /// All plugins, by name.
     pub fn list(&self) -> Vec<Listed> {
-        self.registry.entries.values().filter_map(|entry| self.listed(entry).ok()).collect()
+        self.setup().plugins.values().filter_map(|installed| self.listed(installed).ok()).collect()
     }
 
-    fn listed(&self, entry: &Entry) -> Result<Listed, Error> {
+    fn listed(&self, installed: &Installed) -> Result<Listed, Error> {
+        let entry = &installed.entry;
         let plugin = self.router.plugin(&entry.name)?;
         let status = plugin.status();
         let described = plugin.description();
@@ -60,7 +61,7 @@ impl Daemon {
             version: version(manifest, described.as_deref()),
             state: status.state.to_string(),
             reason: status.reason,
-            hint: hint(self.specs.get(&entry.name), &plugin),
+            hint: hint(&installed.spec, &plugin),
             pids: status.pids,
             restarts: status.restarts,
             in_flight: status.in_flight,
@@ -78,12 +79,13 @@ impl Daemon {
 
     /// All that is known of one plugin; it is started where it was never asked what it offers.
     pub async fn show(&self, name: &str) -> Result<Value, Error> {
-        let entry = self.usable(name)?;
+        let installed = self.installed(name)?;
+        let entry = &installed.entry;
         let plugin = self.router.plugin(name)?;
         let unknown = plugin.description().is_none();
         // A plugin that does not start is shown all the same, with the reason.
         let failed = if unknown { self.describe(name).await.err() } else { None };
-        let mut shown = json!(self.listed(entry)?);
+        let mut shown = json!(self.listed(&installed)?);
         let described = plugin.description().unwrap_or_default();
         let status = plugin.status();
         let manifest = entry.manifest.as_ref();
@@ -99,12 +101,14 @@ impl Daemon {
         shown["run"] = run(entry).into();
         shown["handles"] = json!(described.handles);
         shown["handlers"] = json!(described.handlers);
-        shown["settings"] = json!(self.specs.get(name).map(|spec| &spec.settings));
+        shown["settings"] = json!(installed.spec.settings);
         shown["warnings"] = json!(manifest.map(|manifest| &manifest.warnings));
+        shown["reload_error"] = json!(self.reload_error(name));
         shown["last_exit"] = json!(status.last_exit);
         shown["last_words"] = json!(status.last_words);
         shown["since_ms"] = json!(status.since_ms);
         shown["until_ms"] = json!(status.until_ms);
+        shown["queued"] = json!(plugin.queued());
         shown["metrics"] = json!(plugin.metrics().snapshot());
         shown["permissions"] = manifest.map_or_else(Vec::new, permissions).into();
         if let Some(error) = failed {
@@ -128,9 +132,9 @@ fn permissions(manifest: &Manifest) -> Vec<Value> {
     shown.map(|one| json!({ "permission": one.to_string(), "sentence": one.sentence() })).collect()
 }
 
-fn hint(spec: Option<&Spec>, plugin: &Plugin) -> Option<String> {
-    match (spec.map(|spec| &spec.admission), plugin.status().state) {
-        (Some(Admission::Blocked { hint, .. }), _) => Some(hint.clone()),
+fn hint(spec: &Spec, plugin: &Plugin) -> Option<String> {
+    match (&spec.admission, plugin.status().state) {
+        (Admission::Blocked { hint, .. }, _) => Some(hint.clone()),
         (_, StateName::Disabled) => Some(format!("`astros plugins enable {}` lets it run", plugin.name)),
         (_, StateName::Quarantined | StateName::Error | StateName::Restarting) => {
             Some(format!("`astros plugins logs {}` shows more", plugin.name))

@@ -2,44 +2,49 @@
 //!
 //! One process has one [`Daemon`]; a command that finds none running embeds its own.
 
+mod change;
 pub mod config;
 mod identity;
+mod learn;
 mod listing;
 mod observability;
 pub mod paths;
 mod python_sdk;
+pub mod service;
+mod setup;
 mod specs;
+mod watch;
 
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
-use astros_protocol::{Error, ErrorCode, manifest::Permission};
+use astros_protocol::{Error, ErrorCode, Response, manifest::Permission};
 use futures_util::future::join_all;
-use tokio::sync::broadcast;
+use serde_json::Value;
+use tokio::sync::{Notify, broadcast};
 
 use crate::{
-    agent::{Agent, Thresholds},
-    registry::{self, Enablement, Entry, Places, Registry, RegistryError, Status},
-    router::{Known, Plugin, Router, Services, errors},
+    agent::{Agent, Person, Thresholds},
+    registry::Status,
+    router::{Router, Services, errors},
     services::{
         log::{self, Log, Record},
         storage::Store,
     },
-    supervisor::{Admission, Spec, Supervisor},
+    supervisor::Event,
 };
 
+use change::Failure;
 use config::Config;
 pub use listing::Listed;
-use paths::Paths;
-use specs::Maker;
+use paths::HOME_VARIABLE;
+use setup::{Base, Installed, Setup};
 
-/// A plugin that takes longer to say what it can do is left out of a request: nobody waits for one that hangs.
-const LEARNING: Duration = Duration::from_secs(8);
 /// How long the end waits for what is still to be logged.
 const FLUSH: Duration = Duration::from_secs(2);
 
@@ -50,9 +55,18 @@ pub struct Options {
     pub plugin_dirs: Vec<PathBuf>,
     /// The environment: homes, paths, settings; plugins get what is allowed of it.
     pub environment: Vec<(OsString, OsString)>,
+    /// Development mode: what is saved is reloaded, and plugins are told.
+    pub dev: bool,
 }
 
 impl Options {
+    /// A host that keeps its files below `home`, with the process's own environment.
+    pub fn at(home: impl Into<PathBuf>) -> Options {
+        let mut environment: Vec<_> = std::env::vars_os().filter(|(name, _)| name != HOME_VARIABLE).collect();
+        environment.push((HOME_VARIABLE.into(), home.into().into()));
+        Options { environment, ..Options::default() }
+    }
+
     fn variable(&self, name: &str) -> Option<OsString> {
         self.environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
     }
@@ -60,18 +74,19 @@ impl Options {
 
 /// Everything that runs.
 pub struct Daemon {
-    options: Options,
-    paths: Paths,
-    config: Config,
-    python_sdk: PathBuf,
-    user_id: String,
-    registry: Registry,
-    /// What each plugin is started with, by name.
-    specs: BTreeMap<String, Spec>,
+    base: Arc<Base>,
+    /// What was found on disk last. A std lock: held for the swap only.
+    setup: RwLock<Arc<Setup>>,
     store: Store,
     log: Log,
     router: Arc<Router>,
     agent: Agent,
+    /// Held while something changes: two changes at once would each undo the other.
+    changing: tokio::sync::Mutex<()>,
+    /// Reloads that failed, by plugin. A std mutex: never held across an await.
+    failures: Mutex<BTreeMap<String, Failure>>,
+    /// Plugins came that nobody asked yet what they offer.
+    unknown: Notify,
 }
 
 impl Daemon {
@@ -81,56 +96,28 @@ impl Daemon {
     /// The home cannot be used, `astros.yaml` cannot be read, or a folder of `plugin_dirs` is not there. What is
     /// wrong with one plugin blocks that one only.
     pub async fn start(options: Options) -> Result<Daemon, Error> {
-        let paths = options.paths()?;
-        let home = options.variable("HOME").map(PathBuf::from);
-        let config = Config::read(&paths.config_file(), home.as_deref()).map_err(misconfigured)?;
-        for folder in [&paths.data, &paths.cache, &paths.logs] {
-            paths::create(folder).map_err(misconfigured)?;
-        }
-        let store = Store::open(&paths.database())?;
-        let log = Log::open(paths.logs.clone()).map_err(internal)?;
-        let registry = discover(&options, &paths, &config, &store).await?;
-        let python_sdk = python_sdk::unpack(&paths.data).map_err(|error| {
-            misconfigured(format!(
-                "the Python SDK cannot be unpacked into `{}`: {error}",
-                paths.data.display()
-            ))
-        })?;
-        let maker = Maker { options: &options, paths: &paths, config: &config, python_sdk: &python_sdk };
-        let (mut specs, overrides) = (maker.specs(&registry), maker.overrides(&registry));
-        let router = Router::new(
-            Services::new(store.clone(), log.clone()).with_traces(observability::traces(&config)),
-        );
-        for (name, spec) in &mut specs {
-            let entry = &registry.entries[name];
-            let known = store.description(&entry.folder, &fingerprint(entry, spec)).await?;
-            let by_code = known.as_ref().and_then(|known| maker.settings_by_code(entry, &overrides, known));
-            match by_code {
-                Some(Ok(settings)) => spec.settings = settings,
-                Some(Err(error)) if spec.admission == Admission::Enabled => {
-                    spec.admission = specs::blocked(&error);
-                }
-                _ => {}
-            }
-            let manifest = entry.manifest.as_ref();
-            let known = Known {
-                serial: spec.supervision.max_in_flight.get() == 1,
-                handles: manifest.map(|manifest| manifest.capabilities.handles.clone()).unwrap_or_default(),
-                description: known.map(Arc::new),
-            };
-            router.add(name, known, |host| Supervisor::start(spec.clone(), host));
-        }
-        let recognition = &config.recognition;
-        let thresholds =
-            Thresholds { threshold: recognition.threshold / 100.0, margin: recognition.margin / 100.0 };
-        let agent = Agent::new(router.clone(), store.clone(), thresholds);
-        let user = options.variable("USER").and_then(|user| user.into_string().ok());
-        let user_id = config
-            .user_id
-            .clone()
-            .or(user.filter(|user| !user.is_empty()))
-            .unwrap_or_else(|| "local".to_owned());
-        Ok(Daemon { options, paths, config, python_sdk, user_id, registry, specs, store, log, router, agent })
+        let base = Arc::new(Base::new(options)?);
+        let config = base.config()?;
+        let store = Store::open(&base.paths.database())?;
+        let log = Log::open(base.paths.logs.clone()).map_err(internal)?;
+        let setup = Setup::read(&base, config, &store).await?;
+        let traces = observability::traces(&setup.config);
+        let router = Router::new(Services::new(store.clone(), log.clone()).with_traces(traces));
+        let agent = Agent::new(router.clone(), store.clone(), thresholds(&setup.config));
+        let daemon = Daemon {
+            base,
+            setup: RwLock::new(Arc::new(setup)),
+            store,
+            log,
+            router,
+            agent,
+            changing: tokio::sync::Mutex::default(),
+            failures: Mutex::default(),
+            unknown: Notify::new(),
+        };
+        daemon.setup().plugins.values().for_each(|installed| daemon.add(installed));
+        daemon.agent.learn();
+        Ok(daemon)
     }
 
     pub fn agent(&self) -> &Agent {
@@ -142,77 +129,69 @@ impl Daemon {
     }
 
     /// Who asks where nobody says otherwise.
-    pub fn user_id(&self) -> &str {
-        &self.user_id
+    pub fn user_id(&self) -> String {
+        let configured = self.setup().config.user_id.clone();
+        let user = || self.base.options.variable("USER")?.into_string().ok().filter(|user| !user.is_empty());
+        configured.or_else(user).unwrap_or_else(|| "local".to_owned())
     }
 
     /// What a person should look at in what they set up, one sentence each.
-    pub fn warnings(&self) -> impl Iterator<Item = &str> {
-        self.config.warnings.iter().chain(&self.registry.warnings).map(String::as_str)
+    pub fn warnings(&self) -> Vec<String> {
+        self.setup().warnings.clone()
     }
 
     pub fn thresholds(&self) -> Thresholds {
         self.agent.thresholds()
     }
 
-    /// Learns what every plugin offers: those that are not known are started, all at once. Gives those that could
-    /// not say it, and why.
-    pub async fn learn(&self) -> Vec<(String, Error)> {
-        let plugins = self.router.plugins();
-        let wanted = |plugin: &Arc<Plugin>| {
-            let spec = self.specs.get(&*plugin.name);
-            !spec.is_some_and(|spec| matches!(spec.admission, Admission::Disabled { .. }))
+    /// Calls a handler by its name, with a JSON object, on behalf of the host's own user.
+    ///
+    /// # Errors
+    /// What the router says: there is no such plugin or handler, it failed, it took too long.
+    pub async fn call(&self, plugin: &str, handler: &str, params: Value) -> Result<Response, Error> {
+        let Value::Object(context) = params else {
+            let message = format!("the params of `{plugin}.{handler}` are `{params}`, expected an object");
+            return Err(Error::new(ErrorCode::INVALID_PARAMS, message));
         };
-        let unknown = |plugin: &&Arc<Plugin>| plugin.description().is_none() && wanted(plugin);
-        let unknown: Vec<_> = plugins.iter().filter(unknown).collect();
-        if unknown.is_empty() {
-            return Vec::new();
-        }
-        let asked = unknown.into_iter().map(|plugin| async {
-            let asked = tokio::time::timeout(LEARNING, self.describe(&plugin.name)).await;
-            let asked = asked.unwrap_or_else(|_| Err(says_nothing(&plugin.name)));
-            asked.err().map(|error| (plugin.name.to_string(), error))
-        });
-        let mut unable: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
-        unable.sort_by(|(one, _), (other, _)| one.cmp(other));
-        self.agent.learn();
-        unable
+        let (user_id, home) = (self.user_id(), self.home().unwrap_or_else(|| PathBuf::from("/")));
+        let person = Person {
+            session_id: format!("{user_id}:default"),
+            user_id,
+            cwd: home.clone(),
+            home,
+            locale: None,
+            timeout: None,
+        };
+        Ok(self.agent.invoke(plugin, handler, context, &person, None).await?.response)
     }
 
-    fn maker(&self) -> Maker<'_> {
-        let Daemon { options, paths, config, python_sdk, .. } = self;
-        Maker { options, paths, config, python_sdk }
+    /// What happens to plugins, from now on.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.router.subscribe()
     }
 
-    /// Starts a plugin and remembers what it says that it offers.
-    async fn describe(&self, name: &str) -> Result<(), Error> {
-        let plugin = self.router.plugin(name)?;
-        let supervisor = plugin.supervisor();
-        let session = supervisor.ready().await?;
-        plugin.set_description(session.description.clone());
-        let (Some(entry), Some(spec)) = (self.registry.get(name), self.specs.get(name)) else {
-            return Ok(());
-        };
-        // Kept first: a plugin that its own schema blocks is not started again to find that out.
-        self.store.set_description(&entry.folder, &fingerprint(entry, spec), &session.description).await?;
-        let maker = self.maker();
-        let overrides = maker.overrides(&self.registry);
-        if let Some(Err(error)) = maker.settings_by_code(entry, &overrides, &session.description) {
-            supervisor.admit(specs::blocked(&error)).await;
-            return Err(error.into());
-        }
-        Ok(())
+    fn setup(&self) -> Arc<Setup> {
+        self.setup.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_setup(&self, setup: Setup) {
+        *self.setup.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
+    }
+
+    fn installed(&self, name: &str) -> Result<Arc<Installed>, Error> {
+        let setup = self.setup();
+        let names = setup.plugins.keys().map(String::as_str);
+        setup.plugins.get(name).cloned().ok_or_else(|| errors::plugin_not_found(name, names))
     }
 
     /// Refuses a name that nobody has, before anything is started.
-    pub fn usable(&self, name: &str) -> Result<&Entry, Error> {
-        let names = self.registry.entries.keys().map(String::as_str);
-        self.registry.get(name).ok_or_else(|| errors::plugin_not_found(name, names))
+    pub fn usable(&self, name: &str) -> Result<(), Error> {
+        self.installed(name).map(drop)
     }
 
     /// What a plugin asks for.
     pub fn permissions(&self, name: &str) -> Result<Vec<Permission>, Error> {
-        let entry = self.usable(name)?;
+        let entry = &self.installed(name)?.entry;
         if let Status::Blocked { reason, hint } = &entry.status {
             let message = format!("`{name}` cannot be enabled: {reason}");
             return Err(Error::new(ErrorCode::PLUGIN_UNAVAILABLE, message).with_plugin(name).with_hint(hint));
@@ -220,28 +199,38 @@ impl Daemon {
         Ok(entry.manifest.as_ref().map(|manifest| manifest.permissions.clone()).unwrap_or_default())
     }
 
-    /// Remembers whether a plugin may run; from the next start on.
-    pub async fn set_enabled(&self, name: &str, enabled: bool) -> Result<(), Error> {
-        self.usable(name)?;
-        self.store.set_enabled(name, Some(enabled)).await
-    }
-
     /// The newest records of a plugin's log, oldest first.
     pub async fn logs(&self, name: &str, count: usize) -> Result<Vec<Record>, Error> {
         self.usable(name)?;
         self.log.flush().await;
-        log::read_last(&self.paths.logs, name, count, &astros_protocol::person::Level::Trace).map_err(
-            |error| {
-                let message =
-                    format!("the log of `{name}` in `{}` cannot be read: {error}", self.paths.logs.display());
-                Error::new(ErrorCode::INTERNAL_ERROR, message)
-            },
-        )
+        let logs = &self.base.paths.logs;
+        log::read_last(logs, name, count, &astros_protocol::person::Level::Trace).map_err(|error| {
+            internal(format!("the log of `{name}` in `{}` cannot be read: {error}", logs.display()))
+        })
     }
 
-    /// What any plugin writes to its log from now on.
+    /// Every record of every plugin's log, from now on.
     pub fn follow_logs(&self) -> broadcast::Receiver<Record> {
         self.log.follow()
+    }
+
+    /// What a daemon that stays does beside serving: learns what plugins offer that were never asked, so that the
+    /// first request need not wait for that, and reloads what is saved in development mode. Never ends.
+    pub async fn stay(&self) {
+        let learn = async {
+            loop {
+                for (plugin, error) in self.learn().await {
+                    tracing::warn!(plugin, %error, "it is not known what this plugin offers");
+                }
+                self.unknown.notified().await;
+            }
+        };
+        let watch = async {
+            if self.base.options.dev {
+                self.watch().await;
+            }
+        };
+        tokio::join!(learn, watch);
     }
 
     /// Stops every plugin, all at once, and writes what is still to be written.
@@ -254,41 +243,9 @@ impl Daemon {
     }
 }
 
-async fn discover(
-    options: &Options,
-    paths: &Paths,
-    config: &Config,
-    store: &Store,
-) -> Result<Registry, Error> {
-    let variable = options.variable("ASTROS_PLUGIN_PATH");
-    let mut configured = variable.as_deref().map(registry::plugin_path).unwrap_or_default();
-    configured.extend(config.plugin_dirs.iter().cloned());
-    let bundled = std::env::current_exe().ok().and_then(|exe| registry::bundled_folder(&exe));
-    let places = Places {
-        named: &options.plugin_dirs,
-        configured: &configured,
-        user: &paths.plugins(),
-        bundled: bundled.as_deref(),
-    };
-    let in_file = config.plugins.iter().filter_map(|(name, plugin)| Some((name.clone(), plugin.enabled?)));
-    let (in_file, by_command) = (in_file.collect(), store.enablement().await?);
-    let enablement = Enablement { file: &in_file, path: &config.path, commands: &by_command };
-    Registry::discover(&places, &enablement).map_err(|error| match error {
-        RegistryError::Folder { .. } => misconfigured(error),
-    })
-}
-
-fn says_nothing(plugin: &str) -> Error {
-    let message = format!(
-        "it did not say within {} s what it can do; `astros plugins show {plugin}` waits for it",
-        LEARNING.as_secs()
-    );
-    Error::new(ErrorCode::PLUGIN_UNAVAILABLE, message).with_plugin(plugin)
-}
-
-fn fingerprint(entry: &Entry, spec: &Spec) -> String {
-    let program = spec.program_file();
-    entry.fingerprint(&program.iter().map(PathBuf::as_path).collect::<Vec<_>>(), python_sdk::fingerprint())
+fn thresholds(config: &Config) -> Thresholds {
+    let recognition = &config.recognition;
+    Thresholds { threshold: recognition.threshold / 100.0, margin: recognition.margin / 100.0 }
 }
 
 /// What a person can mend in what they set up.

@@ -20,7 +20,8 @@ impl Daemon {
     /// # Errors
     /// The address cannot be listened on.
     pub async fn serve_metrics(&self) -> Result<Option<Endpoint>, Error> {
-        let Some(address) = self.config.observability.prometheus else { return Ok(None) };
+        let setup = self.setup();
+        let Some(address) = setup.config.observability.prometheus else { return Ok(None) };
         if !address.ip().is_loopback() {
             tracing::warn!(%address, "the metrics can be read by every machine that reaches this address");
         }
@@ -30,7 +31,7 @@ impl Daemon {
             plugins.map(|plugin| (plugin.name.clone(), plugin.supervisor().status().state.as_str())).collect()
         });
         endpoint.await.map(Some).map_err(|error| {
-            let file = self.config.path.display();
+            let file = setup.config.path.display();
             misconfigured(format!(
                 "the metrics cannot be served at `{address}`: {error}; `observability.prometheus` in `{file}` names another address"
             ))

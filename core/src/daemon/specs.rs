@@ -2,7 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use astros_protocol::{
@@ -11,37 +13,80 @@ use astros_protocol::{
 };
 use serde_json::{Value, json};
 
-use super::{Options, config::Config, default_deadline_ms, paths::Paths, text_variables};
+use super::{
+    config::Config,
+    default_deadline_ms, python_sdk,
+    setup::{Base, Installed},
+    text_variables,
+};
 use crate::{
     registry::{Entry, Registry, Status},
-    services::settings::{self, Override, SettingsError, Sources},
+    services::{
+        settings::{self, Override, SettingsError, Sources},
+        storage::Descriptions,
+    },
     supervisor::{Admission, Launch, Spec},
 };
 
-/// Makes specs of entries.
+/// Makes what plugins are started with of what is on disk.
 pub(super) struct Maker<'a> {
-    pub options: &'a Options,
-    pub paths: &'a Paths,
+    pub base: &'a Base,
     pub config: &'a Config,
-    /// The folder of the Python SDK.
-    pub python_sdk: &'a Path,
+}
+
+/// What is the same in every spec.
+struct Shared {
+    environment: Arc<Vec<(OsString, OsString)>>,
+    /// The names of all plugins.
+    names: Arc<[String]>,
 }
 
 impl Maker<'_> {
-    /// What each plugin is started with, by name.
-    pub(super) fn specs(&self, registry: &Registry) -> BTreeMap<String, Spec> {
-        let overrides = self.overrides(registry);
-        let spec = |(name, entry): (&String, &Entry)| (name.clone(), self.spec(entry, &overrides, registry));
-        registry.entries.iter().map(spec).collect()
+    /// Every plugin that was found, with what it is started with, by name.
+    pub(super) fn installed(
+        &self,
+        registry: Registry,
+        descriptions: &Descriptions,
+    ) -> BTreeMap<String, Arc<Installed>> {
+        let mut overrides = self.overrides(&registry);
+        let all = Shared {
+            environment: Arc::new(self.base.options.environment.clone()),
+            names: registry.entries.keys().cloned().collect(),
+        };
+        let installed = |(name, entry): (String, Entry)| {
+            let overrides = overrides.remove(&name).unwrap_or_default();
+            (name, Arc::new(self.one(entry, overrides, &all, descriptions)))
+        };
+        registry.entries.into_iter().map(installed).collect()
+    }
+
+    fn one(
+        &self,
+        entry: Entry,
+        overrides: Vec<Override>,
+        all: &Shared,
+        descriptions: &Descriptions,
+    ) -> Installed {
+        let mut spec = self.spec(&entry, &overrides, all);
+        let fingerprint = fingerprint(&entry, &spec);
+        let described = descriptions.get(&entry.folder);
+        let description = described.and_then(|described| described.valid(&fingerprint));
+        let by_code = description.as_ref().and_then(|known| self.settings_by_code(&entry, &overrides, known));
+        match by_code {
+            Some(Ok(settings)) => spec.settings = settings,
+            Some(Err(error)) if spec.admission == Admission::Enabled => spec.admission = blocked(&error),
+            _ => {}
+        }
+        Installed { entry, spec, fingerprint, overrides, description: description.map(Arc::new) }
     }
 
     /// What the environment sets of each plugin's settings.
-    pub(super) fn overrides(&self, registry: &Registry) -> Overrides {
+    fn overrides(&self, registry: &Registry) -> Overrides {
         let names = registry.entries.keys().map(String::as_str);
-        settings::overrides(names, text_variables(&self.options.environment))
+        settings::overrides(names, text_variables(&self.base.options.environment))
     }
 
-    fn spec(&self, entry: &Entry, overrides: &Overrides, registry: &Registry) -> Spec {
+    fn spec(&self, entry: &Entry, overrides: &[Override], all: &Shared) -> Spec {
         let manifest = entry.manifest.as_ref();
         let configured = self.config.plugin(&entry.name);
         let supervision = manifest.map_or_else(Supervision::default, |manifest| manifest.supervision.clone());
@@ -57,24 +102,25 @@ impl Maker<'_> {
             supervision: configured.map_or(supervision.clone(), |own| own.supervision(&supervision)),
             admission,
             look_in: look_in(),
-            python_sdk: Some(self.python_sdk.to_owned()),
+            python_sdk: Some(self.base.python_sdk.clone()),
             python_version: manifest.and_then(|manifest| manifest.dependencies.python.clone()),
-            environment: self.options.environment.clone(),
-            plugins: registry.entries.keys().cloned().collect(),
+            environment: all.environment.clone(),
+            plugins: all.names.clone(),
             session_bus: permissions.iter().any(|one| matches!(one, Permission::SystemControl(_))),
             settings,
             permissions: permissions.iter().map(|permission| json!(permission)).collect(),
-            directories: self.paths.of_plugin(&entry.name),
+            directories: self.base.paths.of_plugin(&entry.name),
+            dev_mode: self.base.options.dev,
             default_deadline_ms: Some(default_deadline_ms()),
             ..Spec::new(&*entry.name, &*entry.folder, launch(entry))
         }
     }
 
     /// A plugin's settings, held against a schema where there is one.
-    pub(super) fn settings(
+    fn settings(
         &self,
         entry: &Entry,
-        overrides: &Overrides,
+        overrides: &[Override],
         schema: Option<(&Value, &str)>,
         requires_config: bool,
     ) -> Result<Extra, SettingsError> {
@@ -87,7 +133,7 @@ impl Maker<'_> {
             requires_config,
             configured: self.config.plugin(&entry.name).map_or(&nothing, |own| &own.settings),
             file: &self.config.path,
-            environment: overrides.get(&entry.name).map_or(&[], Vec::as_slice),
+            environment: overrides,
         })
     }
 
@@ -96,7 +142,7 @@ impl Maker<'_> {
     pub(super) fn settings_by_code(
         &self,
         entry: &Entry,
-        overrides: &Overrides,
+        overrides: &[Override],
         description: &PluginDescription,
     ) -> Option<Result<Extra, SettingsError>> {
         let own = entry.settings_schema.as_ref().map(|schema| (&schema.value, &*schema.origin));
@@ -144,6 +190,12 @@ fn admission(entry: &Entry) -> Admission {
 
 pub(super) fn kind_name(kind: Kind) -> String {
     json!(kind).as_str().unwrap_or_default().to_owned()
+}
+
+/// What its code looks like from outside, now.
+pub(super) fn fingerprint(entry: &Entry, spec: &Spec) -> String {
+    let program = spec.program_file();
+    entry.fingerprint(&program.iter().map(PathBuf::as_path).collect::<Vec<_>>(), python_sdk::fingerprint())
 }
 
 pub(super) fn blocked(error: &SettingsError) -> Admission {

@@ -2,7 +2,10 @@
 
 use std::{
     io,
-    os::{fd::OwnedFd, unix::net::UnixStream as Socket},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream as Socket,
+    },
     path::Path,
     process::Stdio,
     sync::atomic::{AtomicBool, Ordering},
@@ -18,7 +21,6 @@ use tokio::{
 };
 
 use super::{Containment, NAME, Policy, Report, message::send_with};
-use std::os::fd::AsFd;
 
 /// How long a launcher may take until the plugin begins; longer only where it is halted.
 const LAUNCH: Duration = Duration::from_secs(10);
@@ -58,6 +60,7 @@ pub(crate) async fn start(launcher: &Path, policy: &Policy) -> io::Result<Launch
 
 /// `None` where there can be no namespace, and this launcher was spent on finding that out.
 async fn attempt(launcher: &Path, policy: &Policy) -> io::Result<Option<Launched>> {
+    let (length, body) = policy.frame()?;
     let (ours, theirs) = Socket::pair()?;
     set_socket_passcred(&ours, true)?;
     ours.set_nonblocking(true)?;
@@ -77,7 +80,10 @@ async fn attempt(launcher: &Path, policy: &Policy) -> io::Result<Option<Launched
         .spawn()
         .map_err(|error| broken(launcher, &format!("cannot be started: {error}")))?;
     let report = async {
-        send(&mut socket, policy, plugins_input).await?;
+        // With the length goes the plugin's end of its input, which is then the launcher's alone.
+        send_with(&socket, &length, plugins_input.as_fd())?;
+        drop(plugins_input);
+        socket.write_all(&body).await?;
         socket.async_io(Interest::READABLE, || Report::receive(&socket)).await
     };
     let report = timeout(LAUNCH, report).await;
@@ -96,21 +102,12 @@ async fn attempt(launcher: &Path, policy: &Policy) -> io::Result<Option<Launched
             return match other {
                 Ok(Ok(Some((Report::NoNamespace, _)))) => Ok(None),
                 Ok(Ok(Some((Report::Failed(errno), _)))) => Err(io::Error::from_raw_os_error(errno)),
-                Ok(Ok(_)) => Err(broken(launcher, "ended before it had started the plugin")),
-                Ok(Err(error)) => Err(broken(launcher, &error.to_string())),
+                Ok(_) => Err(broken(launcher, "ended before it had started the plugin")),
                 Err(_) => Err(broken(launcher, &format!("did not answer within {} s", LAUNCH.as_secs()))),
             };
         }
     };
     Ok(Some(Launched { launcher: child, socket, pid, containment, input }))
-}
-
-/// Sends the policy; the plugin's end of its input is then the launcher's alone.
-async fn send(socket: &mut UnixStream, policy: &Policy, input: OwnedFd) -> io::Result<()> {
-    let (length, body) = policy.frame()?;
-    send_with(&*socket, &length, input.as_fd())?;
-    drop(input);
-    socket.write_all(&body).await
 }
 
 fn broken(launcher: &Path, what: &str) -> io::Error {

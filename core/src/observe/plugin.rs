@@ -126,7 +126,9 @@ impl PluginMetrics {
 
     /// Messages of the bus went from it, to it, or were lost on the way to it.
     pub fn bus(&self, what: Bus, count: u64) {
-        *self.numbers().life.bus.entry(what.name()).or_default() += count;
+        if count > 0 {
+            *self.numbers().life.bus.entry(what.name()).or_default() += count;
+        }
     }
 
     pub fn snapshot(&self) -> PluginSnapshot {

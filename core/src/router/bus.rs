@@ -13,6 +13,7 @@ use serde_json::{json, value::RawValue};
 use super::{Router, deliver::deliver_all, errors::for_plugins};
 use crate::{
     bus::{Bus, MAX_SUBSCRIPTIONS, Message, Pattern, Subject, token},
+    observe,
     supervisor::{Event, StateName},
 };
 
@@ -118,7 +119,9 @@ impl Router {
             _ => return Err(denied(&subject, &format!("`{plugin}` publishes on `{own}.…` and `topic.…`"))),
         }
         let data = data.unwrap_or_else(|| RawValue::NULL.to_owned());
-        self.send(Message { subject, data, sender: plugin.clone(), wakes: true })
+        self.send(Message { subject, data, sender: plugin.clone(), wakes: true })?;
+        self.metrics().plugin(plugin).bus(observe::Bus::Published, 1);
+        Ok(())
     }
 
     fn send(&self, message: Message) -> Result<(), Error> {

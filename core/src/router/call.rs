@@ -148,7 +148,7 @@ pub(super) struct Open<'a> {
     connection: Connection,
     id: Id,
     node: &'a Arc<Node>,
-    answered: bool,
+    pub(super) answered: bool,
 }
 
 impl Drop for Open<'_> {

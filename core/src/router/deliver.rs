@@ -2,8 +2,8 @@
 //!
 //! What waits for one plugin is delivered by one task, one message after the other; the answer lets the next one
 //! come. So a slow plugin slows nobody else, and a message reaches one process of a plugin, once. A delivery is a
-//! root of the call tree without a user; it takes no slot of the plugin's requests, and does not keep the plugin from
-//! being idle.
+//! root of the call tree without a user; it takes no slot of the plugin's requests, but the only one where there is
+//! one, and does not keep the plugin from being idle.
 
 use std::{
     sync::{Arc, Weak},
@@ -21,13 +21,23 @@ use super::{
 };
 use crate::{
     bus::{Delivery, Holder, Message},
-    supervisor::Session,
+    observe::Bus,
+    supervisor::{Session, Slot},
 };
 
 /// A plugin that has not answered a delivery by then does not get it; the next one comes.
 const DELIVERY: Duration = Duration::from_secs(30);
 /// How often a message is given to the next process because one had not begun.
 const MAX_ATTEMPTS: u32 = 3;
+
+/// Who takes a message.
+struct Taker {
+    session: Arc<Session>,
+    link: Arc<Link>,
+    /// The one of a process that works on one request at a time: a request would wait behind the message else, with
+    /// its clock running.
+    slot: Option<Slot>,
+}
 
 /// Why a message is not delivered.
 enum Missed {
@@ -52,17 +62,15 @@ impl Router {
     /// Delivers one message, or counts it as dropped.
     async fn deliver(&self, plugin: &Plugin, Delivery { message, dropped }: Delivery) {
         for _ in 0..MAX_ATTEMPTS {
-            let session = match self.receiver(plugin, &message).await {
-                Ok(session) => session,
+            let taker = match self.taker(plugin, &message).await {
+                Ok(taker) => taker,
                 Err(Missed::Unwanted) => return self.bus().lose(&plugin.name, dropped),
                 Err(Missed::Unavailable) => return self.bus().lose(&plugin.name, dropped + 1),
             };
-            let attended = session.attend();
-            let outcome = tokio::time::timeout(DELIVERY, self.hand_over(plugin, &session, &message, dropped));
-            let outcome = outcome.await;
-            drop(attended);
-            match outcome {
-                Ok(Ok(_)) => {}
+            let session = taker.session.clone();
+            let handing = self.hand_over(plugin, taker, &message, dropped);
+            match tokio::time::timeout(DELIVERY, handing).await {
+                Ok(Ok(_)) => plugin.metrics().bus(Bus::Delivered, 1),
                 Ok(Err(failure)) if not_begun(&failure) => {
                     session.crashed().await;
                     continue;
@@ -73,49 +81,69 @@ impl Router {
                     self.complain(plugin, &message, &format!("it did not answer within {DELIVERY:?}"));
                 }
             }
-            return;
+            // The plugin was told of these with this message.
+            return plugin.metrics().bus(Bus::Dropped, dropped);
         }
         self.bus().lose(&plugin.name, dropped + 1);
     }
 
-    /// The process that takes a message: one of those that are ready and want it, a plugin that declares it
-    /// started where it is not.
-    async fn receiver(&self, plugin: &Plugin, message: &Message) -> Result<Arc<Session>, Missed> {
-        let supervisor = plugin.supervisor();
-        let ready = supervisor.sessions();
-        let takes = |session: &Session, holders: &[Holder]| {
-            let process = Holder::Process(session.generation);
-            holders.contains(&Holder::Declared) || holders.contains(&process)
+    /// Who takes a message: a process that is ready and wants it, a plugin that declares it started where it is not.
+    async fn taker(&self, plugin: &Plugin, message: &Message) -> Result<Taker, Missed> {
+        let session = match self.listening(plugin, message) {
+            Some(session) => session,
+            None => {
+                let holders = self.bus().holders(&plugin.name, &message.subject);
+                let wakes = message.wakes && holders.contains(&Holder::Declared);
+                if holders.is_empty() || !(wakes || plugin.supervisor().status().is_starting()) {
+                    return Err(Missed::Unwanted);
+                }
+                plugin.ready().await.map_err(|_| Missed::Unavailable)?;
+                self.listening(plugin, message).ok_or(Missed::Unwanted)?
+            }
         };
-        let holders = self.bus().holders(&plugin.name, &message.subject);
-        let taker = ready.into_iter().filter(|session| takes(session, &holders));
-        if let Some(session) = taker.min_by_key(|session| session.in_flight()) {
-            return Ok(session);
+        let link = Link::extend(None, &plugin.name, BusDeliver::METHOD).map_err(|_| Missed::Unwanted)?;
+        if !session.is_serial() {
+            return Ok(Taker { session, link, slot: None });
         }
-        let wakes = message.wakes && holders.contains(&Holder::Declared);
-        if holders.is_empty() || !(wakes || supervisor.status().is_starting()) {
-            return Err(Missed::Unwanted);
-        }
-        let session = supervisor.ready().await.map_err(|_| Missed::Unavailable)?;
-        let holders = self.bus().holders(&plugin.name, &message.subject);
-        if takes(&session, &holders) { Ok(session) } else { Err(Missed::Unwanted) }
+        let slot = self.slot(plugin, &link).await.map_err(|_| Missed::Unavailable)?;
+        let session = slot.session().clone();
+        let wants = self.wants(&session, message);
+        wants.then_some(Taker { session, link, slot: Some(slot) }).ok_or(Missed::Unwanted)
+    }
+
+    /// The process with the least to do among those that are ready and want a message.
+    fn listening(&self, plugin: &Plugin, message: &Message) -> Option<Arc<Session>> {
+        let sessions = plugin.supervisor().sessions().into_iter();
+        sessions.filter(|session| self.wants(session, message)).min_by_key(|session| session.in_flight())
+    }
+
+    fn wants(&self, session: &Session, message: &Message) -> bool {
+        let holders = self.bus().holders(&session.plugin, &message.subject);
+        holders.contains(&Holder::Declared) || holders.contains(&Holder::Process(session.generation))
     }
 
     /// One `bus/deliver` to one process; what the plugin asks for while it serves that are its children.
     async fn hand_over(
         &self,
         plugin: &Plugin,
-        session: &Session,
+        taker: Taker,
         message: &Message,
         dropped: u64,
     ) -> Result<Box<RawValue>, Failure> {
+        let Taker { session, link, slot } = taker;
+        let _attended = session.attend();
         session.peer.room().await?;
-        let link = Link::extend(None, &plugin.name, BusDeliver::METHOD)?;
-        let node = Node::new(Arc::new(Root::anonymous()), link, Instant::now() + DELIVERY, None);
+        let deadline = Instant::now() + DELIVERY;
+        if session.is_serial() {
+            session.expects(deadline);
+        }
+        let node = Node::new(Arc::new(Root::anonymous()), link, deadline, slot);
         let Message { subject, data, sender, .. } = message;
         let params = DeliverRef { message: MessageRef { subject: subject.as_str(), sender, data }, dropped };
-        let (_open, answer, _) = self.request(plugin, session, &node, BusDeliver::METHOD, &params, false);
-        answer.await
+        let (mut open, answer, _) = self.request(plugin, &session, &node, BusDeliver::METHOD, &params, false);
+        let outcome = answer.await;
+        open.answered = matches!(outcome, Ok(_) | Err(Failure::Error(_)));
+        outcome
     }
 
     fn complain(&self, plugin: &Plugin, message: &Message, why: &str) {

@@ -18,7 +18,10 @@ mod watch;
 pub mod wire;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -26,11 +29,11 @@ use astros_peer::Responder;
 use astros_protocol::{Error, ErrorCode};
 use foldhash::HashMap;
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 
 use crate::{
     observe::{Metrics, Traces},
-    supervisor::{Session, Spec, Supervisor},
+    supervisor::{Event, Session, Spec, Supervisor},
 };
 
 pub use bus::Publisher;
@@ -96,6 +99,8 @@ impl Listener<'_> {
 /// Brings calls to plugins.
 pub struct Router {
     plugins: RwLock<HashMap<Arc<str>, Arc<Plugin>>>,
+    /// The number of the next plugin: none has that of one that is gone.
+    number: AtomicUsize,
     // Std mutexes: held for a few moves of memory, never across an await.
     tree: Mutex<Tree>,
     services: Services,
@@ -106,17 +111,19 @@ impl Router {
     pub fn new(services: Services) -> Arc<Router> {
         Arc::new_cyclic(|me| Router {
             plugins: RwLock::default(),
+            number: AtomicUsize::new(0),
             tree: Mutex::default(),
             services,
             me: me.clone(),
         })
     }
 
-    /// Adds a plugin; `start` makes its supervisor, given the host that it is to call.
+    /// Adds a plugin, in the place of one of its name; `start` makes its supervisor, given the host that it is to
+    /// call.
     pub fn add(&self, name: &str, known: Known, start: impl FnOnce(Arc<Host>) -> Supervisor) -> Arc<Plugin> {
         let mut plugins = self.plugins.write().unwrap_or_else(PoisonError::into_inner);
         let name: Arc<str> = Arc::from(name);
-        let number = plugins.len();
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
         let host = Arc::new(Host::new(self.me.clone(), name.clone(), number));
         if let Some(description) = &known.description {
             self.declare(&name, &description.subscriptions);
@@ -131,6 +138,24 @@ impl Router {
         ));
         plugins.insert(name, plugin.clone());
         plugin
+    }
+
+    /// Takes a plugin out: no call and no message finds it any more. Its process ends with [`Plugin::stop`].
+    pub fn remove(&self, name: &str) -> Option<Arc<Plugin>> {
+        let plugin = self.plugins.write().unwrap_or_else(PoisonError::into_inner).remove(name)?;
+        self.bus().remove(&plugin.name);
+        self.metrics().forget(name);
+        Some(plugin)
+    }
+
+    /// What happens to plugins, from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.services.subscribe()
+    }
+
+    /// Takes note of what happened to a plugin, and publishes it.
+    pub fn publish(&self, event: Event) {
+        self.services.event(self, event);
     }
 
     /// Where the spans of calls go.

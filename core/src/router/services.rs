@@ -78,7 +78,7 @@ impl Services {
             }
             Event::Line { plugin, line } => {
                 let record = Record::now(plugin, line.level.clone(), &*line.message, Source::Stderr);
-                self.log.write(Record { fields: line.fields.clone(), ..record });
+                self.write(Record { fields: line.fields.clone(), ..record });
             }
             Event::StateChanged { plugin, state, reason } => {
                 // The reason of a failed start has words of the plugin's in it.
@@ -97,6 +97,12 @@ impl Services {
             Event::Switched { plugin, generations } => {
                 tracing::info!(%plugin, ?generations, "calls go to another version of it");
             }
+            Event::Reloaded { plugin, error: None } => tracing::info!(%plugin, "reloaded"),
+            Event::Reloaded { plugin, error: Some(error) } => {
+                tracing::error!(%plugin, "{error}");
+                self.log.write(Record::now(plugin, Level::Error, &**error, Source::Host));
+            }
+            Event::Removed { plugin, reason } => tracing::info!(%plugin, %reason, "removed"),
             Event::Oddity { plugin, text } => self.warn(plugin, text),
         }
         router.publish_event(&event);
@@ -111,7 +117,7 @@ impl Services {
                 if let Some(logger) = logger {
                     fields.insert("logger".to_owned(), logger.into());
                 }
-                self.log.write(Record { fields, ..Record::now(plugin, level, message, Source::Log) });
+                self.write(Record { fields, ..Record::now(plugin, level, message, Source::Log) });
             }
             Err(error) => tracing::warn!(plugin, %error, "passed over a `log` that does not fit"),
         }
@@ -123,7 +129,7 @@ impl Services {
         let shown = |line: &[u8]| String::from_utf8_lossy(&line[..STRAY.min(line.len())]).into_owned();
         let text = match oddity {
             Oddity::Stray(line) => {
-                return self.log.write(Record::now(plugin, Level::Info, shown(line), Source::Stdout));
+                return self.write(Record::now(plugin, Level::Info, shown(line), Source::Stdout));
             }
             Oddity::Malformed { line, error } => {
                 format!("a message cannot be read: {error}: {}", shown(line))
@@ -146,7 +152,13 @@ impl Services {
     /// Tells the plugin's author of something that is not as it should be.
     pub(super) fn warn(&self, plugin: &str, text: &str) {
         tracing::warn!(plugin, "{text}");
-        self.log.write(Record::now(plugin, Level::Warn, text, Source::Host));
+        self.write(Record::now(plugin, Level::Warn, text, Source::Host));
+    }
+
+    fn write(&self, record: Record) {
+        if let Some(plugin) = self.log.write(record) {
+            self.metrics.plugin(&plugin).dropped_log_line();
+        }
     }
 
     /// Serves a request of a plugin.

@@ -27,6 +27,8 @@ const MAX_MESSAGE_BYTES: usize = 16 << 10;
 const MAX_FIELDS_BYTES: usize = 64 << 10;
 /// So many records may wait for the disk.
 const QUEUE: usize = 1024;
+/// So many records may wait for who follows.
+const FOLLOWED: usize = 256;
 /// So many records are written at once.
 const BATCH: usize = 256;
 
@@ -74,7 +76,8 @@ impl Record {
     pub fn render(&self) -> String {
         let time = self.time.strftime("%Y-%m-%d %H:%M:%S%.3fZ");
         let message = printable(&self.message);
-        let mut text = format!("{time} {:5} {}", level_name(&self.level), message.trim_end());
+        let stray = if self.source == Source::Stdout { "[stdout] " } else { "" };
+        let mut text = format!("{time} {:5} {stray}{}", level_name(&self.level), message.trim_end());
         // What follows the first line is set off, so that nobody takes it for a record of its own.
         text = text.replace('\n', "\n    ");
         for (name, value) in &self.fields {
@@ -108,25 +111,29 @@ impl Log {
     pub fn open(folder: PathBuf) -> io::Result<Log> {
         let (queue, tasks) = sync_channel(QUEUE);
         let dropped = Arc::new(Mutex::default());
-        let log = Log { queue, dropped: Arc::clone(&dropped), followers: broadcast::Sender::new(QUEUE) };
+        let followers = broadcast::Sender::new(FOLLOWED);
+        let log = Log { queue, dropped: Arc::clone(&dropped), followers };
         std::thread::Builder::new().name("log".to_owned()).spawn(move || work(&folder, &tasks, &dropped))?;
         Ok(log)
     }
 
-    /// Queues a record, or drops and counts it where too many wait.
-    pub fn write(&self, mut record: Record) {
+    /// Queues a record, or drops and counts it where too many wait; gives the plugin whose it was then.
+    pub fn write(&self, mut record: Record) -> Option<String> {
         cut(&mut record);
         if self.followers.receiver_count() > 0 {
-            // Nobody may be left to hear it.
+            // The last one may have gone meanwhile.
             let _ = self.followers.send(record.clone());
         }
         if let Err(TrySendError::Full(Task::Write(record))) = self.queue.try_send(Task::Write(record)) {
             let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-            *dropped.entry(record.plugin).or_default() += 1;
+            *dropped.entry(record.plugin.clone()).or_default() += 1;
+            return Some(record.plugin);
         }
+        None
     }
 
-    /// What is logged from now on; who is slow misses some.
+    /// Every record of every plugin from now on, those that the disk was too slow for included; rotation of the
+    /// files is not seen. Who does not keep up misses the oldest.
     pub fn follow(&self) -> broadcast::Receiver<Record> {
         self.followers.subscribe()
     }
@@ -203,6 +210,7 @@ fn work(folder: &Path, tasks: &Receiver<Task>, dropped: &Mutex<BTreeMap<String, 
         }
         let lost = std::mem::take(&mut *dropped.lock().unwrap_or_else(PoisonError::into_inner));
         for (plugin, count) in lost {
+            tracing::warn!(plugin, count, "log records dropped");
             let words = format!("{count} records were dropped: they came faster than they could be written");
             push(&mut lines, &Record::now(&plugin, Level::Warn, words, Source::Host));
         }

@@ -49,6 +49,10 @@ pub enum Event {
     /// A reload: from now on calls go to another version of it, whose processes have these generations. Told in one
     /// step with the switch.
     Switched { plugin: Arc<str>, generations: Vec<u64> },
+    /// Another version of it was to take its place; the error says why that did not, or does not serve.
+    Reloaded { plugin: Arc<str>, error: Option<String> },
+    /// It is not there any more: nobody supervises it.
+    Removed { plugin: Arc<str>, reason: String },
     /// Something is not as it should be, and it runs all the same.
     Oddity { plugin: Arc<str>, text: String },
 }

@@ -232,13 +232,14 @@ impl Supervisor {
     /// The candidate shows that it can: it is the plugin from now on.
     pub(crate) fn serve(&self) {
         self.shared.stand(Standing::Serves);
-        let plugin = &self.shared.plugin;
-        let views = self.views.borrow();
-        if let Some(session) = least_loaded(&views) {
-            let (plugin, description) = (plugin.clone(), session.description.clone());
-            self.shared.tell(Event::Described { plugin, description });
+        let plugin = self.shared.plugin.clone();
+        // Taken first: who is told may look at what is known of the plugin.
+        let session = least_loaded(&self.views.borrow()).cloned();
+        let state = lead(&self.views.borrow()).state.clone();
+        if let Some(session) = session {
+            self.shared.tell(Event::Described { plugin, description: session.description.clone() });
         }
-        self.shared.tell_state(&lead(&views).state);
+        self.shared.tell_state(&state);
     }
 
     /// Takes no more calls from now on, lets those that it has run to their own ends, and ends; resolves when nothing

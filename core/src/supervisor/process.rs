@@ -130,7 +130,8 @@ impl Process {
                 let _ = kill_process_group(self.pid, signal);
             }
             Reach::Launcher { socket: Some(socket), .. } => {
-                // A launcher that does not read is halted: what follows ends it.
+                self.wake();
+                // One that does not read even so is ended by what follows.
                 let _ = socket.try_write(&[u8::try_from(signal.as_raw()).unwrap_or_default()]);
             }
             _ => {}
@@ -147,6 +148,7 @@ impl Process {
         drop(socket.take());
         let killed = ExitStatus::from_raw(Signal::KILL.as_raw());
         let ended = ended.get().copied().unwrap_or(killed);
+        self.wake();
         if timeout(SWEEP, self.child.wait()).await.is_err() {
             let _ = pidfd_send_signal(self.exit.get_ref(), Signal::KILL);
         }
@@ -156,6 +158,11 @@ impl Process {
             launcher::sweep_orphans().await;
         }
         Some(ended)
+    }
+
+    /// Somebody may have halted the launcher.
+    fn wake(&self) {
+        let _ = pidfd_send_signal(self.exit.get_ref(), Signal::CONT);
     }
 
     /// Resolves when the launcher has told how the plugin ended, or its socket has.
@@ -218,10 +225,8 @@ impl Drop for Process {
     fn drop(&mut self) {
         match self.reach {
             Reach::Group => self.signal(Signal::KILL),
-            // The end of its socket ends the launcher with all that is below it, if it is not halted.
-            Reach::Launcher { .. } => {
-                let _ = pidfd_send_signal(self.exit.get_ref(), Signal::CONT);
-            }
+            // The end of its socket ends the launcher with all that is below it.
+            Reach::Launcher { .. } => self.wake(),
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -37,7 +38,7 @@ pub enum Launch {
 }
 
 /// One plugin, ready to be started.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
     /// The name that the host knows it by.
     pub name: String,
@@ -61,9 +62,9 @@ pub struct Spec {
     /// The version that an interpreter found on PATH has to have.
     pub python_version: Option<VersionReq>,
     /// The daemon's environment; the plugin gets what is allowed of it.
-    pub environment: Vec<(OsString, OsString)>,
+    pub environment: Arc<Vec<(OsString, OsString)>>,
     /// The names of all plugins: a variable belongs to the longest that fits.
-    pub plugins: Vec<String>,
+    pub plugins: Arc<[String]>,
     /// The session bus is granted.
     pub session_bus: bool,
     /// What keeps its processes together, at most: what cannot be had here is done without.
@@ -95,8 +96,8 @@ impl Spec {
             look_in: Vec::new(),
             python_sdk: None,
             python_version: None,
-            environment: std::env::vars_os().collect(),
-            plugins: Vec::new(),
+            environment: Arc::new(std::env::vars_os().collect()),
+            plugins: Arc::default(),
             session_bus: false,
             containment: Containment::default(),
             launcher: None,

@@ -23,6 +23,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) struct World {
     folder: TempDir,
     pub(crate) router: Arc<Router>,
+    backoff: Duration,
 }
 
 impl World {
@@ -31,15 +32,27 @@ impl World {
         fs::write(folder.path().join("plugin.py"), include_str!("plugin.py")).unwrap();
         let store = Store::open(&folder.path().join("astros.db")).unwrap();
         let log = Log::open(folder.path().join("logs")).unwrap();
-        World { folder, router: Router::new(Services::new(store, log)) }
+        let router = Router::new(Services::new(store, log));
+        World { folder, router, backoff: Duration::from_millis(20) }
+    }
+
+    /// Whose plugins are started again so long after a crash.
+    pub(crate) fn backing_off(self, backoff: Duration) -> World {
+        World { backoff, ..self }
     }
 
     /// With a plugin that works on so many requests at once.
     pub(crate) fn with(self, name: &str, slots: u32) -> World {
+        self.with_instances(name, slots, 1)
+    }
+
+    /// With a plugin of so many processes, each of which works on so many requests at once.
+    pub(crate) fn with_instances(self, name: &str, slots: u32, instances: u32) -> World {
         let words = ["python3", "plugin.py"].map(str::to_owned).to_vec();
         let mut spec = Spec::new(name, self.folder.path(), Launch::Command(words));
         spec.supervision.max_in_flight = slots.try_into().unwrap();
-        spec.supervision.backoff_initial = Duration::from_millis(20);
+        spec.supervision.instances = instances.try_into().unwrap();
+        spec.supervision.backoff_initial = self.backoff;
         spec.supervision.stop_grace = Duration::from_secs(2);
         self.router.add(name, Known::default(), |host| Supervisor::start(spec, host));
         self
@@ -112,6 +125,13 @@ impl World {
         let mut calling = self.call(plugin, handler, context);
         calling.progress.recv().await.expect("it begins");
         calling
+    }
+
+    /// Waits until so many of its processes are ready.
+    pub(crate) async fn ready(&self, plugin: &str, processes: usize) {
+        let plugin = self.plugin(plugin);
+        plugin.supervisor().ready().await.unwrap();
+        until("its processes are ready", || plugin.supervisor().sessions().len() == processes).await;
     }
 
     /// Waits until so many calls stand in line before a plugin.

@@ -43,6 +43,8 @@ def call(id, context, then):
 
 def serve(id, handler, context, meta):
     note(context, "begun")
+    if "dies" in context:
+        waiting.append((context["dies"], lambda: os._exit(7)))
     if meta.get("progress"):
         say(method="$/progress", params={"id": id, "value": {"message": "begun"}})
     if handler == "echo":
@@ -54,8 +56,6 @@ def serve(id, handler, context, meta):
         held[id] = context
         waiting.append((context["until"], lambda: held.pop(id, None) is not None and done(id, "held")))
     elif handler == "call":
-        if "dies" in context:
-            waiting.append((context["dies"], lambda: os._exit(7)))
         start = lambda: call(id, context, lambda answer: done(id, answer))
         waiting.append((context["after"], start)) if "after" in context else start()
     elif handler == "call_and_die_once":

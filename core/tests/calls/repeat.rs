@@ -1,5 +1,7 @@
 //! What is sent a second time, and what never is.
 
+use std::time::{Duration, Instant};
+
 use astros_protocol::ErrorCode;
 use serde_json::{Value, json};
 
@@ -38,6 +40,15 @@ async fn repeats_where_the_children_may_be_repeated_too() {
     let world = World::new().with("one", 64).with("other", 64);
     let called = json!({ "plugin": "other", "handler": "echo" });
     assert_eq!(world.call("one", "call_and_die_once", called).gives().await, json!({ "attempt": 2 }));
+}
+
+#[tokio::test]
+async fn repeats_nothing_where_the_restart_comes_after_the_deadline() {
+    let world = World::new().backing_off(Duration::from_secs(20)).with("one", 64);
+    let begun = Instant::now();
+    let error = world.call_within("one", "die_once", json!({}), Duration::from_secs(10)).fails().await;
+    assert_eq!(error.code, ErrorCode::PLUGIN_CRASHED, "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "it is told at once");
 }
 
 #[tokio::test]

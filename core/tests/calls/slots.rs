@@ -126,3 +126,40 @@ async fn goes_on_waiting_at_the_next_process_after_a_crash() {
         assert_eq!(call.gives().await["attempt"], 1);
     }
 }
+
+#[tokio::test]
+async fn brings_calls_to_the_instance_with_the_least_to_do() {
+    let world = World::new().with_instances("one", 2, 2);
+    world.ready("one", 2).await;
+    let hold = json!({ "until": world.path("go"), "note": world.path("note") });
+    let mut calls = Vec::new();
+    for number in 1..=4_usize {
+        calls.push(world.begin("one", "hold", hold.clone()).await);
+        let loads = world.plugin("one").supervisor().sessions();
+        let mut loads: Vec<_> = loads.iter().map(|session| session.in_flight()).collect();
+        loads.sort_unstable();
+        assert_eq!(loads, [number / 2, number.div_ceil(2)]);
+    }
+    calls.push(world.call("one", "hold", hold));
+    world.queued("one", 1).await;
+    world.go("go");
+    for call in calls {
+        call.gives().await;
+    }
+}
+
+#[tokio::test]
+async fn goes_on_with_one_instance_while_another_one_crashes() {
+    let world = World::new().with_instances("one", 64, 2);
+    world.ready("one", 2).await;
+    let lives = world.begin("one", "hold", json!({ "until": world.path("go") })).await;
+    let dies = json!({ "until": world.path("never"), "dies": world.path("die") });
+    let dies = world.begin("one", "hold", dies).await;
+    world.go("die");
+    for _ in 0..50 {
+        world.call("one", "echo", json!({})).gives().await;
+    }
+    assert_eq!(dies.fails().await.code, ErrorCode::PLUGIN_CRASHED);
+    world.go("go");
+    lives.gives().await;
+}

@@ -31,6 +31,30 @@ async fn waits_for_a_serial_plugin_that_is_only_busy() {
 }
 
 #[tokio::test]
+async fn waits_where_another_instance_of_a_serial_plugin_can_go_on() {
+    let world = World::new().with_instances("a", 1, 2).with("b", 64);
+    world.ready("a", 2).await;
+    let calls_back = |after: &str| {
+        let back = json!({ "plugin": "a", "handler": "echo" });
+        json!({ "plugin": "b", "handler": "call", "params": back, "after": world.path(after) })
+    };
+    let holds = world.begin("a", "hold", json!({ "until": world.path("go") })).await;
+    let calls = world.begin("a", "call", calls_back("call")).await;
+    world.go("call");
+    world.queued("a", 1).await;
+    world.go("go");
+    holds.gives().await;
+    assert_eq!(calls.gives().await["data"]["data"]["attempt"], 1);
+    // Both instances wait for each other.
+    let first = world.begin("a", "call", calls_back("both")).await;
+    let second = world.begin("a", "call", calls_back("both")).await;
+    world.go("both");
+    let answers = [first.gives().await, second.gives().await];
+    let refused = answers.iter().filter(|answer| answer["data"]["error"]["code"] == ErrorCode::CALL_CYCLE.0);
+    assert_eq!(refused.count(), 1, "{answers:?}");
+}
+
+#[tokio::test]
 async fn takes_a_whole_tree_back_when_the_caller_at_its_top_dies() {
     let world = World::new().with("a", 64).with("b", 64).with("c", 64);
     let hold = json!({ "until": world.path("never"), "note": world.path("note") });

@@ -46,18 +46,19 @@ fn the_summary_names_every_page_once() {
 
 #[test]
 fn every_test_that_is_named_is_there() {
-    let page = root().join("docs/src/architecture.md");
-    let text = read(&page);
-    let named: Vec<(&str, &str)> = text
-        .split("[`")
-        .skip(1)
-        .filter_map(|rest| rest.split_once(')')?.0.split_once("`]("))
-        .filter(|(_, file)| file.ends_with(".rs"))
-        .collect();
-    assert!(named.len() > 20, "the invariants name their tests");
-    for (name, file) in named {
-        let source = read(&page.parent().unwrap().join(file));
-        assert!(source.contains(&format!("fn {name}(")), "`{file}` has no test `{name}`");
+    for page in ["docs/src/architecture.md", "docs/src/faults.md"].map(|page| root().join(page)) {
+        let text = read(&page);
+        let named: Vec<(&str, &str)> = text
+            .split("[`")
+            .skip(1)
+            .filter_map(|rest| rest.split_once(')')?.0.split_once("`]("))
+            .filter(|(_, file)| file.ends_with(".rs"))
+            .collect();
+        assert!(named.len() > 20, "each claim names its tests");
+        for (name, file) in named {
+            let source = read(&page.parent().unwrap().join(file));
+            assert!(source.contains(&format!("fn {name}(")), "`{file}` has no test `{name}`");
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     os::unix::process::CommandExt,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -30,6 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The variable that all of a plugin's processes have, of a value that only they have.
 const MARK: &str = "ASTROS_TEST_MARK";
 const CONTAINMENT: &str = "ASTROS_TEST_CONTAINMENT";
+const LAUNCHER: &str = "ASTROS_TEST_LAUNCHER";
 /// A uid without any right.
 const NOBODY: u32 = 65534;
 
@@ -88,8 +89,12 @@ fn daemon() {
         let mut spec = Spec::new("test", "/", Launch::Command(words.to_vec()));
         spec.supervision.stop_grace = Duration::from_millis(50);
         spec.containment = serde_json::from_str(&env::var(CONTAINMENT).unwrap()).unwrap();
+        spec.launcher = env::var_os(LAUNCHER).map(PathBuf::from);
         let supervisor = Supervisor::start(spec, Arc::new(Quiet));
-        let session = supervisor.ready().await.unwrap();
+        let session = match supervisor.ready().await {
+            Ok(session) => session,
+            Err(error) => return println!("\n{}", json!({ "error": error.message })),
+        };
         let (pid, version) = (session.pid, session.description.version.clone());
         let about = json!({ "pid": pid, "version": version, "containment": session.containment });
         println!("\n{about}");
@@ -104,17 +109,24 @@ fn daemon() {
 
 pub(crate) struct Daemon {
     child: Child,
+    /// Open as long as it runs.
+    _output: BufReader<ChildStdout>,
     mark: String,
     about: Value,
     /// The plugin, and those between it and the daemon.
     chain: Vec<i32>,
     /// Where its program is, if it is a copy.
-    folder: Option<tempfile::TempDir>,
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Daemon {
     pub(crate) fn start(user: User, containment: Containment) -> Daemon {
-        Daemon::launch(env::current_exe().unwrap(), user, containment)
+        Daemon::launch(env::current_exe().unwrap(), user, containment, None).unwrap()
+    }
+
+    /// With this program as its launcher; the error where it does not get ready.
+    pub(crate) fn start_through(launcher: &Path) -> Result<Daemon, String> {
+        Daemon::launch(env::current_exe().unwrap(), User::Own, Containment::Namespace, Some(launcher))
     }
 
     /// In a folder where no `astros` is.
@@ -122,18 +134,24 @@ impl Daemon {
         let folder = tempfile::tempdir().unwrap();
         let copy = folder.path().join("embedder");
         fs::copy(env::current_exe().unwrap(), &copy).unwrap();
-        let mut daemon = Daemon::launch(copy, User::Own, Containment::Namespace);
-        daemon.folder = Some(folder);
+        let mut daemon = Daemon::launch(copy, User::Own, Containment::Namespace, None).unwrap();
+        daemon._folder = Some(folder);
         daemon
     }
 
-    fn launch(program: PathBuf, user: User, containment: Containment) -> Daemon {
+    fn launch(
+        program: PathBuf,
+        user: User,
+        containment: Containment,
+        launcher: Option<&Path>,
+    ) -> Result<Daemon, String> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let mark = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let mut command = Command::new(program);
         command
             .args(["daemon::daemon", "--exact", "--ignored", "--nocapture"])
             .env(MARK, &mark)
+            .envs(launcher.map(|launcher| (LAUNCHER, launcher)))
             .env(CONTAINMENT, serde_json::to_string(&containment).unwrap())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
@@ -141,11 +159,15 @@ impl Daemon {
             command.uid(NOBODY).gid(NOBODY);
         }
         let mut child = command.spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let about =
-            lines.map_while(Result::ok).find(|line| line.starts_with('{')).expect("the daemon gets ready");
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let about = output.by_ref().lines().map_while(Result::ok).find(|line| line.starts_with('{'));
+        let about = about.expect("the daemon gets ready");
         let about: Value = serde_json::from_str(&about).unwrap();
-        let mut daemon = Daemon { child, mark, about, chain: Vec::new(), folder: None };
+        if let Some(error) = about["error"].as_str() {
+            child.wait().unwrap();
+            return Err(error.to_owned());
+        }
+        let mut daemon = Daemon { child, _output: output, mark, about, chain: Vec::new(), _folder: None };
         daemon.chain.push(i32::try_from(daemon.about["pid"].as_i64().unwrap()).unwrap());
         loop {
             let parent = parent(*daemon.chain.last().unwrap());
@@ -155,7 +177,7 @@ impl Daemon {
             daemon.chain.push(parent);
         }
         eventually("all of the tree runs", || (daemon.tree().len() == PROCESSES).then_some(()));
-        daemon
+        Ok(daemon)
     }
 
     pub(crate) fn id(&self) -> i32 {
@@ -187,6 +209,13 @@ impl Daemon {
         kill(Pid::from_raw(pid), signal).unwrap();
     }
 
+    /// Halts a process, and waits until it is.
+    pub(crate) fn halt(&self, pid: i32) {
+        self.kill(pid, Signal::SIGSTOP);
+        let stat = || fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        eventually("it is halted", || stat().contains(") T ").then_some(()));
+    }
+
     /// Tells it to stop, and waits until it has.
     pub(crate) fn stop(&mut self) {
         self.child.stdin.take().unwrap().write_all(b"\n").unwrap();
@@ -207,8 +236,12 @@ impl Daemon {
     /// Neither the plugin's processes nor those between are left, not even as zombies where the daemon lives.
     pub(crate) fn leaves_nobody(&mut self, how: &str) {
         eventually(&format!("nobody is left {how}"), || {
-            let gone = self.chain.iter().all(|pid| !fs::exists(format!("/proc/{pid}")).unwrap());
-            (gone && self.tree().is_empty()).then_some(())
+            let reaps = self.child.try_wait().unwrap().is_none();
+            let gone = |pid: &i32| match fs::read_to_string(format!("/proc/{pid}/stat")) {
+                Ok(stat) => !reaps && stat.contains(") Z "),
+                Err(_) => true,
+            };
+            (self.chain.iter().all(gone) && self.tree().is_empty()).then_some(())
         });
     }
 

@@ -41,7 +41,7 @@ const CRATES: [(&str, &[&str]); 6] = [
 ];
 
 /// Files and folders without runtime, clock, or input and output.
-const PURE: [&str; 10] = [
+const PURE: [&str; 13] = [
     "core/src/agent/recognition",
     "core/src/supervisor/state.rs",
     "core/src/supervisor/machine.rs",
@@ -50,6 +50,9 @@ const PURE: [&str; 10] = [
     "core/src/supervisor/environment.rs",
     "core/src/router/tree.rs",
     "core/src/router/waits.rs",
+    "core/src/bus/subject.rs",
+    "core/src/bus/table.rs",
+    "core/src/bus/queue.rs",
     "core/src/services/settings",
     "protocol/src",
 ];

@@ -6,7 +6,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use astros_core::observe::{Endpoint, PluginSnapshot};
+use astros_core::{
+    daemon::{Daemon, Options},
+    observe::{Endpoint, PluginSnapshot},
+};
 use astros_protocol::ErrorCode;
 use futures_util::FutureExt;
 use serde_json::json;
@@ -102,6 +105,34 @@ async fn answers_a_scrape() {
     assert!(get(&endpoint, "GET /").await.0.starts_with("HTTP/1.1 404 "));
     assert!(get(&endpoint, "POST /metrics").await.0.starts_with("HTTP/1.1 405 "));
     lint(&page);
+}
+
+#[tokio::test]
+async fn serves_metrics_where_the_file_says_and_nowhere_else() {
+    let home = tempfile::TempDir::new().unwrap();
+    let start = async |yaml: &str| {
+        std::fs::write(home.path().join("astros.yaml"), yaml).unwrap();
+        let environment = vec![("ASTROS_HOME".into(), home.path().into())];
+        Daemon::start(Options { environment, ..Options::default() }).await.unwrap()
+    };
+    let daemon = start("").await;
+    assert!(daemon.serve_metrics().await.unwrap().is_none());
+    daemon.stop().await;
+
+    let daemon = start("observability: {prometheus: \"127.0.0.1:0\"}\n").await;
+    let endpoint = daemon.serve_metrics().await.unwrap().unwrap();
+    let (_, page) = get(&endpoint, "GET /metrics").await;
+    assert!(page.contains("\nastros_build_info{version="), "{page}");
+    let (address, taken) =
+        (endpoint.address(), format!("observability: {{prometheus: \"{}\"}}\n", endpoint.address()));
+    daemon.stop().await;
+
+    let daemon = start(&taken).await;
+    let error = daemon.serve_metrics().await.unwrap_err();
+    let expected = format!("the metrics cannot be served at `{address}`: Address already in use");
+    assert!(error.message.starts_with(&expected), "{error}");
+    assert!(error.message.contains("astros.yaml` names another address"), "{error}");
+    daemon.stop().await;
 }
 
 /// Asks Prometheus itself, where it is installed.

@@ -183,6 +183,35 @@ async fn lets_the_old_version_end_its_work_beyond_the_time_for_stops() {
 }
 
 #[tokio::test]
+async fn gives_the_old_version_no_time_without_end() {
+    let host = Host::new(&[]);
+    let mut spec = host.spec("2", &[]);
+    spec.drain = Duration::from_millis(300);
+    host.router.reload("one", Known::default(), spec).await.unwrap();
+    let work = host.begin(60.0).await;
+    host.reload("3", &[]).await.unwrap();
+    let error = work.await.unwrap().unwrap_err();
+    assert_eq!(error.code, ErrorCode::PLUGIN_UNAVAILABLE);
+    assert!(error.message.ends_with("another version took its place"), "{error}");
+    assert_eq!(host.work(0.0).await.unwrap(), "3");
+}
+
+#[tokio::test]
+async fn waits_for_every_process_of_the_new_version() {
+    let host = Host::new(&[]);
+    let several = |mode: &str| {
+        let mut spec = host.spec("2", &[mode]);
+        spec.supervision.instances = 3.try_into().unwrap();
+        spec
+    };
+    let error = host.router.reload("one", Known::default(), several("alone")).await.unwrap_err();
+    assert!(error.message.contains("there is another one of me"), "{error}");
+    host.router.reload("one", Known::default(), several("")).await.unwrap();
+    assert_eq!(host.status().pids.len(), 3);
+    assert_eq!(host.work(0.0).await.unwrap(), "2");
+}
+
+#[tokio::test]
 async fn goes_on_with_the_old_version_where_the_new_one_fails() {
     let host = Host::new(&[]);
     let work = host.begin(0.5).await;
@@ -294,7 +323,8 @@ async fn reloads_one_after_the_other() {
     let host = Host::new(&[]);
     host.work(0.0).await.unwrap();
     let (second, third) = tokio::join!(host.reload("2", &[]), host.reload("3", &[]));
-    (second.unwrap(), third.unwrap());
+    second.unwrap();
+    third.unwrap();
     assert_eq!(host.work(0.0).await.unwrap(), "3");
 }
 

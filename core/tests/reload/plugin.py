@@ -30,6 +30,8 @@ def hear(message):
     if method == "initialize":
         if "broken" in MODE:
             sys.exit("cannot read the settings")
+        if "alone" in MODE and message["params"]["plugin"]["instance"] > 0:
+            sys.exit("there is another one of me")
         say(id, {"protocol_version": "1.0", "plugin": {"name": "one", "version": VERSION, "handlers": HANDLERS}})
     elif method == "handle_intent":
         context = message["params"]["intent"]["context"]

@@ -113,7 +113,7 @@ pub(crate) fn launched(launch: Launch, adjust: impl FnOnce(&Path, &mut Spec)) ->
     let mut spec = Spec::new("test", folder.path(), launch);
     spec.supervision.backoff_initial = Duration::from_millis(20);
     spec.supervision.stop_grace = Duration::from_secs(1);
-    spec.environment.push((MARK.into(), folder.path().into()));
+    Arc::make_mut(&mut spec.environment).push((MARK.into(), folder.path().into()));
     adjust(folder.path(), &mut spec);
     let notes = Arc::new(Notes::default());
     let supervisor = Supervisor::start(spec, notes.clone());

@@ -1,6 +1,6 @@
 //! Starting, and all that can be wrong with it.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
 
 use astros_core::supervisor::{Launch, StateName};
 use astros_protocol::{Error, ErrorCode};
@@ -41,9 +41,9 @@ async fn starts_one_process_for_all_who_wait() {
 #[tokio::test]
 async fn gives_no_more_of_the_environment_than_is_allowed() {
     let test = plugin(&[], |spec| {
-        spec.environment.retain(|(name, _)| name == "PATH" || name == "HOME");
+        Arc::make_mut(&mut spec.environment).retain(|(name, _)| name == "PATH" || name == "HOME");
         for (name, value) in [("AWS_SECRET", "x"), ("ASTROS_TEST_CITY", "Oslo"), ("ASTROS_HOME", "/x")] {
-            spec.environment.push((name.into(), value.into()));
+            Arc::make_mut(&mut spec.environment).push((name.into(), value.into()));
         }
         spec.python_sdk = Some("/nowhere".into());
     });
@@ -86,7 +86,8 @@ async fn asks_a_shim_once_for_the_interpreter_behind_it() {
     let shims = tempfile::tempdir().unwrap();
     shim(shims.path(), "python3");
     let test = plugin(&[], |spec| {
-        let (_, path) = spec.environment.iter_mut().find(|(name, _)| name == "PATH").unwrap();
+        let (_, path) =
+            Arc::make_mut(&mut spec.environment).iter_mut().find(|(name, _)| name == "PATH").unwrap();
         *path = format!("{}/shims:{}", shims.path().display(), path.to_str().unwrap()).into();
     });
     test.ready().await;

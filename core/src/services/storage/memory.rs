@@ -1,7 +1,9 @@
 //! What the daemon itself remembers: follow-ups of sessions, enablement, descriptions of plugins.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 
 use astros_protocol::{Extra, PluginDescription};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -17,6 +19,25 @@ pub struct Followup {
     pub handler: String,
     /// What it had been given when it asked.
     pub context: Extra,
+}
+
+/// What the plugins in these folders said they offer.
+pub type Descriptions = BTreeMap<PathBuf, Described>;
+
+/// What a plugin said it offers, when its code had a fingerprint.
+#[derive(Debug, Clone)]
+pub struct Described {
+    fingerprint: String,
+    text: String,
+}
+
+impl Described {
+    /// It, where the code is still that of `fingerprint`. One that this version cannot read is as good as none: the
+    /// plugin is asked again.
+    pub fn valid(&self, fingerprint: &str) -> Option<PluginDescription> {
+        let same = self.fingerprint == fingerprint;
+        same.then(|| serde_json::from_str(&self.text).ok()).flatten()
+    }
 }
 
 pub(super) fn followup(db: &Connection, now: Millis, session: &str) -> Result<Option<Followup>> {
@@ -65,17 +86,16 @@ pub(super) fn set_enabled(db: &Connection, plugin: &str, enabled: Option<bool>) 
     Ok(())
 }
 
-/// One that this version cannot read is as good as none: the plugin is asked again.
-pub(super) fn description(
-    db: &Connection,
-    folder: &Path,
-    fingerprint: &str,
-) -> Result<Option<PluginDescription>> {
-    let sql = "SELECT description FROM descriptions WHERE folder = ?1 AND fingerprint = ?2";
-    let folder = folder.as_os_str().as_encoded_bytes();
-    let text: Option<String> =
-        db.prepare_cached(sql)?.query_row(params![folder, fingerprint], |row| row.get(0)).optional()?;
-    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+pub(super) fn descriptions(db: &Connection) -> Result<Descriptions> {
+    let mut statement = db.prepare_cached("SELECT folder, fingerprint, description FROM descriptions")?;
+    let rows = statement.query_map([], |row| {
+        let folder: Vec<u8> = row.get(0)?;
+        Ok((
+            PathBuf::from(OsString::from_vec(folder)),
+            Described { fingerprint: row.get(1)?, text: row.get(2)? },
+        ))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 pub(super) fn set_description(

@@ -12,7 +12,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use memory::Followup;
+pub use memory::{Described, Descriptions, Followup};
 pub use values::{MAX_KEY_BYTES, MAX_PAGE, MAX_VALUE_BYTES, Page, QUOTA_BYTES, Stored};
 
 use std::collections::BTreeMap;
@@ -146,14 +146,9 @@ impl Store {
         self.write(move |db, _| memory::set_enabled(db, &plugin, enabled)).await
     }
 
-    /// What the plugin in `folder` said it offers when its code had this fingerprint.
-    pub async fn description(
-        &self,
-        folder: &Path,
-        fingerprint: &str,
-    ) -> Result<Option<PluginDescription>, Error> {
-        let (folder, fingerprint) = (folder.to_owned(), fingerprint.to_owned());
-        self.read(move |db, _| memory::description(db, &folder, &fingerprint)).await
+    /// What the plugins said they offer, by their folders.
+    pub async fn descriptions(&self) -> Result<Descriptions, Error> {
+        self.read(|db, _| memory::descriptions(db)).await
     }
 
     /// Remembers what the plugin in `folder` offers, in place of what was known of it.

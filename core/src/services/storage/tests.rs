@@ -277,8 +277,9 @@ async fn remembers_sessions_enablement_and_descriptions() {
     let description = PluginDescription { name: "a".into(), ..Default::default() };
     store.set_description(folder, "f1", &description).await.unwrap();
     store.set_description(folder, "f2", &description).await.unwrap();
-    assert_eq!(store.description(folder, "f1").await.unwrap(), None);
-    assert_eq!(store.description(folder, "f2").await.unwrap(), Some(description));
+    let known = store.descriptions().await.unwrap().remove(folder).unwrap();
+    assert_eq!(known.valid("f1"), None);
+    assert_eq!(known.valid("f2"), Some(description));
 }
 
 fn open_error(path: &Path) -> Error {

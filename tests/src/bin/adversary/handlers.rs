@@ -10,55 +10,31 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::{
-    process::{FOR_EVER, kill_myself, start_a_grandchild},
-    wire::Wire,
-};
+use crate::{broken, harm, harm::signal_myself, process::FOR_EVER, wire::Wire};
 
 /// All but the numbered `call-1` to `call-20`.
-const NAMES: [&str; 25] = [
-    "echo",
-    "call",
-    "abandon",
-    "die-calling",
-    "crash",
-    "kill",
-    "quit",
-    "hang",
-    "ignore",
-    "block",
-    "garbage",
-    "stray",
-    "half",
-    "huge",
-    "duplicate",
-    "decline",
-    "fail",
-    "flood",
-    "unknown",
-    "twice",
-    "shapeless",
-    "wrong",
-    "claim",
-    "mute",
-    "grandchild",
-];
+const NAMES: &str = "echo decline fail shapeless wrong claim hang late ignore block crash quit kill abandon die-calling \
+    call ask count stream garbage duplicate huge half stray flood unknown twice text deep endless same-id \
+    mute halt grandchild daemon bomb spin eat leak pour";
 
 /// What is open: the host's requests that wait, and the adversary's own.
 #[derive(Default)]
 pub(crate) struct Handlers {
-    /// By the id of the host's request: where to note what happens to it.
+    /// By the id of the host's request: its params, which say where to note what happens to it.
     waiting: HashMap<String, Value>,
     /// By the id of the own request: the host's request that it is made for, and that one's context.
     calls: HashMap<u64, (Value, Value)>,
+    /// By the id of the host's request: its values that are still to come, and those that may.
+    streams: HashMap<String, (u64, u64)>,
     last: u64,
 }
 
 pub(crate) fn describe(plugin: &str) -> Value {
     let numbered = (1..=20).map(|number| format!("call-{number}"));
-    let names = NAMES.iter().map(|name| (*name).to_owned()).chain(numbered);
+    let names = NAMES.split_whitespace().map(str::to_owned).chain(numbered);
     let handler = |name: String| json!({ "name": name, "examples": [format!("make {plugin} {name}")] });
     json!({ "name": plugin, "version": "6.6.6", "handlers": names.map(handler).collect::<Vec<_>>() })
 }
@@ -76,7 +52,7 @@ impl Handlers {
             "shapeless" => done(id, json!([1, 2])),
             "wrong" => done(id, json!({ "success": "perhaps" })),
             "claim" => Wire.answer(id, Err(claim())),
-            "hang" => _ = self.waiting.insert(id.to_string(), context.clone()),
+            "hang" | "late" => _ = self.waiting.insert(id.to_string(), params.clone()),
             // Hears that it is cancelled, and never answers.
             "ignore" => {}
             // Does not even read.
@@ -88,15 +64,7 @@ impl Handlers {
             "quit" => return Some(ExitCode::SUCCESS),
             "kill" => {
                 eprintln!("I have seen too much");
-                kill_myself();
-            }
-            "grandchild" => {
-                start_a_grandchild();
-                done(id, json!({}));
-            }
-            "mute" => {
-                let _ = nix::unistd::close(1);
-                sleep(FOR_EVER);
+                signal_myself(Signal::SIGKILL);
             }
             "abandon" => {
                 self.abandon(id, context);
@@ -104,17 +72,29 @@ impl Handlers {
             }
             "die-calling" => {
                 self.abandon(id, context);
-                kill_myself();
+                signal_myself(Signal::SIGKILL);
             }
             _ if name.starts_with("call") => self.call(id, context),
-            _ => return break_the_wire(name, id),
+            "ask" => self.ask(
+                id,
+                context,
+                context["method"].as_str().unwrap_or_default(),
+                context["params"].clone(),
+            ),
+            "count" => self.count(id, context, 1),
+            "stream" => {
+                self.streams.insert(id.to_string(), (context["values"].as_u64().unwrap_or(100), 32));
+                self.stream(id);
+            }
+            "same-id" => self.same_id(id, context),
+            _ if harm::does(name, id, context) => {}
+            _ => return broken::answer(name, id),
         }
         None
     }
 
     /// `{plugin, handler, params, parent: this | absent | null | unknown, deadline_ms}`; answers with what comes.
     fn call(&mut self, id: &Value, context: &Value) {
-        self.last += 1;
         let mut meta = match context["parent"].as_str() {
             Some("absent") => json!({}),
             Some("null") => json!({ "parent": null }),
@@ -126,8 +106,49 @@ impl Handlers {
         }
         let params = context.get("params").cloned().unwrap_or_else(|| json!({}));
         let call = json!({ "plugin": context["plugin"], "handler": context["handler"], "params": params, "meta": meta });
+        self.ask(id, context, "call_plugin", call);
+    }
+
+    /// `{method, params}`: asks the host; answers with what comes.
+    fn ask(&mut self, id: &Value, context: &Value, method: &str, params: Value) {
+        self.last += 1;
         self.calls.insert(self.last, (id.clone(), context.clone()));
-        Wire.request(self.last, "call_plugin", call);
+        Wire.request(self.last, method, params);
+    }
+
+    /// Stores 1, 2, 3 and so on under `count`, each after the one before, and notes what is stored.
+    fn count(&mut self, id: &Value, context: &Value, number: u64) {
+        let mut context = context.clone();
+        context["counted"] = number.into();
+        // Large enough that writing takes a while.
+        let value = json!({ "number": number, "filling": "x".repeat(100_000) });
+        self.ask(id, &context, "storage/set", json!({ "key": "count", "value": value }));
+    }
+
+    /// `{values}`: sends so many values, and no more at a time than may be unacknowledged; answers after the last.
+    fn stream(&mut self, id: &Value) {
+        let Some((left, room)) = self.streams.get_mut(&id.to_string()) else { return };
+        while *left > 0 && *room > 0 {
+            (*left, *room) = (*left - 1, *room - 1);
+            Wire.notify("$/progress", json!({ "id": id, "value": { "done": *left } }));
+        }
+        if *left == 0 {
+            self.streams.remove(&id.to_string());
+            done(id, json!({ "message": "streamed" }));
+        }
+    }
+
+    pub(crate) fn acknowledged(&mut self, params: &Value) {
+        if let Some((_, room)) = self.streams.get_mut(&params["id"].to_string()) {
+            *room += params["count"].as_u64().unwrap_or_default();
+            self.stream(&params["id"]);
+        }
+    }
+
+    /// Calls somebody as `call` does, and uses the id of that request for three more.
+    fn same_id(&mut self, id: &Value, context: &Value) {
+        self.call(id, context);
+        (0..3).for_each(|_| Wire.request(self.last, "storage/get", json!({ "key": "any" })));
     }
 
     /// Calls, and goes on before the call is answered, once the file `after` is there.
@@ -144,6 +165,10 @@ impl Handlers {
     pub(crate) fn answered(&mut self, message: &Value) {
         let call = message["id"].as_u64().and_then(|id| self.calls.remove(&id));
         let Some((id, context)) = call else { return };
+        if let (Some(number), None) = (context["counted"].as_u64(), message.get("error")) {
+            note(&context, &number.to_string());
+            return self.count(&id, &context, number + 1);
+        }
         match message.get("error") {
             Some(error) => {
                 note(&context, error["message"].as_str().unwrap_or("error"));
@@ -154,53 +179,20 @@ impl Handlers {
     }
 
     pub(crate) fn cancel(&mut self, id: &Value) {
-        if let Some(context) = self.waiting.remove(&id.to_string()) {
-            note(&context, "cancelled");
+        self.streams.remove(&id.to_string());
+        if let Some(params) = self.waiting.remove(&id.to_string()) {
+            note(&params["intent"]["context"], "cancelled");
+            if params["handler"] == "late" {
+                done(id, json!({ "message": "late" }));
+                return done(id, json!({ "message": "later still" }));
+            }
             Wire.answer(id, Err(json!({ "code": -32005, "message": "as you wish" })));
         }
         // Those that wait for a call of their own end with that call.
     }
 }
 
-/// Sends what the protocol does not allow.
-fn break_the_wire(name: &str, id: &Value) -> Option<ExitCode> {
-    match name {
-        "garbage" => Wire.line(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"message":oops}}}}"#)),
-        "duplicate" => Wire.line(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}},"result":{{}}}}"#)),
-        "huge" => {
-            let filling = "x".repeat(17 << 20);
-            Wire.line(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"message":"{filling}"}}}}"#));
-        }
-        "half" => {
-            Wire.raw(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"mess"#).as_bytes());
-            return Some(ExitCode::SUCCESS);
-        }
-        "stray" => {
-            Wire.line("debug: here we are");
-            Wire.raw(b"\xff\xfe not text\n");
-            Wire.line(r#"{"a line": "of JSON that is no message"}"#);
-            done(id, json!({ "message": "in spite of it" }));
-        }
-        "flood" => {
-            (0..200)
-                .for_each(|step| Wire.notify("$/progress", json!({ "id": id, "value": { "done": step } })));
-            done(id, json!({ "message": "flooded" }));
-        }
-        "unknown" => {
-            done(&json!(987_654), json!({ "message": "for nobody" }));
-            done(&json!("a-string"), json!({ "message": "for nobody" }));
-            done(id, json!({ "message": "for you" }));
-        }
-        "twice" => {
-            done(id, json!({ "message": "the first" }));
-            done(id, json!({ "message": "the second" }));
-        }
-        other => Wire.answer(id, Err(json!({ "code": -32013, "message": format!("no handler `{other}`") }))),
-    }
-    None
-}
-
-fn done(id: &Value, response: Value) {
+pub(crate) fn done(id: &Value, response: Value) {
     Wire.answer(id, Ok(response));
 }
 

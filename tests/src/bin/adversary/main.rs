@@ -1,9 +1,11 @@
-//! A plugin that misbehaves on purpose: raw JSON lines, no SDK.
+//! A plugin that misbehaves on purpose: raw JSON lines, no SDK. Its twin in Python is `tests/plugins/adversary.py`.
 //!
 //! Its arguments are switches that say what goes wrong with its process (`process.rs`); each of its handlers is named
-//! by what it does wrong (`handlers.rs`), and is asked for by the words `make PLUGIN HANDLER`.
+//! by what it does wrong (`handlers.rs`, `broken.rs`, `harm.rs`), and is asked for by the words `make PLUGIN HANDLER`.
 
+mod broken;
 mod handlers;
+mod harm;
 mod process;
 mod wire;
 
@@ -46,6 +48,10 @@ fn take(message: &Value, switches: &Switches, handlers: &mut Handlers) -> Option
         Some("handle_intent") => handlers.handle(id, params),
         Some("$/cancel") => {
             handlers.cancel(&params["id"]);
+            None
+        }
+        Some("$/ack") => {
+            handlers.acknowledged(params);
             None
         }
         Some("shutdown") => {

@@ -2,13 +2,9 @@
 
 use std::{fs::OpenOptions, io::Write, process::ExitCode, thread::sleep, time::Duration};
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use serde_json::{Value, json};
 
-use crate::{handlers, wire::Wire};
+use crate::{handlers, harm::start_a_grandchild, wire::Wire};
 
 /// Longer than any test.
 pub(crate) const FOR_EVER: Duration = Duration::from_secs(600);
@@ -79,15 +75,4 @@ impl Switches {
             sleep(FOR_EVER);
         }
     }
-}
-
-/// A child of a child that nobody waits for, in the group of this process.
-pub(crate) fn start_a_grandchild() {
-    let shell = std::process::Command::new("sh").args(["-c", "sleep 600 & exit 0"]).status();
-    shell.expect("a shell starts");
-}
-
-pub(crate) fn kill_myself() -> ! {
-    let _ = kill(Pid::this(), Signal::SIGKILL);
-    unreachable!("nobody survives SIGKILL")
 }

@@ -1,0 +1,131 @@
+//! What a launcher costs: the time from a start to the first answer, one plugin after the other and fifty at once.
+//!
+//! `cargo run --release -p astros-core --example starts`
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use astros_core::{
+    launcher::{Containment, run_if_asked},
+    supervisor::{Event, Host, Launch, Spec, Supervisor},
+};
+use astros_peer::{Incoming, Service};
+use futures_util::future::join_all;
+use serde_json::value::RawValue;
+
+const STARTS: usize = 300;
+const AT_ONCE: usize = 50;
+const ROUNDS: usize = 9;
+/// A small program that answers `initialize`.
+const PLUGIN: &str = r#"read -r line
+echo '{"jsonrpc":"2.0","id":1,"result":{"protocol_version":"1.0","plugin":{"name":"tiny"}}}'
+read -r line"#;
+
+struct Quiet;
+
+impl Service for Quiet {
+    type Params<'a> = &'a RawValue;
+
+    fn request(&self, request: Incoming<'_, &RawValue>) {
+        request.responder.result(&());
+    }
+}
+
+impl Host for Quiet {
+    type Service = Quiet;
+
+    fn service(&self, _: &str, _: u64) -> Quiet {
+        Quiet
+    }
+
+    fn event(&self, _: Event) {}
+}
+
+fn main() {
+    run_if_asked();
+    let one = median(STARTS, || {
+        let started = Instant::now();
+        let mut child = bare();
+        answer(&mut child);
+        let took = started.elapsed();
+        end(child);
+        took
+    });
+    let many = median(ROUNDS, || {
+        let started = Instant::now();
+        let mut children: Vec<_> = (0..AT_ONCE).map(|_| bare()).collect();
+        children.iter_mut().for_each(answer);
+        let took = started.elapsed();
+        children.into_iter().for_each(end);
+        took
+    });
+    show("bare spawn", one, many);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    for containment in [Containment::Group, Containment::Subreaper, Containment::Namespace] {
+        let one = median(STARTS, || runtime.block_on(started(1, containment)));
+        let many = median(ROUNDS, || runtime.block_on(started(AT_ONCE, containment)));
+        show(&format!("supervised, {containment:?}"), one, many);
+    }
+}
+
+/// So many plugins at once, from the start to the last one that is ready.
+async fn started(count: usize, containment: Containment) -> Duration {
+    let began = Instant::now();
+    let plugins: Vec<_> = (0..count)
+        .map(|_| {
+            let mut spec = Spec::new("tiny", "/", Launch::Executable("/bin/sh".into()));
+            spec.args = vec!["-c".to_owned(), PLUGIN.to_owned()];
+            spec.environment = Default::default();
+            spec.supervision.stop_grace = Duration::ZERO;
+            spec.containment = containment;
+            Supervisor::start(spec, Arc::new(Quiet))
+        })
+        .collect();
+    join_all(plugins.iter().map(async |plugin| {
+        let session = plugin.ready().await.expect("it starts");
+        assert_eq!(session.containment, containment);
+    }))
+    .await;
+    let took = began.elapsed();
+    join_all(plugins.iter().map(|plugin| plugin.stop("measured"))).await;
+    took
+}
+
+fn bare() -> Child {
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", PLUGIN])
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    child.stdin.as_mut().expect("a pipe").write_all(b"{}\n").expect("it reads");
+    child
+}
+
+fn answer(child: &mut Child) {
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("it answers");
+}
+
+fn end(mut child: Child) {
+    drop(child.stdin.take());
+    child.wait().expect("it ends");
+}
+
+fn median(times: usize, mut measure: impl FnMut() -> Duration) -> Duration {
+    let mut all: Vec<_> = (0..times).map(|_| measure()).collect();
+    all.sort();
+    all[times / 2]
+}
+
+#[allow(clippy::print_stdout, reason = "that is what it is for")]
+fn show(what: &str, one: Duration, many: Duration) {
+    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+    println!("{what:24} {:6.2} ms, {AT_ONCE} at once {:7.1} ms", ms(one), ms(many));
+}

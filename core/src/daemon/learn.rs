@@ -1,0 +1,70 @@
+//! What the plugins offer: those that never said it are started and asked, and the answer is remembered.
+
+use std::{sync::Arc, time::Duration};
+
+use astros_protocol::{Error, ErrorCode};
+use futures_util::future::join_all;
+
+use super::{
+    Daemon,
+    specs::{self, Maker},
+};
+use crate::{router::Plugin, supervisor::Admission};
+
+/// A plugin that takes longer to say what it can do is left out of a request: nobody waits for one that hangs.
+const LEARNING: Duration = Duration::from_secs(8);
+
+impl Daemon {
+    /// Learns what every plugin offers: those that are not known are started, all at once. Gives those that could
+    /// not say it, and why.
+    pub async fn learn(&self) -> Vec<(String, Error)> {
+        let (plugins, setup) = (self.router.plugins(), self.setup());
+        let wanted = |plugin: &Arc<Plugin>| {
+            let installed = setup.plugins.get(&*plugin.name);
+            !installed.is_some_and(|one| matches!(one.spec.admission, Admission::Disabled { .. }))
+        };
+        let unknown = |plugin: &&Arc<Plugin>| plugin.description().is_none() && wanted(plugin);
+        let unknown: Vec<_> = plugins.iter().filter(unknown).collect();
+        if unknown.is_empty() {
+            return Vec::new();
+        }
+        let asked = unknown.into_iter().map(|plugin| async {
+            let asked = tokio::time::timeout(LEARNING, self.describe(&plugin.name)).await;
+            let asked = asked.unwrap_or_else(|_| Err(says_nothing(&plugin.name)));
+            asked.err().map(|error| (plugin.name.to_string(), error))
+        });
+        let mut unable: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
+        unable.sort_by(|(one, _), (other, _)| one.cmp(other));
+        self.agent.learn();
+        unable
+    }
+
+    /// Asks a plugin what it offers, started where it does not run, and remembers the answer.
+    pub(super) async fn describe(&self, name: &str) -> Result<(), Error> {
+        let plugin = self.router.plugin(name)?;
+        let supervisor = plugin.supervisor();
+        let session = supervisor.ready().await?;
+        plugin.set_description(session.description.clone());
+        let setup = self.setup();
+        let Some(installed) = setup.plugins.get(name) else { return Ok(()) };
+        let (entry, spec) = (&installed.entry, &installed.spec);
+        // Kept first: a plugin that its own schema blocks is not started again to find that out.
+        let fingerprint = specs::fingerprint(entry, spec);
+        self.store.set_description(&entry.folder, &fingerprint, &session.description).await?;
+        let maker = Maker { base: &self.base, config: &setup.config };
+        let by_code = maker.settings_by_code(entry, &installed.overrides, &session.description);
+        if let Some(Err(error)) = by_code {
+            supervisor.admit(specs::blocked(&error)).await;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+}
+
+fn says_nothing(plugin: &str) -> Error {
+    let message = format!(
+        "it did not say within {} s what it can do; `astros plugins show {plugin}` waits for it",
+        LEARNING.as_secs()
+    );
+    Error::new(ErrorCode::PLUGIN_UNAVAILABLE, message).with_plugin(plugin)
+}

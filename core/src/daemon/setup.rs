@@ -1,0 +1,141 @@
+//! What is on disk: configuration and plugins, and what each plugin is started with. Read whole, and swapped whole.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use astros_protocol::{Error, PluginDescription};
+
+use super::{Options, config::Config, internal, misconfigured, paths::Paths, python_sdk, specs::Maker};
+use crate::{
+    registry::{self, Enablement, Entry, Places, Registry, RegistryError},
+    router::Known,
+    services::{
+        settings::Override,
+        storage::{Descriptions, Store},
+    },
+    supervisor::Spec,
+};
+
+/// What stays the same while a daemon runs.
+pub(super) struct Base {
+    pub options: Options,
+    pub paths: Paths,
+    /// The folder of the Python SDK.
+    pub python_sdk: PathBuf,
+}
+
+/// What was found on disk.
+pub(super) struct Setup {
+    pub config: Config,
+    /// What a person should look at in what they set up, one sentence each.
+    pub warnings: Vec<String>,
+    /// By name.
+    pub plugins: BTreeMap<String, Arc<Installed>>,
+}
+
+/// One plugin as it is on disk.
+pub(super) struct Installed {
+    pub entry: Entry,
+    /// What it is started with.
+    pub spec: Spec,
+    /// What its code looked like.
+    pub fingerprint: String,
+    /// What the environment sets of its settings.
+    pub overrides: Vec<Override>,
+    /// What it said that it offers, when its code looked like that.
+    pub description: Option<Arc<PluginDescription>>,
+}
+
+impl Base {
+    /// Makes the folders that are written to, and unpacks the Python SDK where it is not yet.
+    pub(super) fn new(options: Options) -> Result<Base, Error> {
+        let paths = options.paths()?;
+        for folder in [&paths.data, &paths.cache, &paths.logs] {
+            super::paths::create(folder).map_err(misconfigured)?;
+        }
+        let python_sdk = python_sdk::unpack(&paths.data).map_err(|error| {
+            let folder = paths.data.display();
+            misconfigured(format!("the Python SDK cannot be unpacked into `{folder}`: {error}"))
+        })?;
+        Ok(Base { options, paths, python_sdk })
+    }
+
+    /// Reads `astros.yaml`.
+    pub(super) fn config(&self) -> Result<Config, Error> {
+        let home = self.options.variable("HOME").map(PathBuf::from);
+        Config::read(&self.paths.config_file(), home.as_deref()).map_err(misconfigured)
+    }
+
+    /// The folders of plugins that the environment and `astros.yaml` name.
+    pub(super) fn configured(&self, config: &Config) -> Vec<PathBuf> {
+        let variable = self.options.variable("ASTROS_PLUGIN_PATH");
+        let mut folders = variable.as_deref().map(registry::plugin_path).unwrap_or_default();
+        folders.extend(config.plugin_dirs.iter().cloned());
+        folders
+    }
+
+    /// The folder of the plugins that come with AstrOS.
+    pub(super) fn bundled() -> Option<PathBuf> {
+        std::env::current_exe().ok().and_then(|exe| registry::bundled_folder(&exe))
+    }
+
+    fn discover(&self, config: &Config, by_command: &BTreeMap<String, bool>) -> Result<Registry, Error> {
+        let (user, bundled, configured) = (self.paths.plugins(), Base::bundled(), self.configured(config));
+        let places = Places {
+            named: &self.options.plugin_dirs,
+            configured: &configured,
+            user: &user,
+            bundled: bundled.as_deref(),
+        };
+        let in_file =
+            config.plugins.iter().filter_map(|(name, plugin)| Some((name.clone(), plugin.enabled?)));
+        let in_file = in_file.collect();
+        let enablement = Enablement { file: &in_file, path: &config.path, commands: by_command };
+        Registry::discover(&places, &enablement).map_err(|error| match error {
+            RegistryError::Folder { .. } => misconfigured(error),
+        })
+    }
+}
+
+impl Setup {
+    /// Reads what is on disk, plugins with this configuration; without running anything.
+    ///
+    /// # Errors
+    /// A folder of `plugin_dirs` is not there, or the database does not answer.
+    pub(super) async fn read(base: &Arc<Base>, config: Config, store: &Store) -> Result<Setup, Error> {
+        let (by_command, descriptions) = (store.enablement().await?, store.descriptions().await?);
+        let base = base.clone();
+        // A thousand plugins take a while, and calls go on meanwhile.
+        let read = move || Setup::found(&base, config, &by_command, &descriptions);
+        tokio::task::spawn_blocking(read).await.map_err(internal)?
+    }
+
+    fn found(
+        base: &Base,
+        config: Config,
+        by_command: &BTreeMap<String, bool>,
+        descriptions: &Descriptions,
+    ) -> Result<Setup, Error> {
+        let mut registry = base.discover(&config, by_command)?;
+        let warnings = config.warnings.iter().cloned().chain(registry.warnings.drain(..)).collect();
+        let plugins = Maker { base, config: &config }.installed(registry, descriptions);
+        Ok(Setup { config, warnings, plugins })
+    }
+}
+
+impl Installed {
+    /// What the router is told of it.
+    pub(super) fn known(&self) -> Known {
+        let manifest = self.entry.manifest.as_ref();
+        Known {
+            serial: self.spec.supervision.max_in_flight.get() == 1,
+            handles: manifest.map(|manifest| manifest.capabilities.handles.clone()).unwrap_or_default(),
+            description: self.description.clone(),
+        }
+    }
+
+    /// Whether what would be started is the same, whoever else is installed.
+    pub(super) fn is_same(&self, other: &Installed) -> bool {
+        let spec = Spec { plugins: other.spec.plugins.clone(), ..self.spec.clone() };
+        self.fingerprint == other.fingerprint && self.entry.folder == other.entry.folder && spec == other.spec
+    }
+}

@@ -1,0 +1,8 @@
+//! The daemon itself, with real plugins on a real disk: what changes while it runs, and what outlives it.
+
+#![allow(clippy::unwrap_used)]
+
+mod change;
+mod dev;
+mod harness;
+mod state;
