@@ -80,7 +80,7 @@ impl Server {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let service = self.builder.clone().build(self.methods.clone(), self.stop.clone());
-        let (open, stopped) = (self.lifetime.connect(), self.stop.clone().shutdown());
+        let (open, stopped) = (Arc::new(self.lifetime.connect()), self.stop.clone().shutdown());
         let counted = open.clone();
         let gated = service_fn(move |request: Request<_>| {
             let mut request = request.map(HttpBody::new);
