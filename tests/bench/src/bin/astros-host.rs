@@ -1,7 +1,13 @@
 //! AstrOS as it is used: the router over supervised processes, with deadlines, cancellation and the call tree on.
 //! A child whose name ends in `.py` is started by the Python SDK's runner, as a manifest would say it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use anyhow::{Context, Result, anyhow};
 use astros_bench::{Row, measure};
@@ -16,6 +22,9 @@ use serde_json::{
     value::{RawValue, to_raw_value},
 };
 use tempfile::TempDir;
+
+/// The number of the next plugin.
+static NAMES: AtomicUsize = AtomicUsize::new(0);
 
 /// The answer of a handler.
 #[derive(Deserialize)]
@@ -40,7 +49,7 @@ impl Started {
     async fn launch(host: &Host, name: &str, child: &[String]) -> Result<Started> {
         let spec = spec(host, name, child)?;
         let plugin = host.router.add(name, Known::default(), |host| Supervisor::start(spec, host));
-        plugin.supervisor.ready().await.map_err(|error| anyhow!("{error}"))?;
+        plugin.supervisor().ready().await.map_err(|error| anyhow!("{error}"))?;
         let root = Arc::new(Root::anonymous());
         Ok(Started { router: host.router.clone(), plugin, root })
     }
@@ -102,7 +111,7 @@ impl Row for Started {
 
     async fn start(host: &Host, child: &[String]) -> Result<Started> {
         // The router keeps what was added, so each start has a name of its own.
-        let name = format!("bench-{}", host.router.plugins().len());
+        let name = format!("bench-{}", NAMES.fetch_add(1, Ordering::Relaxed));
         Started::launch(host, &name, child).await
     }
 
@@ -129,7 +138,7 @@ impl Row for Started {
     }
 
     async fn stop(self) {
-        self.plugin.supervisor.stop("the bench is done with it").await;
+        self.plugin.supervisor().stop("the bench is done with it").await;
     }
 }
 
