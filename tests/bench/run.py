@@ -175,13 +175,13 @@ def report(rounds: Rounds, rows: list[str]) -> str:
     )
 
 
-def rewrite(text: str) -> None:
+def rewrite(text: str, begin: str = BEGIN, end: str = END) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    before, found, rest = page.partition(BEGIN)
-    _, ended, after = rest.partition(END)
+    before, found, rest = page.partition(begin)
+    _, ended, after = rest.partition(end)
     if not found or not ended:
-        raise RuntimeError(f"`{PAGE}` has no `{BEGIN}` with an `{END}` after it, between which the tables belong")
-    PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+        raise RuntimeError(f"`{PAGE}` has no `{begin}` with an `{end}` after it, between which the tables belong")
+    PAGE.write_text(f"{before}{begin}\n\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def main() -> None:
