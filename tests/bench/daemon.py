@@ -23,12 +23,12 @@ import run
 ROOT = run.ROOT
 BEGIN, END = "<!-- daemon: begin -->", "<!-- daemon: end -->"
 MANIFEST = """\
-name: {name}
-version: 1.0.0
-description: Does what example {number} says
-plugin_type: intent
-runtime: python
-entry_point: src/main.py
+metadata:
+  name: {name}
+  version: 1.0.0
+  description: Does what example {number} says.
+run:
+  python: src/main.py
 """
 CODE = """\
 from astros.plugin import BasePlugin, plugin_handler
