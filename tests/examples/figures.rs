@@ -103,11 +103,16 @@ async fn kills(language: Language) {
         let whom = if rng.bool() { pid } else { processes::parent(pid).unwrap() };
         processes::kill(whom);
         let killed = Instant::now();
-        while family.iter().any(|pid| processes::runs(*pid)) && killed.elapsed() < Duration::from_secs(2) {
+        // By the count of the last look: ids are given anew.
+        left += loop {
+            let survivors = family.iter().filter(|pid| processes::runs(**pid)).count();
+            if survivors == 0 || killed.elapsed() > Duration::from_secs(2) {
+                break survivors;
+            }
             tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        };
         gone.push(killed.elapsed());
-        left += family.iter().filter(|pid| processes::runs(**pid)).count();
+        host.becomes("it is seen", || !host.status("villain").pids.contains(&pid)).await;
         host.echoes("villain").await;
     }
     println!("{left} survivors of {KILLS} kills, gone after: {}", spread(gone));
