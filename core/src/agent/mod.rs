@@ -11,7 +11,7 @@ mod suggestions;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use astros_protocol::{Error, ErrorCode, HandlerDescription, PluginDescription};
@@ -60,14 +60,19 @@ pub struct Agent {
     store: Store,
     // Swapped whole when plugins come or go; never held across an await.
     recognizer: RwLock<Arc<dyn Recognizer>>,
+    /// What it was learned from.
+    learned: Mutex<Offers>,
     thresholds: RwLock<Thresholds>,
 }
 
+/// The plugins by name with what they offer.
+type Offers = BTreeMap<Arc<str>, Arc<PluginDescription>>;
+
 impl Agent {
     pub fn new(router: Arc<Router>, store: Store, thresholds: Thresholds) -> Agent {
-        let (recognizer, thresholds) =
-            (RwLock::new(Arc::new(Standard::new(&[])) as _), RwLock::new(thresholds));
-        let agent = Agent { router, store, recognizer, thresholds };
+        let recognizer = RwLock::new(Arc::new(Standard::new(&[])) as _);
+        let (learned, thresholds) = (Mutex::default(), RwLock::new(thresholds));
+        let agent = Agent { router, store, recognizer, learned, thresholds };
         agent.learn();
         agent
     }
@@ -81,14 +86,22 @@ impl Agent {
         *self.thresholds.write().unwrap_or_else(PoisonError::into_inner) = thresholds;
     }
 
-    /// Learns anew what the plugins offer.
+    /// Learns what the plugins offer, where that is not what was learned before.
     pub fn learn(&self) {
-        let docs = self.router.plugins().into_iter().flat_map(|plugin| {
-            let description = plugin.description();
-            description.map_or(Vec::new(), |description| handler_docs(&plugin.name, &description))
-        });
+        let offers: Offers = self
+            .router
+            .plugins()
+            .into_iter()
+            .filter_map(|plugin| Some((plugin.name.clone(), plugin.description()?)))
+            .collect();
+        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        if *learned == offers {
+            return;
+        }
+        let docs = offers.iter().flat_map(|(name, description)| handler_docs(name, description));
         let recognizer = Arc::new(Standard::new(&docs.collect::<Vec<_>>()));
         *self.recognizer.write().unwrap_or_else(PoisonError::into_inner) = recognizer;
+        *learned = offers;
     }
 
     /// Finds out what is meant, and runs nothing.

@@ -28,18 +28,22 @@ const SHOWN: usize = 5;
 /// Starts it, and waits until it can be spoken with.
 pub(super) async fn start(paths: &Paths) -> Result<Client, Error> {
     let log = paths.logs.join("daemon.log");
-    let mut child = spawn(&paths.logs, &log).map_err(|error| {
-        Error::new(ErrorCode::INTERNAL_ERROR, format!("the daemon cannot be started: {error}"))
-    })?;
+    let mut child: Option<Child> = None;
     let deadline = Instant::now() + STARTING;
     loop {
         if let Some(client) = Client::connect(&paths.runtime).await? {
             return Ok(client);
         }
-        // One that ended may have lost to another, which was started at the same time and is about to listen.
-        let ended = child.try_wait().ok().flatten();
-        if (ended.is_some() && !control::is_claimed(&paths.runtime)) || Instant::now() > deadline {
+        // Somebody else's is about to listen, or is stopping.
+        let claimed = control::is_claimed(&paths.runtime);
+        let ended = child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(Some(_))));
+        if ended && !claimed || Instant::now() > deadline {
             return Err(not_started(&log));
+        }
+        if ended {
+            child = None;
+        } else if child.is_none() && !claimed {
+            child = Some(spawn(&paths.logs, &log).map_err(not_spawned)?);
         }
         tokio::time::sleep(INTERVAL).await;
     }
@@ -54,6 +58,10 @@ fn spawn(folder: &Path, log: &Path) -> io::Result<Child> {
     let log = if long { options.write(true).truncate(true) } else { options.append(true) }.open(log)?;
     let mut daemon = Command::new(std::env::current_exe()?);
     daemon.args(["daemon", "--detached"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()
+}
+
+fn not_spawned(error: io::Error) -> Error {
+    Error::new(ErrorCode::INTERNAL_ERROR, format!("the daemon cannot be started: {error}"))
 }
 
 fn not_started(log: &Path) -> Error {

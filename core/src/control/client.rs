@@ -1,6 +1,10 @@
 //! A client of the control API: to the daemon that runs, or to one that is embedded in this process.
 
-use std::{ops::Deref, path::Path, time::Duration};
+use std::{
+    ops::Deref,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use astros_protocol::{Error, ErrorCode};
 use jsonrpsee::{
@@ -18,6 +22,8 @@ use super::{
 
 /// A daemon that does not even say who it is in this time is halted, or wedged.
 const HELLO: Duration = Duration::from_secs(5);
+/// How often it is looked whether a daemon that went away has let go of its place.
+const INTERVAL: Duration = Duration::from_millis(5);
 /// A plugin that is stopped or started has limits of its own, which are shorter.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// News that wait to be taken; who lets more come is taken for gone.
@@ -27,6 +33,8 @@ const MAX_WAITING: usize = 16 << 10;
 pub struct Client {
     rpc: Rpc,
     hello: Hello,
+    /// Of a daemon that stays.
+    runtime: Option<PathBuf>,
 }
 
 impl Deref for Client {
@@ -44,7 +52,8 @@ impl Client {
     /// It runs and cannot be reached, does not answer, or is of another control version.
     pub async fn connect(runtime: &Path) -> Result<Option<Client>, Error> {
         let Some(stream) = socket::connect(runtime).await? else { return Ok(None) };
-        Client::over(stream).await.map(Some)
+        let client = Client::over(stream).await?;
+        Ok(Some(Client { runtime: Some(runtime.to_owned()), ..client }))
     }
 
     /// Speaks with the daemon at the other end of a stream.
@@ -70,12 +79,16 @@ impl Client {
         let greeted = tokio::time::timeout(HELLO, greeting).await;
         let (rpc, hello) = greeted.unwrap_or_else(|_| Err(does_not_answer()))?;
         check_version(&hello)?;
-        Ok(Client { rpc, hello })
+        Ok(Client { rpc, hello, runtime: None })
     }
 
-    /// Resolves when the daemon went away.
+    /// Resolves when the daemon went away, and another one may take its place.
     pub async fn gone(&self) {
         self.rpc.on_disconnect().await;
+        let deadline = Instant::now() + HELLO;
+        while self.runtime.as_deref().is_some_and(socket::is_claimed) && Instant::now() < deadline {
+            tokio::time::sleep(INTERVAL).await;
+        }
     }
 
     /// Who answers.

@@ -1,6 +1,9 @@
 //! How long a daemon goes on: the requests that are open, whether new ones are taken, and the wish that it stops.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use astros_protocol::{Error, ErrorCode};
 use tokio::sync::watch;
@@ -12,8 +15,11 @@ pub(super) struct Lifetime {
     /// Requests that are open.
     requests: watch::Sender<usize>,
     stage: watch::Sender<Stage>,
-    connections: Arc<()>,
+    connections: Arc<AtomicUsize>,
 }
+
+/// A connection, as long as somebody keeps it.
+pub(super) struct Connection(Arc<AtomicUsize>);
 
 /// One way only.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -31,14 +37,15 @@ impl Lifetime {
         Lifetime { stays, requests, stage, connections: Arc::default() }
     }
 
-    /// Counts a connection as long as what it gives is kept.
-    pub(super) fn connect(&self) -> Arc<()> {
-        self.connections.clone()
+    /// Counts a connection until what it gives is dropped.
+    pub(super) fn connect(&self) -> Connection {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        Connection(self.connections.clone())
     }
 
     /// How many connections there are.
     pub(super) fn connections(&self) -> usize {
-        Arc::strong_count(&self.connections) - 1
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// Takes a new request on, or refuses it where the daemon is about to stop.
@@ -88,6 +95,12 @@ impl Lifetime {
             }
             later
         });
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -98,6 +98,7 @@ async fn accept_local(listener: &UnixListener, server: &Server) {
         Err(error) => return not_accepted(&error).await,
     };
     match socket::check_peer(&stream) {
+        Ok(()) if server.is_full() => refuse_one_more(),
         Ok(()) => drop(tokio::spawn(server.serve(stream, None))),
         Err(error) => tracing::warn!(%error, "a client was refused"),
     }
@@ -124,6 +125,7 @@ impl Tcp {
 async fn accept_tcp(tcp: Option<&Tcp>, server: &Server) {
     let Some(Tcp { listener, gate }) = tcp else { return std::future::pending().await };
     match listener.accept().await {
+        Ok(_) if server.is_full() => refuse_one_more(),
         Ok((stream, _)) => {
             // Small answers shall not wait for more.
             let _ = stream.set_nodelay(true);
@@ -131,6 +133,11 @@ async fn accept_tcp(tcp: Option<&Tcp>, server: &Server) {
         }
         Err(error) => not_accepted(&error).await,
     }
+}
+
+/// It is closed as it is dropped.
+fn refuse_one_more() {
+    tracing::warn!("a connection was closed: there are too many");
 }
 
 async fn not_accepted(error: &io::Error) {

@@ -27,6 +27,8 @@ pub(super) const MAX_REQUEST: u32 = 32 << 20;
 pub(super) const MAX_RESPONSE: u32 = 64 << 20;
 /// Clients at once; each is a person's command, a chat or a program, and the next is told to try again.
 const MAX_CONNECTIONS: u32 = 128;
+/// Connections at once that have not asked for anything yet included; more are closed: descriptors are for plugins.
+const MAX_SOCKETS: usize = 256;
 /// Subscriptions of a connection, one a request: what a plugin cannot take is queued and refused further down.
 const MAX_SUBSCRIPTIONS: u32 = 512;
 /// Messages that wait for a client to read them; beyond it what tells them waits.
@@ -67,14 +69,23 @@ impl Server {
         Server { daemon, lifetime, methods: service.into_rpc().into(), builder, stop, handle }
     }
 
+    /// Whether there are so many connections that a new one has to be closed.
+    pub(super) fn is_full(&self) -> bool {
+        self.lifetime.connections() >= MAX_SOCKETS
+    }
+
     /// Serves one connection to its end.
     pub(super) fn serve<S>(&self, stream: S, gate: Option<Gate>) -> impl Future<Output = ()> + Send + use<S>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let service = self.builder.clone().build(self.methods.clone(), self.stop.clone());
+        let (open, stopped) = (Arc::new(self.lifetime.connect()), self.stop.clone().shutdown());
+        let counted = open.clone();
         let gated = service_fn(move |request: Request<_>| {
-            let request = request.map(HttpBody::new);
+            let mut request = request.map(HttpBody::new);
+            // A WebSocket outlives the HTTP connection, and keeps what came with its request.
+            request.extensions_mut().insert(counted.clone());
             let refused = gate.as_ref().and_then(|gate| gate(&request).err());
             let mut service = service.clone();
             async move {
@@ -84,7 +95,6 @@ impl Server {
                 }
             }
         });
-        let (open, stopped) = (self.lifetime.connect(), self.stop.clone().shutdown());
         serve_with_graceful_shutdown(stream, gated, stopped).map(move |served| {
             drop(open);
             if let Err(error) = served {

@@ -26,6 +26,8 @@ impl Daemon {
         let unknown = |plugin: &&Arc<Plugin>| plugin.description().is_none() && wanted(plugin);
         let unknown: Vec<_> = plugins.iter().filter(unknown).collect();
         if unknown.is_empty() {
+            // Others may have been asked meanwhile, or have said it as they were started.
+            self.agent.learn();
             return Vec::new();
         }
         let asked = unknown.into_iter().map(|plugin| async {

@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use astros_core::supervisor::{Event, StateName};
+use astros_core::{
+    agent::Person,
+    supervisor::{Event, StateName},
+};
 use astros_protocol::ErrorCode;
 
 use crate::harness::{Home, code, reloaded, shown, version};
@@ -155,5 +158,24 @@ async fn restarts_and_resets_by_a_persons_word() {
     daemon.restart("test").await.unwrap();
     assert_ne!(pid(), before);
     assert_eq!(daemon.restart("none").await.unwrap_err().code, ErrorCode::PLUGIN_NOT_FOUND);
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn understands_what_was_learned_by_the_way() {
+    let home = Home::new().with("test", "one");
+    let daemon = home.start().await;
+    daemon.show("test").await.unwrap();
+    daemon.learn().await;
+    let person = Person {
+        user_id: "ada".to_owned(),
+        session_id: "ada:default".to_owned(),
+        cwd: home.path(""),
+        home: home.path(""),
+        locale: None,
+        timeout: None,
+    };
+    let answer = daemon.agent().ask("which version is it", &person, None).await.unwrap();
+    assert_eq!(answer.response.message, "one");
     daemon.stop().await;
 }

@@ -36,6 +36,11 @@ impl Figures {
         self.set("start_ms", micros(median(times)) / 1e3);
     }
 
+    /// [`Effort::MASS`] starts at once, until the last is ready.
+    pub fn mass(&mut self, times: Vec<Duration>) {
+        self.set("mass_ms", micros(median(times)) / 1e3);
+    }
+
     /// From plugin A through the host to plugin B and back, as A sees it, in nanoseconds.
     pub fn route(&mut self, times: Vec<u64>) {
         self.set("route_us", micros(median(times.into_iter().map(Duration::from_nanos).collect())));
@@ -102,6 +107,14 @@ impl Effort {
 
     pub fn starts(self) -> usize {
         (15 / self.divisor).max(3)
+    }
+
+    /// Starts at once, where many are.
+    pub const MASS: usize = 50;
+
+    /// How often so many are started.
+    pub fn masses(self) -> usize {
+        (5 / self.divisor).max(1)
     }
 
     pub fn routes(self) -> usize {

@@ -4,6 +4,7 @@
 use std::{future::Future, sync::Arc, time::Instant};
 
 use anyhow::{Context, Result, ensure};
+use futures_util::future::{join_all, try_join_all};
 use serde_json::{Value, value::RawValue};
 
 use crate::{Clock, Effort, Figures, OneCore, SIZES, Size, Turn, arguments, payload, print};
@@ -78,6 +79,14 @@ async fn measured<R: Row>(effort: Effort, child: &[String]) -> Result<Figures> {
         row.stop().await;
     }
     figures.starts(times);
+    let mut times = Vec::new();
+    for _ in 0..effort.masses() {
+        let begin = Instant::now();
+        let rows = try_join_all((0..Effort::MASS).map(|_| R::start(&host, child))).await?;
+        times.push(begin.elapsed());
+        join_all(rows.into_iter().map(R::stop)).await;
+    }
+    figures.mass(times);
     Ok(figures)
 }
 

@@ -1,7 +1,13 @@
 //! AstrOS as it is used: the router over supervised processes, with deadlines, cancellation and the call tree on.
 //! A child whose name ends in `.py` is started by the Python SDK's runner, as a manifest would say it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use anyhow::{Context, Result, anyhow};
 use astros_bench::{Row, measure};
@@ -16,6 +22,9 @@ use serde_json::{
     value::{RawValue, to_raw_value},
 };
 use tempfile::TempDir;
+
+/// The number of the next plugin.
+static NAMES: AtomicUsize = AtomicUsize::new(0);
 
 /// The answer of a handler.
 #[derive(Deserialize)]
@@ -102,7 +111,7 @@ impl Row for Started {
 
     async fn start(host: &Host, child: &[String]) -> Result<Started> {
         // The router keeps what was added, so each start has a name of its own.
-        let name = format!("bench-{}", host.router.plugins().len());
+        let name = format!("bench-{}", NAMES.fetch_add(1, Ordering::Relaxed));
         Started::launch(host, &name, child).await
     }
 

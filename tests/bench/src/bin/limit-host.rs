@@ -6,7 +6,7 @@ use std::{
     io::Write,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::{Condvar, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -27,6 +27,12 @@ struct Plugin {
 
 impl Plugin {
     fn start(command: &[String]) -> Result<Plugin> {
+        let mut plugin = Plugin::spawn(command)?;
+        plugin.call("initialize", &*to_raw_value(&json!({}))?)?;
+        Ok(plugin)
+    }
+
+    fn spawn(command: &[String]) -> Result<Plugin> {
         let mut child = Command::new(&command[0])
             .args(&command[1..])
             .stdin(Stdio::piped())
@@ -35,9 +41,7 @@ impl Plugin {
             .with_context(|| format!("`{}` cannot be started", command[0]))?;
         let pipes = (child.stdin.take(), child.stdout.take());
         let (Some(input), Some(output)) = pipes else { anyhow::bail!("the child has no pipes") };
-        let mut plugin = Plugin { child, input, lines: Lines::new(output), next: 1 };
-        plugin.call("initialize", &*to_raw_value(&json!({}))?)?;
-        Ok(plugin)
+        Ok(Plugin { child, input, lines: Lines::new(output), next: 1 })
     }
 
     fn call(&mut self, method: &str, params: &RawValue) -> Result<Message<'_>> {
@@ -83,7 +87,20 @@ fn main() -> Result<()> {
         plugin.stop();
     }
     figures.starts(times);
+    figures.mass((0..effort.masses()).map(|_| mass(&child)).collect::<Result<_>>()?);
     print(&figures)
+}
+
+/// All are spawned before the first is spoken to.
+fn mass(child: &[String]) -> Result<Duration> {
+    let begin = Instant::now();
+    let mut plugins = (0..Effort::MASS).map(|_| Plugin::spawn(child)).collect::<Result<Vec<_>>>()?;
+    for plugin in &mut plugins {
+        plugin.call("initialize", &*to_raw_value(&json!({}))?)?;
+    }
+    let took = begin.elapsed();
+    plugins.into_iter().for_each(Plugin::stop);
+    Ok(took)
 }
 
 fn latency(plugin: &mut Plugin, effort: Effort, size: &Size, figures: &mut Figures) -> Result<()> {
