@@ -196,13 +196,13 @@ async fn floods(language: Language) {
         let quiet = echoes(&host, "bystander", tokio::time::sleep(Duration::from_secs(1))).await;
         let before = memory();
         let flood = async {
-            let poured = host.call("villain", "pour", json!({ "what": what, "mebibytes": 256 })).await;
+            let poured = host.call("villain", "pour", json!({ "what": what, "mebibytes": 64 })).await;
             assert_eq!(kind(&poured), "success");
         };
         let flooded = echoes(&host, "bystander", flood).await;
         let grown = memory().saturating_sub(before) >> 10;
         println!(
-            "256 MiB of {what}: {grown} KiB more, p99 of another plugin {quiet:?} before, {flooded:?} meanwhile"
+            "64 MiB of {what}: {grown} KiB more, p99 of another plugin {quiet:?} before, {flooded:?} meanwhile"
         );
         host.stop().await;
     }
