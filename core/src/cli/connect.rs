@@ -28,7 +28,7 @@ pub(super) enum Needs {
 /// The daemon of a command.
 pub(super) enum Connected {
     Running(Client),
-    Embedded(Embedded),
+    Embedded(Box<Embedded>),
 }
 
 impl Connected {
@@ -80,7 +80,7 @@ pub(super) async fn connect(options: Options, needs: Needs, output: &Output) -> 
             if !output.json {
                 embedded.warnings().iter().for_each(|warning| output.warning(warning));
             }
-            Ok(Connected::Embedded(embedded))
+            Ok(Connected::Embedded(Box::new(embedded)))
         }
     }
 }
