@@ -12,6 +12,9 @@ use crate::{
     daemon::{Options, config::Start},
 };
 
+/// The product's version.
+const OWN: &str = env!("CARGO_PKG_VERSION");
+
 /// What a command wants of a daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Needs {
@@ -63,6 +66,13 @@ impl args::Command {
 pub(super) async fn connect(options: Options, needs: Needs, output: &Output) -> Result<Connected, Error> {
     let paths = options.paths()?;
     let running = Client::connect(&paths.runtime).await?.filter(|client| client.hello().is_of(&paths));
+    if let Some(version) = running.as_ref().map(|client| &client.hello().version).filter(|one| *one != OWN)
+        && !output.json
+    {
+        output.note(&format!(
+            "the running daemon is astros {version}, this command {OWN}: a restart of it helps"
+        ));
+    }
     let named = options.named_folders();
     match (running, needs) {
         (Some(client), Needs::Whichever) => Ok(Connected::Running(client)),

@@ -284,6 +284,18 @@ fn shows_what_happens_on_the_bus() {
 }
 
 #[test]
+fn says_that_a_text_is_too_large_to_be_sent() {
+    let world = World::new();
+    let daemon = world.daemon([""; 0]);
+    // As JSON each of them has six bytes.
+    let text = vec![1_u8; 8 << 20];
+    world.astros(["ask", "--json", "-"]).stdin(text.clone()).run().fails(5, "frame_too_large").says("32 MiB");
+    world.astros(["status"]).run().succeeds();
+    daemon.stop().succeeds();
+    world.astros(["ask", "--json", "-"]).stdin(text).run().fails(5, "frame_too_large");
+}
+
+#[test]
 fn says_so_where_the_daemon_is_halted() {
     let world = World::new();
     let daemon = world.daemon([""; 0]);
