@@ -80,7 +80,7 @@ pub(super) async fn connect(options: Options, needs: Needs, output: &Output) -> 
         (Some(client), Needs::Running) => Err(other_folders(&client)),
         (None, Needs::Running | Needs::Whichever) => Err(none_runs()),
         (None, _) if options.plugin_dirs.is_empty() && options.start()? == Start::OnDemand => {
-            on_demand::start(&paths).await.map(Connected::Running)
+            on_demand::start(&options, &paths).await.map(Connected::Running)
         }
         (other, _) => {
             if needs == Needs::Knows && other.is_some() && !output.json {
