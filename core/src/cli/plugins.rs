@@ -50,7 +50,11 @@ pub(super) async fn run(command: args::Plugins, daemon: &Client, output: &Output
         }
         args::Plugins::Reset { name } => {
             answered(daemon.reset(name.clone()).await)?;
-            done(&format!("`{name}` starts at its next use"), json!({ "name": name, "reset": true }), output);
+            done(
+                &format!("the crashes of `{name}` are forgotten"),
+                json!({ "name": name, "reset": true }),
+                output,
+            );
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -67,11 +71,17 @@ async fn list(daemon: &Client, output: &Output) -> Result<(), Error> {
         for plugin in &plugins {
             if let Some(reason) = &plugin.reason {
                 let hint = plugin.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+                let reason = without_name(&plugin.name, reason);
                 output.print(&format!("  {}: {}", plugin.name, printable(&format!("{reason}{hint}"))));
             }
         }
     }
     Ok(())
+}
+
+/// A reason without the name that stands before it.
+pub(super) fn without_name<'a>(plugin: &str, reason: &'a str) -> &'a str {
+    reason.strip_prefix(&format!("plugin `{plugin}` ")).unwrap_or(reason)
 }
 
 fn table(plugins: &[Listed], output: &Output) -> String {
@@ -123,7 +133,8 @@ async fn show(name: String, daemon: &Client, output: &Output) -> Result<(), Erro
 /// The facts of `show` as lines.
 fn show_text(shown: &Value) -> String {
     let text = |name: &str| shown[name].as_str().unwrap_or_default().to_owned();
-    let mut lines = vec![format!("{} {}   {}", text("name"), text("version"), text("state"))];
+    let name = format!("{} {}", text("name"), text("version"));
+    let mut lines = vec![format!("{}   {}", name.trim_end(), text("state"))];
     let mut fact = |name: &str, value: String| {
         if !value.is_empty() {
             lines.push(format!("  {name:<12} {value}"));

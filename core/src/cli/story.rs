@@ -89,14 +89,14 @@ fn took(latency: &LatencySnapshot) -> String {
 
 fn odd(seen: &PluginSnapshot) -> String {
     let lost = seen.dropped_log_lines;
-    let lost = (lost > 0).then(|| format!("dropped log lines {lost}"));
+    let lost = (lost > 0).then(|| format!("dropped log lines × {lost}"));
     let parts = [Some(counts(&seen.oddities)).filter(|odd| !odd.is_empty()), lost];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
-/// `signal 2 · exit 1`.
+/// `signal × 2 · exit × 1`.
 fn counts(counts: &std::collections::BTreeMap<String, u64>) -> String {
-    let parts = counts.iter().map(|(kind, count)| format!("{} {count}", kind.replace('_', " ")));
+    let parts = counts.iter().map(|(kind, count)| format!("{} × {count}", kind.replace('_', " ")));
     parts.collect::<Vec<_>>().join(" · ")
 }
 
@@ -125,7 +125,7 @@ mod tests {
         let lines: Vec<_> = story.iter().map(|(about, words)| format!("{about}: {words}")).collect();
         let expected = [
             "state: restarting for 1.5 s, at most 500 ms more",
-            "restarts: 2; crashes: exit 1 · signal 2; killed by AstrOS: 1",
+            "restarts: 2; crashes: exit × 1 · signal × 2; killed by AstrOS: 1",
             "last exit: killed by SIGSEGV after 1.2 s",
             ":   loading",
             ":   boom",
@@ -133,9 +133,9 @@ mod tests {
             "took: p50 0.4 ms · p90 12 ms · p99 1.2 s · at most 65 s",
             "slowest: slow                 p99 1.2 s of 1 call",
             ": quick                p99 0.5 ms of 8 calls",
-            "errors: plugin crashed 3",
-            "refused: call cycle 1",
-            "odd: stray output 4 · dropped log lines 7",
+            "errors: plugin crashed × 3",
+            "refused: call cycle × 1",
+            "odd: stray output × 4 · dropped log lines × 7",
             "last error: 2026-01-02 03:04:05Z in `slow`, plugin_crashed: it crashed",
         ];
         assert_eq!(lines, expected);

@@ -78,6 +78,9 @@ fn problems(daemon: &Daemon, listed: &[Listed]) -> Vec<Problem> {
         }));
     }
     let about = |what| Problem { plugin: None, state: None, what, hint: None };
+    let stale = listed.iter().filter_map(|plugin| daemon.reload_error(&plugin.name)).map(about);
+    problems.extend(stale);
+    problems.extend(daemon.unread().map(about));
     problems.extend(daemon.warnings().into_iter().map(about));
     problems
 }

@@ -107,7 +107,9 @@ impl Daemon {
         shown["queued"] = json!(plugin.queued());
         shown["metrics"] = json!(plugin.metrics().snapshot());
         shown["permissions"] = manifest.map_or_else(Vec::new, permissions).into();
-        if let Some(error) = failed {
+        if let Some(error) = failed
+            && shown["reason"].is_null()
+        {
             shown["reason"] = error.message.clone().into();
             shown["hint"] = json!(error.hint());
         }
