@@ -1,7 +1,7 @@
 //! `astros plugins`: list, show, call, enable, disable, restart, reload, reset; logs are in `logs`.
 
 use std::{
-    io::{BufRead, IsTerminal, Write},
+    io::{IsTerminal, Write},
     process::ExitCode,
 };
 
@@ -10,7 +10,7 @@ use console::{Alignment, measure_text_width, pad_str};
 use serde_json::{Value, json};
 
 use super::{
-    args, ask, logs,
+    args, ask, input, logs,
     output::Output,
     story::{story, time},
 };
@@ -175,7 +175,7 @@ fn list_of(members: &Value) -> String {
 /// Shows what a plugin asks for, and enables it where the person agrees.
 async fn enable(name: String, yes: bool, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
     let wishes = answered(daemon.permissions(name.clone()).await)?;
-    if !yes && !agrees(&name, &wishes, output)? {
+    if !yes && !agrees(&name, &wishes, output).await? {
         output.note(&format!("`{name}` stays as it was"));
         return Ok(ExitCode::from(1));
     }
@@ -184,7 +184,7 @@ async fn enable(name: String, yes: bool, daemon: &Client, output: &Output) -> Re
     Ok(ExitCode::SUCCESS)
 }
 
-fn agrees(name: &str, wishes: &[Wish], output: &Output) -> Result<bool, Error> {
+async fn agrees(name: &str, wishes: &[Wish], output: &Output) -> Result<bool, Error> {
     if output.json || !std::io::stdin().is_terminal() {
         let message = format!("nobody is there to agree to what `{name}` asks for");
         let error = Error::new(ErrorCode::INVALID_PARAMS, message);
@@ -196,12 +196,9 @@ fn agrees(name: &str, wishes: &[Wish], output: &Output) -> Result<bool, Error> {
         text.push_str("  keep data of its own, nothing more\n");
     }
     text.push_str("Permissions are not enforced by this version: it can do what you can.   Allow? [y/N] ");
-    let mut answer = String::new();
     let mut stderr = std::io::stderr();
     let _ = stderr.write_all(printable(&text).as_bytes()).and_then(|()| stderr.flush());
-    std::io::stdin().lock().read_line(&mut answer).map_err(|error| {
-        Error::new(ErrorCode::INVALID_PARAMS, format!("standard input cannot be read: {error}"))
-    })?;
+    let answer = input::line().await?;
     Ok(matches!(&*answer.trim().to_lowercase(), "y" | "yes"))
 }
 

@@ -9,7 +9,14 @@ use crate::observe::{LatencySnapshot, PluginSnapshot};
 pub(super) fn story(shown: &Value) -> Vec<(&'static str, String)> {
     let seen: PluginSnapshot = serde_json::from_value(shown["metrics"].clone()).unwrap_or_default();
     let queued = shown["queued"].as_u64().unwrap_or_default();
-    let mut lines = vec![("state", state(shown)), ("restarts", restarts(&seen))];
+    let mut lines = vec![("state", state(shown))];
+    let instances = shown["instances"].as_array().into_iter().flatten();
+    lines.extend(instances.enumerate().map(|(number, one)| {
+        let about = if number == 0 { "processes" } else { "" };
+        let reason = one["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
+        (about, format!("{number}: {}{reason}", state(one)))
+    }));
+    lines.push(("restarts", restarts(&seen)));
     lines.push(("last exit", shown["last_exit"].as_str().unwrap_or_default().to_owned()));
     let words = shown["last_words"].as_array().into_iter().flatten().filter_map(Value::as_str);
     lines.extend(words.map(|words| ("", format!("  {words}"))));
@@ -111,6 +118,10 @@ mod tests {
         let handler = |name: &str, calls: u64, p99_ms: f64| json!({ "handler": name, "calls": calls, "p50_ms": 1.0, "p90_ms": 1.0, "p99_ms": p99_ms, "max_ms": p99_ms });
         let shown = json!({
             "state": "restarting", "since_ms": 1_500, "until_ms": 500, "queued": 2,
+            "instances": [
+                { "state": "restarting", "since_ms": 1_500, "until_ms": 500 },
+                { "state": "quarantined", "since_ms": 2_000, "reason": "it crashed too often" },
+            ],
             "last_exit": "killed by SIGSEGV after 1.2 s", "last_words": ["loading", "boom"],
             "metrics": {
                 "calls": 9, "in_flight": 3, "restarts": 2, "kills": 1,
@@ -125,6 +136,8 @@ mod tests {
         let lines: Vec<_> = story.iter().map(|(about, words)| format!("{about}: {words}")).collect();
         let expected = [
             "state: restarting for 1.5 s, at most 500 ms more",
+            "processes: 0: restarting for 1.5 s, at most 500 ms more",
+            ": 1: quarantined for 2.0 s: it crashed too often",
             "restarts: 2; crashes: exit × 1 · signal × 2; killed by AstrOS: 1",
             "last exit: killed by SIGSEGV after 1.2 s",
             ":   loading",
