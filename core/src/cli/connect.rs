@@ -12,6 +12,9 @@ use crate::{
     daemon::{Options, config::Start},
 };
 
+/// The product's version.
+const OWN: &str = env!("CARGO_PKG_VERSION");
+
 /// What a command wants of a daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Needs {
@@ -28,7 +31,7 @@ pub(super) enum Needs {
 /// The daemon of a command.
 pub(super) enum Connected {
     Running(Client),
-    Embedded(Embedded),
+    Embedded(Box<Embedded>),
 }
 
 impl Connected {
@@ -63,6 +66,13 @@ impl args::Command {
 pub(super) async fn connect(options: Options, needs: Needs, output: &Output) -> Result<Connected, Error> {
     let paths = options.paths()?;
     let running = Client::connect(&paths.runtime).await?.filter(|client| client.hello().is_of(&paths));
+    if let Some(version) = running.as_ref().map(|client| &client.hello().version).filter(|one| *one != OWN)
+        && !output.json
+    {
+        output.note(&format!(
+            "the running daemon is astros {version}, this command {OWN}: a restart of it helps"
+        ));
+    }
     let named = options.named_folders();
     match (running, needs) {
         (Some(client), Needs::Whichever) => Ok(Connected::Running(client)),
@@ -70,7 +80,7 @@ pub(super) async fn connect(options: Options, needs: Needs, output: &Output) -> 
         (Some(client), Needs::Running) => Err(other_folders(&client)),
         (None, Needs::Running | Needs::Whichever) => Err(none_serves(control::is_claimed(&paths.runtime))),
         (None, _) if options.plugin_dirs.is_empty() && options.start()? == Start::OnDemand => {
-            on_demand::start(&paths).await.map(Connected::Running)
+            on_demand::start(&options, &paths).await.map(Connected::Running)
         }
         (other, _) => {
             if needs == Needs::Knows && other.is_some() && !output.json {
@@ -80,7 +90,7 @@ pub(super) async fn connect(options: Options, needs: Needs, output: &Output) -> 
             if !output.json {
                 embedded.warnings().iter().for_each(|warning| output.warning(warning));
             }
-            Ok(Connected::Embedded(embedded))
+            Ok(Connected::Embedded(Box::new(embedded)))
         }
     }
 }

@@ -13,7 +13,10 @@ use astros_protocol::{Error, ErrorCode};
 
 use crate::{
     control::{self, Client},
-    daemon::paths::{self, Paths},
+    daemon::{
+        Options,
+        paths::{self, HOME_VARIABLE, Paths},
+    },
 };
 
 /// It can be spoken with within this.
@@ -26,7 +29,7 @@ const MAX_LOG: u64 = 1 << 20;
 const SHOWN: usize = 5;
 
 /// Starts it, and waits until it can be spoken with.
-pub(super) async fn start(paths: &Paths) -> Result<Client, Error> {
+pub(super) async fn start(options: &Options, paths: &Paths) -> Result<Client, Error> {
     let log = paths.logs.join("daemon.log");
     let mut child: Option<Child> = None;
     let deadline = Instant::now() + STARTING;
@@ -43,20 +46,28 @@ pub(super) async fn start(paths: &Paths) -> Result<Client, Error> {
         if ended {
             child = None;
         } else if child.is_none() && !claimed {
-            child = Some(spawn(&paths.logs, &log).map_err(not_spawned)?);
+            child = Some(spawn(options, &paths.logs, &log).map_err(not_spawned)?);
         }
         tokio::time::sleep(INTERVAL).await;
     }
 }
 
 /// Of the same program; it leaves the terminal by itself.
-fn spawn(folder: &Path, log: &Path) -> io::Result<Child> {
+fn spawn(options: &Options, folder: &Path, log: &Path) -> io::Result<Child> {
     paths::create(folder)?;
     let long = fs::metadata(log).is_ok_and(|about| about.len() > MAX_LOG);
-    let mut options = OpenOptions::new();
-    options.create(true).mode(0o600);
-    let log = if long { options.write(true).truncate(true) } else { options.append(true) }.open(log)?;
+    let mut file = OpenOptions::new();
+    file.create(true).mode(0o600);
+    let log = if long { file.write(true).truncate(true) } else { file.append(true) }.open(log)?;
     let mut daemon = Command::new(std::env::current_exe()?);
+    // It stays in no folder of the person's, so that none is in use: what is seen from there is made absolute.
+    daemon.current_dir("/");
+    if let Some(home) = std::env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty()) {
+        daemon.env(HOME_VARIABLE, std::path::absolute(home)?);
+    }
+    if let Ok(folders) = std::env::join_paths(options.named_folders()) {
+        daemon.env("ASTROS_PLUGIN_PATH", folders);
+    }
     daemon.args(["daemon", "--detached"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()
 }
 

@@ -2,9 +2,12 @@
 
 use astros_protocol::{Error, ErrorCode, ErrorData};
 use jsonrpsee::{
+    client_transport::ws::WsError,
     core::client::Error as ClientError,
     types::{ErrorObject, ErrorObjectOwned},
 };
+
+use super::server::{MAX_REQUEST, MAX_RESPONSE};
 
 /// No daemon runs for this home, or it went away before it answered. Of this API alone: plugins never see it.
 pub const NO_DAEMON: ErrorCode = ErrorCode(-32101);
@@ -46,9 +49,19 @@ pub(super) fn from_client(error: &ClientError) -> Error {
             let message = format!("the daemon's answer cannot be read: {why}");
             Error::new(ErrorCode::INTERNAL_ERROR, message).with_hint(UPGRADE)
         }
-        ClientError::RestartNeeded(why) => gone(&why.to_string()),
+        ClientError::RestartNeeded(why) => from_client(why),
+        ClientError::Transport(why) if is_too_large(why.as_ref()) => {
+            let message = "a message between command and daemon is larger than it may be";
+            let limits =
+                format!("a request may have {} MiB, an answer {}", MAX_REQUEST >> 20, MAX_RESPONSE >> 20);
+            Error::new(ErrorCode::FRAME_TOO_LARGE, message).with_detail(limits)
+        }
         other => gone(&other.to_string()),
     }
+}
+
+fn is_too_large(why: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(why.downcast_ref(), Some(WsError::MessageTooLarge))
 }
 
 const UPGRADE: &str = "a daemon of another version may run: `astros status` shows it, a restart helps";

@@ -64,7 +64,7 @@ pub(super) fn gate(token: String, port: u16) -> Gate {
         let checked = check_host(request, port)
             .and_then(|()| check_origin(request.headers(), port))
             .and_then(|()| check_token(request.headers(), &token));
-        checked.map_err(|(status, message)| refusal(status, &message))
+        checked.err().map(|(status, message)| refusal(status, &message))
     })
 }
 

@@ -137,7 +137,7 @@ pub(super) fn person(daemon: &Daemon, person: Option<Person>) -> Result<agent::P
     };
     let home = absolute("home", person.home)?.or_else(|| daemon.home());
     let home = home.unwrap_or_else(|| PathBuf::from("/"));
-    let user_id = daemon.user_id().to_owned();
+    let user_id = daemon.user_id();
     Ok(agent::Person {
         session_id: person.session_id.unwrap_or_else(|| format!("{user_id}:default")),
         user_id,

@@ -48,8 +48,8 @@ pub(super) struct Server {
     handle: ServerHandle,
 }
 
-/// Refuses a request before its body is read.
-pub(super) type Gate = Arc<dyn Fn(&Request<HttpBody>) -> Result<(), Response<HttpBody>> + Send + Sync>;
+/// What a request is refused with, before its body is read.
+pub(super) type Gate = Arc<dyn Fn(&Request<HttpBody>) -> Option<Response<HttpBody>> + Send + Sync>;
 
 impl Server {
     /// `stays` says whether a client may stop it.
@@ -86,7 +86,7 @@ impl Server {
             let mut request = request.map(HttpBody::new);
             // A WebSocket outlives the HTTP connection, and keeps what came with its request.
             request.extensions_mut().insert(counted.clone());
-            let refused = gate.as_ref().and_then(|gate| gate(&request).err());
+            let refused = gate.as_ref().and_then(|gate| gate(&request));
             let mut service = service.clone();
             async move {
                 match refused {

@@ -43,5 +43,10 @@ fn variables(spec: &Spec) -> Vec<(OsString, OsString)> {
     if let Some(sdk) = &spec.python_sdk {
         variables.push(("PYTHONPATH".into(), sdk.into()));
     }
+    if spec.dev_mode {
+        // Python takes compiled code for current where the source has its size and its second: what is saved twice
+        // in a second would be passed over.
+        variables.push(("PYTHONDONTWRITEBYTECODE".into(), "1".into()));
+    }
     variables
 }

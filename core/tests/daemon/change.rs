@@ -20,12 +20,12 @@ async fn serves_the_new_version_after_a_reload() {
         daemon.list().into_iter().find(|listed| listed.name == "other").unwrap().pids
     };
     let before = pids(&daemon);
-    home.write("plugins/test/main.py", &code("two").replace("which version is it", "who are you"));
+    home.write("plugins/test/main.py", &code("newer").replace("which version is it", "who are you"));
     assert_eq!(version(&daemon, "test").await.unwrap(), "one", "nobody said that it shall be reloaded");
     let mut events = daemon.events();
     daemon.reload("test").await.unwrap();
     assert_eq!(reloaded(&mut events, "test").await, None);
-    assert_eq!(version(&daemon, "test").await.unwrap(), "two");
+    assert_eq!(version(&daemon, "test").await.unwrap(), "newer");
     let handlers = shown(&daemon, "test", "handlers").await;
     assert_eq!(handlers[0]["examples"][0], "who are you", "what it offers is known anew");
     assert_eq!(pids(&daemon), before, "another plugin was not touched");
@@ -96,13 +96,13 @@ async fn reloads_what_changed_and_nothing_else() {
     starts.push(pids());
     daemon.reload_all().await.unwrap();
     assert_eq!(pids(), starts[0], "nothing changed");
-    home.write("plugins/test/main.py", &code("two"));
+    home.write("plugins/test/main.py", &code("newer"));
     home.write(
         "home/astros.yaml",
         "plugins: {set: {settings: {city: Oslo}}}\nrecognition: {threshold: 70}\n",
     );
     daemon.reload_all().await.unwrap();
-    assert_eq!(version(&daemon, "test").await.unwrap(), "two");
+    assert_eq!(version(&daemon, "test").await.unwrap(), "newer");
     assert_eq!(shown(&daemon, "set", "settings").await["city"], "Oslo");
     assert_eq!(daemon.thresholds().threshold, 0.7);
     let kept = pids().into_iter().filter(|pid| starts[0].contains(pid)).count();
@@ -115,7 +115,7 @@ async fn refuses_a_broken_configuration_with_its_line_and_stays_as_it_was() {
     let home = Home::new().with("test", "one");
     home.write("home/astros.yaml", "user_id: ada\n");
     let daemon = home.start().await;
-    home.write("plugins/test/main.py", &code("two"));
+    home.write("plugins/test/main.py", &code("newer"));
     home.write("home/astros.yaml", "user_id: grace\nplugins: 7\n");
     for error in [daemon.reload_all().await.unwrap_err(), daemon.reload("test").await.unwrap_err()] {
         assert!(error.message.contains("astros.yaml:2:"), "{error}");
@@ -148,11 +148,11 @@ async fn restarts_and_resets_by_a_persons_word() {
     version(&daemon, "test").await.unwrap_err();
     let state = || daemon.router().plugin("test").unwrap().supervisor().status().state;
     assert_eq!(state(), StateName::Error);
-    home.write("plugins/test/main.py", &code("two"));
+    home.write("plugins/test/main.py", &code("newer"));
     let mut events = daemon.events();
     daemon.reset("test").unwrap();
     crate::harness::becomes(&mut events, "test", StateName::Idle).await;
-    assert_eq!(version(&daemon, "test").await.unwrap(), "two");
+    assert_eq!(version(&daemon, "test").await.unwrap(), "newer");
     let pid = || daemon.list().into_iter().find(|listed| listed.name == "test").unwrap().pids;
     let before = pid();
     daemon.restart("test").await.unwrap();

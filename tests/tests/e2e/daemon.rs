@@ -198,6 +198,9 @@ fn is_started_by_a_command_where_that_is_configured() {
     let at_once: Vec<_> = (0..4).map(|_| world.calling("villain", "echo", json!({})).spawn()).collect();
     at_once.into_iter().for_each(|one| drop(one.finish().succeeds()));
     assert_eq!(world.starts(), 1, "all of them found one daemon");
+    let status = world.astros(["status", "--json"]).run().succeeds().json();
+    let folder = fs::read_link(format!("/proc/{}/cwd", status["pid"])).unwrap();
+    assert_eq!(folder.to_str(), Some("/"), "it keeps no folder in use");
     let stopped = world.astros(["daemon", "stop", "--json"]).run().succeeds().json();
     eventually("it is gone", || world.processes().is_empty().then_some(()));
     assert_eq!(stopped["stopped"], true);
@@ -281,6 +284,18 @@ fn shows_what_happens_on_the_bus() {
         one.finish().exits(130);
     });
     daemon.stop().succeeds();
+}
+
+#[test]
+fn says_that_a_text_is_too_large_to_be_sent() {
+    let world = World::new();
+    let daemon = world.daemon([""; 0]);
+    // As JSON each of them has six bytes.
+    let text = vec![1_u8; 8 << 20];
+    world.astros(["ask", "--json", "-"]).stdin(text.clone()).run().fails(5, "frame_too_large").says("32 MiB");
+    world.astros(["status"]).run().succeeds();
+    daemon.stop().succeeds();
+    world.astros(["ask", "--json", "-"]).stdin(text).run().fails(5, "frame_too_large");
 }
 
 #[test]

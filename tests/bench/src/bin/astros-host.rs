@@ -143,5 +143,6 @@ impl Row for Started {
 }
 
 fn main() -> Result<()> {
+    astros_core::launcher::run_if_asked();
     measure::<Started>()
 }
