@@ -1,4 +1,4 @@
-//! `astros chat`, by a pipe and on a terminal.
+//! `astros chat`, by a pipe and on a terminal, and what else a person types.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -182,4 +182,14 @@ fn talks_on_a_terminal_and_takes_a_request_back_at_ctrl_c() {
     terminal.shows("> ");
     terminal.type_in("\u{4}");
     assert_eq!(terminal.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn hears_ctrl_c_where_it_asks_for_a_yes() {
+    let home = Home::new();
+    let mut terminal = Terminal::open(home.astros(&["plugins", "enable", "pizza"]));
+    terminal.shows("[y/N] ");
+    terminal.interrupt();
+    terminal.shows("interrupted");
+    assert_eq!(terminal.child.wait().unwrap().code(), Some(130));
 }

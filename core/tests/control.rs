@@ -89,6 +89,21 @@ impl Drop for Daemon {
     }
 }
 
+#[test]
+fn scripts_get_one_document_and_all_that_is_wrong() {
+    let daemon = Daemon::start();
+    let home = daemon.home.path();
+    let said =
+        |arguments: &[&str]| -> Value { serde_json::from_slice(&run(home, arguments).stdout).unwrap() };
+    let published = said(&["bus", "publish", "a.b", "1", "--json"]);
+    assert_eq!(published, json!({ "subject": "a.b", "published": true }));
+    let missing = said(&["plugins", "show", "--json"])["error"]["message"].to_string();
+    assert!(missing.contains("<NAME>"), "{missing}");
+    fs::write(home.join("astros.yaml"), "plugins: [\n").unwrap();
+    let problems = said(&["status", "--json"])["problems"].to_string();
+    assert!(problems.contains("unclosed bracket") && problems.contains("what was read before holds"));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_of_another_version_says_so() {
     let home = TempDir::new().unwrap();

@@ -131,17 +131,25 @@ pub(super) struct Ask {
     pub(super) timeout: Option<Duration>,
 }
 
+/// What is said of every plugin's name.
+const NAME: &str = "The plugin's name; `astros plugins list` has them";
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Plugins {
     /// List the plugins and how they are
     List,
     /// Show what a plugin is, offers and wants
-    Show { name: String },
+    Show {
+        #[arg(help = NAME)]
+        name: String,
+    },
     /// Call a handler by its name
     #[command(after_help = "Example:
   astros plugins call file-manager list_files --params '{\"path\": \"/tmp\"}' --json")]
     Call {
+        #[arg(help = NAME)]
         plugin: String,
+        /// The name of one of its handlers
         handler: String,
         /// A JSON object; `-` reads standard input
         #[arg(long, value_name = "JSON", default_value = "{}")]
@@ -152,6 +160,7 @@ pub(super) enum Plugins {
     },
     /// Show what a plugin wrote to its log
     Logs {
+        #[arg(help = NAME)]
         name: String,
         /// How many records, the newest last
         #[arg(short = 'n', long, default_value_t = 50)]
@@ -162,19 +171,32 @@ pub(super) enum Plugins {
     },
     /// Enable a plugin, after showing what it asks for
     Enable {
+        #[arg(help = NAME)]
         name: String,
         /// Do not ask
         #[arg(short, long)]
         yes: bool,
     },
     /// Disable a plugin
-    Disable { name: String },
+    Disable {
+        #[arg(help = NAME)]
+        name: String,
+    },
     /// End a plugin's process when it finished what it does, and start a new one
-    Restart { name: String },
+    Restart {
+        #[arg(help = NAME)]
+        name: String,
+    },
     /// Start a plugin's new code, and let the old process go when the new one is ready
-    Reload { name: String },
+    Reload {
+        #[arg(help = NAME)]
+        name: String,
+    },
     /// Forget a plugin's crashes, so that it starts at its next use
-    Reset { name: String },
+    Reset {
+        #[arg(help = NAME)]
+        name: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -192,6 +214,7 @@ pub(super) enum Bus {
     #[command(after_help = "Example:
   astros bus publish topic.lights '{\"on\": true}'")]
     Publish {
+        /// Tokens with dots between them
         subject: String,
         /// Any JSON; `-` reads standard input
         #[arg(default_value = "null", value_name = "JSON")]

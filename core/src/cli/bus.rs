@@ -15,7 +15,10 @@ pub(super) async fn run(command: args::Bus, daemon: &Client, output: &Output) ->
     match command {
         args::Bus::Tail { subject } => tail(subject, daemon, output).await,
         args::Bus::Publish { subject, data } => {
-            answered(daemon.publish(subject, input::json(&data)?).await)?;
+            answered(daemon.publish(subject.clone(), input::json(&data)?).await)?;
+            if output.json {
+                output.print_json(&json!({ "subject": subject, "published": true }));
+            }
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -84,6 +84,8 @@ pub(super) async fn run(daemon: &Client, output: &Output) -> Result<ExitCode, Er
 /// A command of the chat's own, or a request. Other texts that begin with a slash may be paths.
 async fn serve(text: &str, session: &str, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
     match text {
+        // Standard output is for answers where programs read.
+        "/help" if output.json => output.note(HELP),
         "/help" => output.print(HELP),
         "/plugins" => return plugins::run(args::Plugins::List, daemon, output).await,
         _ => {

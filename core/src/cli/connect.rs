@@ -8,7 +8,7 @@ use super::{
     output::Output,
 };
 use crate::{
-    control::{Client, Embedded, no_daemon},
+    control::{self, Client, Embedded, no_daemon},
     daemon::{Options, config::Start},
 };
 
@@ -78,7 +78,7 @@ pub(super) async fn connect(options: Options, needs: Needs, output: &Output) -> 
         (Some(client), Needs::Whichever) => Ok(Connected::Running(client)),
         (Some(client), _) if client.hello().has(&named) => Ok(Connected::Running(client)),
         (Some(client), Needs::Running) => Err(other_folders(&client)),
-        (None, Needs::Running | Needs::Whichever) => Err(none_runs()),
+        (None, Needs::Running | Needs::Whichever) => Err(none_serves(control::is_claimed(&paths.runtime))),
         (None, _) if options.plugin_dirs.is_empty() && options.start()? == Start::OnDemand => {
             on_demand::start(&options, &paths).await.map(Connected::Running)
         }
@@ -95,7 +95,11 @@ pub(super) async fn connect(options: Options, needs: Needs, output: &Output) -> 
     }
 }
 
-fn none_runs() -> Error {
+fn none_serves(is_claimed: bool) -> Error {
+    if is_claimed {
+        return no_daemon("the daemon of this home is being started or stopped")
+            .with_hint("once more in a moment: what is in flight ends first");
+    }
     no_daemon("no daemon runs for this home")
         .with_hint("`astros daemon` starts one, in the foreground; `daemon: {start: on_demand}` in astros.yaml lets commands start it")
 }

@@ -1,9 +1,13 @@
 //! What the command is given: texts and parameters, from the command line or from standard input.
 
-use std::io::Read;
+use std::{
+    io::{self, BufRead, Read},
+    thread,
+};
 
 use astros_protocol::{Error, ErrorCode, Extra};
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 /// More than this is not read from standard input, in bytes.
 const MAX_INPUT: u64 = 16 << 20;
@@ -34,6 +38,20 @@ pub(super) fn json(argument: &str) -> Result<Value, Error> {
     serde_json::from_str(&text(argument)?).map_err(|error| {
         let error = Error::new(ErrorCode::INVALID_PARAMS, format!("the message is no JSON ({error})"));
         error.with_hint("a text has quotes of its own: `'\"hello\"'`")
+    })
+}
+
+/// A line that a person types. Reading blocks, and Ctrl-C has to be heard meanwhile: it is done in a thread that
+/// nobody waits for.
+pub(super) async fn line() -> Result<String, Error> {
+    let (sender, line) = oneshot::channel();
+    thread::spawn(move || {
+        let mut text = String::new();
+        let _ = sender.send(io::stdin().lock().read_line(&mut text).map(|_| text));
+    });
+    let read = line.await.unwrap_or_else(|_| Err(io::ErrorKind::UnexpectedEof.into()));
+    read.map_err(|error| {
+        Error::new(ErrorCode::INVALID_PARAMS, format!("standard input cannot be read: {error}"))
     })
 }
 

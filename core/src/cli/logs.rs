@@ -20,7 +20,7 @@ pub(super) async fn show(name: String, lines: usize, daemon: &Client, output: &O
     let records = answered(daemon.logs(name.clone(), Some(lines)).await)?;
     if output.json {
         output.print_json(&json!(records));
-    } else if records.is_empty() {
+    } else if records.is_empty() && lines > 0 {
         output.note(&format!("`{name}` has not written anything to its log"));
     } else {
         records.iter().for_each(|record| output.print(&record.render()));

@@ -173,8 +173,9 @@ fn usage(error: &clap::Error, output: &Output) -> ExitCode {
         return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
     }
     let text = error.to_string();
-    let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    output.error(
-        &Error::new(ErrorCode::INVALID_PARAMS, message).with_hint("`astros --help` shows what there is"),
-    )
+    // What is missing stands in lines of its own.
+    let lines: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    let message = lines.join(" ");
+    let error = Error::new(ErrorCode::INVALID_PARAMS, message.trim_start_matches("error: "));
+    output.error(&error.with_hint("`astros --help` shows what there is"))
 }

@@ -1,7 +1,7 @@
 //! `astros plugins`: list, show, call, enable, disable, restart, reload, reset; logs are in `logs`.
 
 use std::{
-    io::{BufRead, IsTerminal, Write},
+    io::{IsTerminal, Write},
     process::ExitCode,
 };
 
@@ -10,7 +10,7 @@ use console::{Alignment, measure_text_width, pad_str};
 use serde_json::{Value, json};
 
 use super::{
-    args, ask, logs,
+    args, ask, input, logs,
     output::Output,
     story::{story, time},
 };
@@ -50,7 +50,11 @@ pub(super) async fn run(command: args::Plugins, daemon: &Client, output: &Output
         }
         args::Plugins::Reset { name } => {
             answered(daemon.reset(name.clone()).await)?;
-            done(&format!("`{name}` starts at its next use"), json!({ "name": name, "reset": true }), output);
+            done(
+                &format!("the crashes of `{name}` are forgotten"),
+                json!({ "name": name, "reset": true }),
+                output,
+            );
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -67,11 +71,17 @@ async fn list(daemon: &Client, output: &Output) -> Result<(), Error> {
         for plugin in &plugins {
             if let Some(reason) = &plugin.reason {
                 let hint = plugin.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+                let reason = without_name(&plugin.name, reason);
                 output.print(&format!("  {}: {}", plugin.name, printable(&format!("{reason}{hint}"))));
             }
         }
     }
     Ok(())
+}
+
+/// A reason without the name that stands before it.
+pub(super) fn without_name<'a>(plugin: &str, reason: &'a str) -> &'a str {
+    reason.strip_prefix(&format!("plugin `{plugin}` ")).unwrap_or(reason)
 }
 
 fn table(plugins: &[Listed], output: &Output) -> String {
@@ -123,7 +133,8 @@ async fn show(name: String, daemon: &Client, output: &Output) -> Result<(), Erro
 /// The facts of `show` as lines.
 fn show_text(shown: &Value) -> String {
     let text = |name: &str| shown[name].as_str().unwrap_or_default().to_owned();
-    let mut lines = vec![format!("{} {}   {}", text("name"), text("version"), text("state"))];
+    let name = format!("{} {}", text("name"), text("version"));
+    let mut lines = vec![format!("{}   {}", name.trim_end(), text("state"))];
     let mut fact = |name: &str, value: String| {
         if !value.is_empty() {
             lines.push(format!("  {name:<12} {value}"));
@@ -164,7 +175,7 @@ fn list_of(members: &Value) -> String {
 /// Shows what a plugin asks for, and enables it where the person agrees.
 async fn enable(name: String, yes: bool, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
     let wishes = answered(daemon.permissions(name.clone()).await)?;
-    if !yes && !agrees(&name, &wishes, output)? {
+    if !yes && !agrees(&name, &wishes, output).await? {
         output.note(&format!("`{name}` stays as it was"));
         return Ok(ExitCode::from(1));
     }
@@ -173,7 +184,7 @@ async fn enable(name: String, yes: bool, daemon: &Client, output: &Output) -> Re
     Ok(ExitCode::SUCCESS)
 }
 
-fn agrees(name: &str, wishes: &[Wish], output: &Output) -> Result<bool, Error> {
+async fn agrees(name: &str, wishes: &[Wish], output: &Output) -> Result<bool, Error> {
     if output.json || !std::io::stdin().is_terminal() {
         let message = format!("nobody is there to agree to what `{name}` asks for");
         let error = Error::new(ErrorCode::INVALID_PARAMS, message);
@@ -185,12 +196,9 @@ fn agrees(name: &str, wishes: &[Wish], output: &Output) -> Result<bool, Error> {
         text.push_str("  keep data of its own, nothing more\n");
     }
     text.push_str("Permissions are not enforced by this version: it can do what you can.   Allow? [y/N] ");
-    let mut answer = String::new();
     let mut stderr = std::io::stderr();
     let _ = stderr.write_all(printable(&text).as_bytes()).and_then(|()| stderr.flush());
-    std::io::stdin().lock().read_line(&mut answer).map_err(|error| {
-        Error::new(ErrorCode::INVALID_PARAMS, format!("standard input cannot be read: {error}"))
-    })?;
+    let answer = input::line().await?;
     Ok(matches!(&*answer.trim().to_lowercase(), "y" | "yes"))
 }
 

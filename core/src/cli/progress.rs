@@ -1,6 +1,10 @@
 //! Progress on long work: a bar on a terminal, nothing elsewhere.
 
-use std::{io::IsTerminal, time::Duration};
+use std::{
+    io::IsTerminal,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use astros_protocol::stream::ProgressValue;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,50 +17,63 @@ use crate::{agent::Progress, services::printable::printable};
 /// Short work shows no bar.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// Draws what is heard until it is finished.
-pub(super) struct Display(Option<JoinHandle<()>>);
+/// Draws what is heard until it is finished or dropped, and wipes it then.
+pub(super) struct Display {
+    task: Option<JoinHandle<()>>,
+    bar: Arc<OnceLock<ProgressBar>>,
+}
 
 impl Display {
     /// The display, and the channel that it listens to; neither where nobody would see it.
     pub(super) fn start(output: &Output) -> (Display, Progress) {
+        let bar = Arc::new(OnceLock::new());
         if output.json || !std::io::stderr().is_terminal() {
-            return (Display(None), None);
+            return (Display { task: None, bar }, None);
         }
         let (sender, receiver) = mpsc::channel(8);
-        (Display(Some(tokio::spawn(draw(receiver)))), Some(sender))
+        let task = tokio::spawn(draw(receiver, bar.clone()));
+        (Display { task: Some(task), bar }, Some(sender))
     }
 
-    /// Waits until the last word was drawn and wiped.
-    pub(super) async fn finish(self) {
-        if let Some(task) = self.0 {
+    /// Waits until the last word was drawn.
+    pub(super) async fn finish(mut self) {
+        if let Some(task) = self.task.take() {
             let _ = task.await;
         }
     }
 }
 
-async fn draw(mut values: mpsc::Receiver<Box<RawValue>>) {
+impl Drop for Display {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+        // Here, and not in the task: what is said next shall not stand below it.
+        if let Some(bar) = self.bar.get() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+async fn draw(mut values: mpsc::Receiver<Box<RawValue>>, bar: Arc<OnceLock<ProgressBar>>) {
     let patience = tokio::time::sleep(PATIENCE);
     tokio::pin!(patience);
-    let mut bar: Option<ProgressBar> = None;
     let mut patient = true;
     loop {
         tokio::select! {
             () = &mut patience, if patient => {
                 patient = false;
-                bar.get_or_insert_with(new_bar).set_message("working");
+                bar.get_or_init(new_bar).set_message("working");
             }
             value = values.recv() => match value {
                 None => break,
                 Some(value) if !patient => {
                     let value = serde_json::from_str(value.get()).unwrap_or_default();
-                    update(bar.get_or_insert_with(new_bar), &value);
+                    update(bar.get_or_init(new_bar), &value);
                 }
                 Some(_) => {}
             },
         }
-    }
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
     }
 }
 

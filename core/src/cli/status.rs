@@ -6,7 +6,7 @@ use astros_protocol::Error;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::output::Output;
+use super::{output::Output, plugins::without_name};
 use crate::{
     control::{
         Client,
@@ -35,7 +35,7 @@ fn text(status: &Status, output: &Output) -> String {
     let since = hello.since.strftime("%Y-%m-%d %H:%M:%SZ");
     lines.push(format!("astros {} {doing}   pid {}   since {since} ({up})", hello.version, hello.pid));
     let mut fact = |name: &str, value: String| lines.push(format!("  {name:<12} {}", printable(&value)));
-    fact("home", hello.home.display().to_string());
+    fact("data", hello.home.display().to_string());
     for folder in &hello.plugin_dirs {
         fact("plugins of", folder.display().to_string());
     }
@@ -51,10 +51,14 @@ fn text(status: &Status, output: &Output) -> String {
 
 fn told(problem: &Problem, output: &Output) -> String {
     let style = output.style().red();
-    let subject = match (&problem.plugin, &problem.state) {
-        (Some(plugin), Some(state)) => format!("`{}` is {}: ", printable(plugin), style.apply_to(state)),
-        _ => String::new(),
+    let (subject, what) = match (&problem.plugin, &problem.state) {
+        (Some(plugin), Some(state)) => {
+            let is = if state == "error" { "is in" } else { "is" };
+            let subject = format!("`{}` {is} {}: ", printable(plugin), style.apply_to(state));
+            (subject, without_name(plugin, &problem.what))
+        }
+        _ => (String::new(), &*problem.what),
     };
     let hint = problem.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
-    format!("{subject}{}", printable(&format!("{}{hint}", problem.what)))
+    format!("{subject}{}", printable(&format!("{what}{hint}")))
 }

@@ -9,7 +9,14 @@ use crate::observe::{LatencySnapshot, PluginSnapshot};
 pub(super) fn story(shown: &Value) -> Vec<(&'static str, String)> {
     let seen: PluginSnapshot = serde_json::from_value(shown["metrics"].clone()).unwrap_or_default();
     let queued = shown["queued"].as_u64().unwrap_or_default();
-    let mut lines = vec![("state", state(shown)), ("restarts", restarts(&seen))];
+    let mut lines = vec![("state", state(shown))];
+    let instances = shown["instances"].as_array().into_iter().flatten();
+    lines.extend(instances.enumerate().map(|(number, one)| {
+        let about = if number == 0 { "processes" } else { "" };
+        let reason = one["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
+        (about, format!("{number}: {}{reason}", state(one)))
+    }));
+    lines.push(("restarts", restarts(&seen)));
     lines.push(("last exit", shown["last_exit"].as_str().unwrap_or_default().to_owned()));
     let words = shown["last_words"].as_array().into_iter().flatten().filter_map(Value::as_str);
     lines.extend(words.map(|words| ("", format!("  {words}"))));
@@ -89,14 +96,14 @@ fn took(latency: &LatencySnapshot) -> String {
 
 fn odd(seen: &PluginSnapshot) -> String {
     let lost = seen.dropped_log_lines;
-    let lost = (lost > 0).then(|| format!("dropped log lines {lost}"));
+    let lost = (lost > 0).then(|| format!("dropped log lines × {lost}"));
     let parts = [Some(counts(&seen.oddities)).filter(|odd| !odd.is_empty()), lost];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
-/// `signal 2 · exit 1`.
+/// `signal × 2 · exit × 1`.
 fn counts(counts: &std::collections::BTreeMap<String, u64>) -> String {
-    let parts = counts.iter().map(|(kind, count)| format!("{} {count}", kind.replace('_', " ")));
+    let parts = counts.iter().map(|(kind, count)| format!("{} × {count}", kind.replace('_', " ")));
     parts.collect::<Vec<_>>().join(" · ")
 }
 
@@ -111,6 +118,10 @@ mod tests {
         let handler = |name: &str, calls: u64, p99_ms: f64| json!({ "handler": name, "calls": calls, "p50_ms": 1.0, "p90_ms": 1.0, "p99_ms": p99_ms, "max_ms": p99_ms });
         let shown = json!({
             "state": "restarting", "since_ms": 1_500, "until_ms": 500, "queued": 2,
+            "instances": [
+                { "state": "restarting", "since_ms": 1_500, "until_ms": 500 },
+                { "state": "quarantined", "since_ms": 2_000, "reason": "it crashed too often" },
+            ],
             "last_exit": "killed by SIGSEGV after 1.2 s", "last_words": ["loading", "boom"],
             "metrics": {
                 "calls": 9, "in_flight": 3, "restarts": 2, "kills": 1,
@@ -125,7 +136,9 @@ mod tests {
         let lines: Vec<_> = story.iter().map(|(about, words)| format!("{about}: {words}")).collect();
         let expected = [
             "state: restarting for 1.5 s, at most 500 ms more",
-            "restarts: 2; crashes: exit 1 · signal 2; killed by AstrOS: 1",
+            "processes: 0: restarting for 1.5 s, at most 500 ms more",
+            ": 1: quarantined for 2.0 s: it crashed too often",
+            "restarts: 2; crashes: exit × 1 · signal × 2; killed by AstrOS: 1",
             "last exit: killed by SIGSEGV after 1.2 s",
             ":   loading",
             ":   boom",
@@ -133,9 +146,9 @@ mod tests {
             "took: p50 0.4 ms · p90 12 ms · p99 1.2 s · at most 65 s",
             "slowest: slow                 p99 1.2 s of 1 call",
             ": quick                p99 0.5 ms of 8 calls",
-            "errors: plugin crashed 3",
-            "refused: call cycle 1",
-            "odd: stray output 4 · dropped log lines 7",
+            "errors: plugin crashed × 3",
+            "refused: call cycle × 1",
+            "odd: stray output × 4 · dropped log lines × 7",
             "last error: 2026-01-02 03:04:05Z in `slow`, plugin_crashed: it crashed",
         ];
         assert_eq!(lines, expected);

@@ -18,7 +18,7 @@ use astros_protocol::{Error, ErrorCode};
 use nix::unistd::geteuid;
 use tokio::net::{UnixListener, UnixStream};
 
-use super::failure::no_daemon;
+use super::{failure::no_daemon, http::TOKEN_FILE};
 use crate::daemon::paths;
 
 const SOCKET: &str = "control.sock";
@@ -88,8 +88,10 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // The lock goes with the process; nobody shall wait for a socket that nobody serves.
+        // The lock goes with the process; nobody shall wait for a socket that nobody serves, nor
+        // take the token for one of the next run.
         let _ = fs::remove_file(self.socket());
+        let _ = fs::remove_file(self.file(TOKEN_FILE));
     }
 }
 
@@ -181,7 +183,9 @@ fn already_runs(lock: &mut File) -> Error {
     let known = lock.rewind().and_then(|()| lock.read_to_string(&mut pid)).is_ok() && !pid.is_empty();
     let who = if known { format!(" (pid {pid})") } else { String::new() };
     let error = Error::new(ErrorCode::INVALID_REQUEST, format!("a daemon of this home runs already{who}"));
-    error.with_hint("`astros status` shows it, SIGTERM stops it; `ASTROS_HOME` names another home")
+    error.with_hint(
+        "`astros status` shows it, `astros daemon stop` stops it; `ASTROS_HOME` names another home",
+    )
 }
 
 #[cfg(test)]

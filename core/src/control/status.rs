@@ -77,7 +77,21 @@ fn problems(daemon: &Daemon, listed: &[Listed]) -> Vec<Problem> {
             hint: plugin.hint.clone(),
         }));
     }
+    problems.extend(listed.iter().filter(|plugin| !BAD.contains(&&*plugin.state)).flat_map(|plugin| {
+        let instances = daemon.router().plugin(&plugin.name).map(|one| one.status().instances);
+        let bad = instances.unwrap_or_default().into_iter().filter(|one| BAD.contains(&one.state.as_str()));
+        bad.map(|one| {
+            let (number, state) = (one.instance, one.state);
+            let reason = one.reason.unwrap_or_default();
+            let hint = format!("`astros plugins show {}` has its story", plugin.name);
+            let what = format!("process {number} of `{}` is in the state {state}: {reason}", plugin.name);
+            Problem { plugin: Some(plugin.name.clone()), state: None, what, hint: Some(hint) }
+        })
+    }));
     let about = |what| Problem { plugin: None, state: None, what, hint: None };
+    let stale = listed.iter().filter_map(|plugin| daemon.reload_error(&plugin.name)).map(about);
+    problems.extend(stale);
+    problems.extend(daemon.unread().map(about));
     problems.extend(daemon.warnings().into_iter().map(about));
     problems
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     router::errors,
-    supervisor::{Admission, Event, Supervisor},
+    supervisor::{Admission, Event, StateName, Supervisor},
 };
 
 /// A change that was not made.
@@ -33,7 +33,7 @@ impl Daemon {
     ///
     /// # Errors
     /// `astros.yaml` cannot be read, or the new version does not start: what was before serves on. There is no
-    /// plugin of this name, or not any more.
+    /// plugin of this name, or not any more; or it was read and may not run.
     pub async fn reload(&self, name: &str) -> Result<(), Error> {
         let _alone = self.changing.lock().await;
         let fresh = Setup::read(&self.base, self.base.config()?, &self.store).await?;
@@ -47,7 +47,7 @@ impl Daemon {
         match failed.into_iter().next() {
             Some((_, error)) => Err(error),
             None if gone => Err(removed(name, &folder)),
-            None => Ok(()),
+            None => self.may_run(name),
         }
     }
 
@@ -87,13 +87,28 @@ impl Daemon {
     }
 
     /// Forgets a plugin's crashes and failed starts, so that its next use starts it.
+    ///
+    /// # Errors
+    /// It may not run, and no use starts it.
     pub fn reset(&self, name: &str) -> Result<(), Error> {
         self.router.plugin(name)?.supervisor().reset();
-        Ok(())
+        self.may_run(name)
+    }
+
+    /// Why a plugin that is disabled or blocked does not start.
+    fn may_run(&self, name: &str) -> Result<(), Error> {
+        let status = self.router.plugin(name)?.status();
+        if !matches!(status.state, StateName::Disabled | StateName::Blocked) {
+            return Ok(());
+        }
+        let reason = status.reason.unwrap_or_default();
+        let message = format!("plugin `{name}` is {}: {reason}", status.state);
+        let error = Error::new(ErrorCode::PLUGIN_UNAVAILABLE, message).with_plugin(name);
+        Err(error.with_hint(status.hint.unwrap_or_default()))
     }
 
     /// Why the last reload of a plugin failed, where it did.
-    pub(super) fn reload_error(&self, name: &str) -> Option<String> {
+    pub fn reload_error(&self, name: &str) -> Option<String> {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.get(name).map(|failure| failure.reason.clone())
     }

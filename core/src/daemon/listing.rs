@@ -104,10 +104,13 @@ impl Daemon {
         shown["last_words"] = json!(status.last_words);
         shown["since_ms"] = json!(status.since_ms);
         shown["until_ms"] = json!(status.until_ms);
+        shown["instances"] = json!(status.instances);
         shown["queued"] = json!(plugin.queued());
         shown["metrics"] = json!(plugin.metrics().snapshot());
         shown["permissions"] = manifest.map_or_else(Vec::new, permissions).into();
-        if let Some(error) = failed {
+        if let Some(error) = failed
+            && shown["reason"].is_null()
+        {
             shown["reason"] = error.message.clone().into();
             shown["hint"] = json!(error.hint());
         }

@@ -140,6 +140,12 @@ impl Daemon {
         self.setup().warnings.clone()
     }
 
+    /// Why `astros.yaml`, as it is on disk now, could not be read anew, if that is so.
+    pub fn unread(&self) -> Option<String> {
+        let error = self.base.config().err()?;
+        Some(format!("{}; what was read before holds", error.message))
+    }
+
     pub fn thresholds(&self) -> Thresholds {
         self.agent.thresholds()
     }

@@ -12,8 +12,21 @@ pub fn from_plugin(mut error: Error, plugin: &str, handler: &str) -> Error {
         error.code = ErrorCode::HANDLER_FAILED;
     }
     let kind = error.code.kind();
-    if error.code == ErrorCode::HANDLER_FAILED {
-        error.message = format!("plugin `{plugin}` failed in `{handler}`: {}", error.message);
+    // A message is one line; the others are more of it.
+    if let Some((first, more)) = error.message.trim().split_once('\n') {
+        let (first, more) = (first.trim_end().to_owned(), more.to_owned());
+        error.message = first;
+        error.data_mut().detail.get_or_insert(more);
+    }
+    match error.code {
+        ErrorCode::HANDLER_FAILED => {
+            error.message = format!("plugin `{plugin}` failed in `{handler}`: {}", error.message);
+        }
+        // Who took it back waits for no answer: the plugin did it by itself, as it was stopped.
+        ErrorCode::CANCELLED => {
+            error.message = format!("plugin `{plugin}` gave `{handler}` up: {}", error.message);
+        }
+        _ => {}
     }
     let helps = match error.code {
         ErrorCode::HANDLER_FAILED => Some(format!("`astros plugins logs {plugin}` shows more")),
@@ -130,6 +143,15 @@ mod tests {
         assert_eq!(data.kind, "handler_failed");
         assert_eq!(error.message, "plugin `liar` failed in `fib`: m");
         assert_eq!(data.hint.as_deref(), Some("`astros plugins logs liar` shows more"));
+    }
+
+    #[test]
+    fn says_in_one_line_what_a_plugin_says_and_keeps_the_others() {
+        let error = from_plugin(Error::new(ErrorCode::HANDLER_FAILED, "m\nmore"), "p", "h");
+        assert_eq!(error.message, "plugin `p` failed in `h`: m");
+        assert_eq!(error.data.unwrap().detail.as_deref(), Some("more"));
+        let error = from_plugin(Error::new(ErrorCode::CANCELLED, "it stops"), "p", "h");
+        assert_eq!(error.message, "plugin `p` gave `h` up: it stops");
     }
 
     #[test]

@@ -86,7 +86,8 @@ impl Services {
                 tracing::info!(%plugin, %state, reason, "state changed");
             }
             Event::Ended { plugin, pid, exit, killed, .. } => {
-                tracing::info!(%plugin, pid, exit, ?killed, "process ended");
+                let killed = killed.map(tracing::field::debug);
+                tracing::info!(%plugin, pid, exit, killed, "process ended");
             }
             Event::Restarted { plugin, instance, restarts } => {
                 tracing::info!(%plugin, instance, restarts, "restarted after a crash");

@@ -162,6 +162,19 @@ async fn restarts_and_resets_by_a_persons_word() {
 }
 
 #[tokio::test]
+async fn tells_who_reloads_or_resets_a_plugin_that_it_may_not_run() {
+    let home = Home::new().with("test", "one");
+    let needs = "metadata: {name: test}\nconfiguration: {required_settings: [key]}\n";
+    home.write("plugins/test/plugin.yaml", needs);
+    let daemon = home.start().await;
+    for done in [daemon.reload("test").await, daemon.reset("test")] {
+        let error = done.unwrap_err();
+        assert_eq!(error.message, "plugin `test` is blocked: needs settings: `key`");
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn understands_what_was_learned_by_the_way() {
     let home = Home::new().with("test", "one");
     let daemon = home.start().await;

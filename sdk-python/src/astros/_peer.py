@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 # What a plugin may answer with by itself; every other exception becomes handler_failed.
 _OWN_CODES = {-32700, -32600, -32601, -32602, -32603, -32005, *range(-32016, -32009)}
 
+# Who took it back waits for no answer; who waits has asked a plugin that is being stopped.
+TAKEN_BACK = "the request was taken back, or the plugin stops"
+
 current: contextvars.ContextVar[Request | None] = contextvars.ContextVar("astros_request", default=None)
 
 
@@ -199,7 +202,7 @@ class Peer:
                 frame = _wire.result(request.id, await self._serve(request))
                 self._measure(frame, "the answer")
             except asyncio.CancelledError:
-                frame = _wire.failure(request.id, Cancelled(f"`{request.method}` was cancelled"))
+                frame = _wire.failure(request.id, Cancelled(TAKEN_BACK))
                 if not request.cancelled:
                     raise
             except GeneratorExit:
@@ -246,7 +249,7 @@ class Peer:
         if not request.started:
             # A task that is cancelled before its first step never runs, so it cannot answer.
             del self._open[request.id]
-            self._refuse(request.id, Cancelled(f"`{request.method}` was cancelled"))
+            self._refuse(request.id, Cancelled(TAKEN_BACK))
 
     def _progressed(self, id: Any, value: Any) -> None:
         call = self._calls.get(id) if _wire.valid_id(id) else None
