@@ -5,7 +5,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Output},
     time::{Duration, Instant},
 };
 
@@ -30,9 +30,13 @@ for line in sys.stdin:
     result = {"protocol_version": "1.0", "plugin": offers}
     if message["method"] == "handle_intent":
         time.sleep(0.001)
+        nonsense = message["params"]["intent"]["context"].get("nonsense", 0)
+        sys.stdout.write('{"jsonrpc":"2.0","id":987654,"result":1}\n' * nonsense)
         result = {"message": "waited"}
     print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
 "#;
+
+const MANIFEST: &str = "metadata: {name: slow}\nrun: {command: [python3, code.py]}\n";
 
 fn astros(home: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_astros"));
@@ -52,14 +56,18 @@ struct Daemon {
 
 impl Daemon {
     fn start() -> Daemon {
+        Daemon::with(&["daemon"])
+    }
+
+    fn with(arguments: &[&str]) -> Daemon {
         let home = TempDir::new().unwrap();
         let plugin = home.path().join("data/plugins/slow");
         fs::create_dir_all(&plugin).unwrap();
-        fs::write(plugin.join("plugin.yaml"), "metadata: {name: slow}\nrun: {command: [python3, code.py]}\n")
-            .unwrap();
+        fs::write(plugin.join("plugin.yaml"), MANIFEST).unwrap();
         fs::write(plugin.join("code.py"), SLOW).unwrap();
         assert!(run(home.path(), &["plugins", "enable", "slow", "--yes"]).status.success());
-        let child = astros(home.path(), &["daemon"]).stderr(Stdio::null()).spawn().unwrap();
+        let log = fs::File::create(home.path().join("daemon.log")).unwrap();
+        let child = astros(home.path(), arguments).stderr(log).spawn().unwrap();
         let daemon = Daemon { home, child };
         let started = Instant::now();
         while !run(daemon.home.path(), &["status"]).status.success() {
@@ -163,6 +171,51 @@ async fn a_thousand_subscriptions_of_one_client_harm_nobody() {
     let status = answered(other.status().await).unwrap();
     assert!(status.connections <= 2, "{status:?}");
     assert!(daemon.memory() - before < 32 << 10, "{} KiB more", daemon.memory() - before);
+}
+
+#[tokio::test]
+async fn strangers_who_connect_and_say_nothing_keep_nobody_out() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
+    let daemon = Daemon::with(&["daemon", "--listen", &address]);
+    let strangers: Vec<_> = (0..300).map(|_| std::net::TcpStream::connect(&address).unwrap()).collect();
+    let client = Client::connect(&daemon.runtime()).await.unwrap().unwrap();
+    let status = answered(client.status().await).unwrap();
+    assert!(status.connections < 100, "{} of {} are kept", status.connections, strangers.len());
+}
+
+#[tokio::test]
+async fn a_reload_goes_on_when_its_client_is_gone() {
+    let daemon = Daemon::start();
+    let plugin = daemon.home.path().join("data/plugins/slow");
+    fs::write(plugin.join("plugin.yaml"), MANIFEST.replace("slow}", "slow, version: 2.0.0}")).unwrap();
+    fs::write(plugin.join("code.py"), format!("import time\ntime.sleep(1)\n{SLOW}")).unwrap();
+    let client = Client::connect(&daemon.runtime()).await.unwrap().unwrap();
+    assert!(
+        tokio::time::timeout(Duration::from_millis(500), client.reload("slow".to_owned())).await.is_err()
+    );
+    drop(client);
+    let client = Client::connect(&daemon.runtime()).await.unwrap().unwrap();
+    let begun = Instant::now();
+    let version = async || {
+        let listed = answered(client.list().await).unwrap();
+        listed.into_iter().find(|one| one.name == "slow").unwrap().version
+    };
+    while version().await != "2.0.0" {
+        assert!(begun.elapsed() < Duration::from_secs(10), "it is the version before");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_that_talks_nonsense_does_not_fill_the_log_of_the_daemon() {
+    let daemon = Daemon::start();
+    let params = json!({ "nonsense": 10_000 }).as_object().cloned();
+    let client = Client::connect(&daemon.runtime()).await.unwrap().unwrap();
+    let call = client.call("slow".to_owned(), "wait".to_owned(), params, None, None).await;
+    assert!(follow(call, drop).await.is_ok());
+    let told = fs::metadata(daemon.home.path().join("daemon.log")).unwrap().len();
+    assert!(told < 64 << 10, "{told} bytes");
 }
 
 #[tokio::test]

@@ -3,9 +3,10 @@
 use std::{io, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use astros_protocol::{Error, ErrorCode};
+use futures_util::FutureExt as _;
 use tokio::{
     net::{TcpListener, UnixListener},
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
 };
 
 use super::{
@@ -15,6 +16,8 @@ use super::{
 };
 use crate::daemon::{Daemon, Options, service};
 
+/// Connections by TCP at once.
+const MAX_TCP: usize = 64;
 /// Where descriptors have run out, others have to end first.
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -108,6 +111,8 @@ async fn accept_local(listener: &UnixListener, server: &Server) {
 struct Tcp {
     listener: TcpListener,
     gate: Gate,
+    /// Whoever is on this machine can connect: those who only sit there leave room for the socket's clients.
+    room: Arc<Semaphore>,
 }
 
 impl Tcp {
@@ -117,21 +122,23 @@ impl Tcp {
         let file: PathBuf = place.file(http::TOKEN_FILE);
         let token = http::make_token(&file)?;
         tracing::info!(address = %bound, token = %file.display(), "listening for HTTP and WebSocket");
-        Ok(Tcp { listener, gate: http::gate(token, bound.port()) })
+        let room = Arc::new(Semaphore::new(MAX_TCP));
+        Ok(Tcp { listener, gate: http::gate(token, bound.port()), room })
     }
 }
 
 /// Takes a connection by TCP; waits for ever where there is no listener.
 async fn accept_tcp(tcp: Option<&Tcp>, server: &Server) {
-    let Some(Tcp { listener, gate }) = tcp else { return std::future::pending().await };
-    match listener.accept().await {
-        Ok(_) if server.is_full() => refuse_one_more(),
-        Ok((stream, _)) => {
+    let Some(Tcp { listener, gate, room }) = tcp else { return std::future::pending().await };
+    match (listener.accept().await, room.clone().try_acquire_owned()) {
+        (Ok((stream, _)), Ok(place)) if !server.is_full() => {
             // Small answers shall not wait for more.
             let _ = stream.set_nodelay(true);
-            drop(tokio::spawn(server.serve(stream, Some(gate.clone()))));
+            let served = server.serve(stream, Some(gate.clone()));
+            drop(tokio::spawn(served.map(|()| drop(place))));
         }
-        Err(error) => not_accepted(&error).await,
+        (Ok(_), _) => refuse_one_more(),
+        (Err(error), _) => not_accepted(&error).await,
     }
 }
 

@@ -121,11 +121,13 @@ impl ControlServer for Service {
     }
 
     async fn enable(&self, name: String) -> Result<(), Failure> {
-        Ok(self.daemon.set_enabled(&name, true).await?)
+        let daemon = self.daemon.clone();
+        whole(async move { daemon.set_enabled(&name, true).await }).await
     }
 
     async fn disable(&self, name: String) -> Result<(), Failure> {
-        Ok(self.daemon.set_enabled(&name, false).await?)
+        let daemon = self.daemon.clone();
+        whole(async move { daemon.set_enabled(&name, false).await }).await
     }
 
     async fn restart(&self, name: String) -> Result<(), Failure> {
@@ -133,7 +135,8 @@ impl ControlServer for Service {
     }
 
     async fn reload(&self, name: String) -> Result<(), Failure> {
-        Ok(self.daemon.reload(&name).await?)
+        let daemon = self.daemon.clone();
+        whole(async move { daemon.reload(&name).await }).await
     }
 
     async fn reset(&self, name: String) -> Result<(), Failure> {
@@ -216,4 +219,10 @@ impl ControlServer for Service {
         let error = Error::new(ErrorCode::INVALID_REQUEST, "no daemon runs that could be stopped");
         Err(error.with_hint("this one is embedded in the command, and ends with it").into())
     }
+}
+
+/// A change goes on where its client is gone: half of one is none.
+async fn whole(change: impl Future<Output = Result<(), Error>> + Send + 'static) -> Result<(), Failure> {
+    let changed = tokio::spawn(change).await;
+    Ok(changed.unwrap_or_else(|error| Err(Error::new(ErrorCode::INTERNAL_ERROR, error.to_string())))?)
 }

@@ -216,6 +216,8 @@ impl Daemon {
     async fn remove(&self, name: &str, old: Option<&Installed>) {
         if let Some(plugin) = self.router.remove(name) {
             plugin.stop("its folder is gone").await;
+            // Its end was counted, too.
+            self.router.metrics().forget(name);
         }
         let folder = old.map(|old| old.entry.folder.display().to_string()).unwrap_or_default();
         let reason = removed(name, &folder).message;

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use astros_protocol::{Error, ErrorCode};
 use futures_util::future::join_all;
+use tokio::sync::Semaphore;
 
 use super::{
     Daemon,
@@ -13,9 +14,11 @@ use crate::{router::Plugin, supervisor::Admission};
 
 /// A plugin that takes longer to say what it can do is left out of a request: nobody waits for one that hangs.
 const LEARNING: Duration = Duration::from_secs(8);
+/// So many plugins are started at once: a thousand would take each other's time.
+const AT_ONCE: usize = 32;
 
 impl Daemon {
-    /// Learns what every plugin offers: those that are not known are started, all at once. Gives those that could
+    /// Learns what every plugin offers: those that are not known are started, many at once. Gives those that could
     /// not say it, and why.
     pub async fn learn(&self) -> Vec<(String, Error)> {
         let (plugins, setup) = (self.router.plugins(), self.setup());
@@ -30,7 +33,9 @@ impl Daemon {
             self.agent.learn();
             return Vec::new();
         }
+        let turns = Semaphore::new(AT_ONCE);
         let asked = unknown.into_iter().map(|plugin| async {
+            let _turn = turns.acquire().await;
             let asked = tokio::time::timeout(LEARNING, self.describe(&plugin.name)).await;
             let asked = asked.unwrap_or_else(|_| Err(says_nothing(&plugin.name)));
             asked.err().map(|error| (plugin.name.to_string(), error))

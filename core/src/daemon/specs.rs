@@ -20,7 +20,7 @@ use super::{
     text_variables,
 };
 use crate::{
-    registry::{Entry, Registry, Status},
+    registry::{Entry, Registry, Status, spread},
     services::{
         settings::{self, Override, SettingsError, Sources},
         storage::Descriptions,
@@ -53,11 +53,12 @@ impl Maker<'_> {
             environment: Arc::new(self.base.options.environment.clone()),
             names: registry.entries.keys().cloned().collect(),
         };
-        let installed = |(name, entry): (String, Entry)| {
-            let overrides = overrides.remove(&name).unwrap_or_default();
+        let entries = registry.entries.into_iter();
+        let entries = entries.map(|(name, entry)| (overrides.remove(&name).unwrap_or_default(), name, entry));
+        let installed = spread(entries.collect(), |(overrides, name, entry)| {
             (name, Arc::new(self.one(entry, overrides, &all, descriptions)))
-        };
-        registry.entries.into_iter().map(installed).collect()
+        });
+        installed.into_iter().collect()
     }
 
     fn one(

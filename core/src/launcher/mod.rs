@@ -2,7 +2,7 @@
 //!
 //! `daemon ── socket ── launcher ── init, pid 1 of a namespace ── plugin ── whatever it starts`
 //!
-//! It is the same program again: [`run_if_asked`] tells the two apart. The daemon sends it a [`Policy`] and the
+//! It is `astros-launcher` beside the program, or the same program again: [`run_if_asked`] tells the two apart. The daemon sends it a [`Policy`] and the
 //! plugin's input, it starts the plugin, reports, reaps and forwards signals. It ends with the daemon, with the plugin
 //! and with the socket, and nothing below outlives it: the kernel empties a pid namespace whose init is gone. Where no
 //! namespace can be had the launcher adopts what loses its parent, and kills until nothing is left.
@@ -18,6 +18,8 @@ mod tree;
 
 use std::{
     env,
+    fs::File,
+    os::fd::AsRawFd,
     path::{Path, PathBuf},
     sync::{
         LazyLock,
@@ -37,6 +39,9 @@ pub(crate) use start::start;
 const NAME: &str = "astros-launcher";
 /// The program itself, also where an upgrade has replaced its file.
 const ITSELF: &str = "/proc/self/exe";
+
+/// The small program beside this one. It is kept open, and started by its descriptor.
+static SMALL: LazyLock<Option<File>> = LazyLock::new(|| File::open(beside(NAME)?).ok());
 
 /// Whether this program's `main` asks [`run_if_asked`].
 static RUNS_ITSELF: AtomicBool = AtomicBool::new(false);
@@ -62,26 +67,30 @@ pub fn run_if_asked() {
         run::run();
     }
     RUNS_ITSELF.store(true, Ordering::Relaxed);
+    // Opened before an upgrade can put another version in its place.
+    LazyLock::force(&SMALL);
 }
 
-/// The program to start as a launcher: the one that is named, this one where it can be, an `astros` beside it. A
-/// program whose `main` does not ask [`run_if_asked`] is never started again.
+/// The program to start as a launcher: the one that is named, a small one beside this, this one where it can be, an
+/// `astros` beside it. A program whose `main` does not ask [`run_if_asked`] is never started again.
 pub(crate) fn program(named: Option<&Path>) -> Option<PathBuf> {
-    static BESIDE: LazyLock<Option<PathBuf>> = LazyLock::new(beside);
-    match named {
-        Some(named) => Some(named.to_owned()),
-        None if RUNS_ITSELF.load(Ordering::Relaxed) => Some(ITSELF.into()),
-        None => BESIDE.clone(),
+    static BESIDE: LazyLock<Option<PathBuf>> = LazyLock::new(|| beside("astros"));
+    if let Some(named) = named {
+        return Some(named.to_owned());
     }
+    if let Some(small) = &*SMALL {
+        return Some(format!("/proc/self/fd/{}", small.as_raw_fd()).into());
+    }
+    if RUNS_ITSELF.load(Ordering::Relaxed) { Some(ITSELF.into()) } else { BESIDE.clone() }
 }
 
-/// An `astros` in the folder of this program, or above that of a test or an example.
-fn beside() -> Option<PathBuf> {
+/// A program in the folder of this one, or above that of a test or an example.
+fn beside(name: &str) -> Option<PathBuf> {
     let folder = env::current_exe().ok()?.parent()?.to_owned();
     let above = folder.parent().filter(|_| folder.ends_with("deps") || folder.ends_with("examples"));
     [Some(&*folder), above]
         .into_iter()
         .flatten()
-        .map(|folder| folder.join("astros"))
+        .map(|folder| folder.join(name))
         .find(|path| path.is_file())
 }

@@ -1,10 +1,10 @@
 //! From folders to one entry a name: ranks, shadows, names that stand there twice, enablement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Enablement, Entry, Origin, Places, Registry, RegistryError, Status, program};
+use super::{Enablement, Entry, Origin, Places, Registry, RegistryError, Status, program, spread::spread};
 
 pub(super) fn discover(places: &Places<'_>, enablement: &Enablement<'_>) -> Result<Registry, RegistryError> {
     let mut registry = Registry::default();
@@ -84,17 +84,14 @@ fn optional(folder: Option<&Path>, warnings: &mut Vec<String>) -> Vec<PathBuf> {
 }
 
 /// The plugins of one rank, each name once.
-fn rank(origin: Origin, folders: Vec<PathBuf>, warnings: &mut Vec<String>) -> Vec<Entry> {
-    let mut seen: Vec<PathBuf> = Vec::new();
+fn rank(origin: Origin, mut folders: Vec<PathBuf>, warnings: &mut Vec<String>) -> Vec<Entry> {
+    // The same folder may be reached in two ways; only a link is not there where its name says.
+    let real = |folder: &PathBuf| if folder.is_symlink() { folder.canonicalize().ok() } else { None };
+    let mut seen = HashSet::new();
+    folders.retain(|folder| seen.insert(real(folder).unwrap_or_else(|| folder.clone())));
     let mut named: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
-    for folder in folders {
-        // The same folder may be reached in two ways.
-        let real = folder.canonicalize().unwrap_or_else(|_| folder.clone());
-        if !seen.contains(&real) {
-            seen.push(real);
-            let entry = Entry::read(&folder, origin);
-            named.entry(entry.name.clone()).or_default().push(entry);
-        }
+    for entry in spread(folders, |folder| Entry::read(&folder, origin)) {
+        named.entry(entry.name.clone()).or_default().push(entry);
     }
     named.into_values().filter_map(|entries| one_of(entries, warnings)).collect()
 }

@@ -9,6 +9,7 @@ mod fingerprint;
 mod places;
 mod program;
 mod schema;
+mod spread;
 
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ pub use enablement::Enablement;
 pub use entry::{Entry, Origin, Status};
 pub use places::{Places, bundled_folder, plugin_path};
 pub use schema::Schema;
+pub use spread::spread;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

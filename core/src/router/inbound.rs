@@ -21,6 +21,8 @@ use crate::supervisor;
 
 /// A plugin has at most so many requests of its own open.
 const MAX_OPEN: usize = 256;
+/// And so many bytes of them; one line is never larger than that.
+const MAX_OPEN_BYTES: usize = 64 << 20;
 /// One that goes on asking without reading what it is told about that is restarted.
 const MAX_UNREAD: usize = 4 * MAX_OPEN;
 /// With so many requests whose id is still open, a plugin is restarted.
@@ -82,8 +84,15 @@ impl Service for PluginService {
             }
             let message =
                 format!("`{}` has {MAX_OPEN} requests open, the most that a plugin may have", self.name);
-            let error = Error::new(ErrorCode::OVERLOADED, message).with("retry_after_ms", 100);
-            return responder.error(&error.retryable());
+            return responder.error(&overloaded(message));
+        }
+        let bytes = responder.peer().serving_bytes();
+        if bytes > MAX_OPEN_BYTES {
+            let message = format!(
+                "the open requests of `{}` have {bytes} bytes, the limit is {MAX_OPEN_BYTES}",
+                self.name
+            );
+            return responder.error(&overloaded(message));
         }
         match params {
             Some(Asked::CallPlugin(asked)) => self.call_plugin(router, asked, responder),
@@ -279,6 +288,10 @@ impl PluginCall {
 
 fn empty_object() -> Box<RawValue> {
     RawValue::from_string("{}".to_owned()).expect("an empty object is JSON")
+}
+
+fn overloaded(message: String) -> Error {
+    Error::new(ErrorCode::OVERLOADED, message).with("retry_after_ms", 100).retryable()
 }
 
 fn cancelled(why: &str) -> Error {

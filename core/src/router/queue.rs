@@ -96,7 +96,8 @@ impl Router {
     }
 
     fn wait_in_tree<'a>(&'a self, plugin: &Plugin, link: &'a Arc<Link>) -> Result<Waiting<'a>, Error> {
-        self.tree().wait(plugin.number, link)?;
+        // Where another process comes, the slots that are taken are not all that there are.
+        self.tree().wait(plugin.number, link, plugin.supervisor().brings_more())?;
         Ok(Waiting { router: self, link })
     }
 }

@@ -104,7 +104,10 @@ impl Services {
                 self.log.write(Record::now(plugin, Level::Error, &**error, Source::Host));
             }
             Event::Removed { plugin, reason } => tracing::info!(%plugin, %reason, "removed"),
-            Event::Oddity { plugin, text } => self.warn(plugin, text),
+            Event::Oddity { plugin, text } => {
+                tracing::warn!(%plugin, "{text}");
+                self.warn(plugin, text);
+            }
         }
         router.publish_event(&event);
         // Without a subscriber nobody wants to know.
@@ -120,7 +123,7 @@ impl Services {
                 }
                 self.write(Record { fields, ..Record::now(plugin, level, message, Source::Log) });
             }
-            Err(error) => tracing::warn!(plugin, %error, "passed over a `log` that does not fit"),
+            Err(error) => tracing::debug!(plugin, %error, "passed over a `log` that does not fit"),
         }
     }
 
@@ -150,9 +153,10 @@ impl Services {
         self.warn(plugin, &text);
     }
 
-    /// Tells the plugin's author of something that is not as it should be.
+    /// Tells the plugin's author of something that is not as it should be; not the person whose daemon it is, whose
+    /// log a plugin could fill with it.
     pub(super) fn warn(&self, plugin: &str, text: &str) {
-        tracing::warn!(plugin, "{text}");
+        tracing::debug!(plugin, "{text}");
         self.write(Record::now(plugin, Level::Warn, text, Source::Host));
     }
 

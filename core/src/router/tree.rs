@@ -243,9 +243,13 @@ impl Tree {
         self.serving.get(&connection)?.values().next()
     }
 
-    /// A call begins to wait for a slot of a serial plugin; refused where that would never end.
-    pub fn wait(&mut self, plugin: usize, link: &Arc<Link>) -> Result<(), Error> {
+    /// A call begins to wait for a slot of a serial plugin; refused where that would never end. `more` slots may come
+    /// with another process.
+    pub fn wait(&mut self, plugin: usize, link: &Arc<Link>, more: bool) -> Result<(), Error> {
         self.waits.push(Wait { plugin, link: link.clone() });
+        if more {
+            return Ok(());
+        }
         let holders = |plugin| {
             let processes = self.serving.iter().filter(|((number, _), _)| *number == plugin);
             processes.flat_map(|(_, open)| open.values()).map(|node| &node.link).collect()
@@ -319,10 +323,12 @@ mod tests {
         let mut tree = Tree::default();
         let above = link(None, "serial", "one").unwrap();
         let below = link(Some(&link(Some(&above), "b", "two").unwrap()), "serial", "other").unwrap();
-        assert!(tree.wait(0, &below).is_ok(), "it starts");
+        assert!(tree.wait(0, &below, false).is_ok(), "it starts");
         tree.stop_waiting(&below);
         tree.insert((0, 1), Id::Number(1), node(above));
-        let error = tree.wait(0, &below).unwrap_err();
+        assert!(tree.wait(0, &below, true).is_ok(), "another process comes");
+        tree.stop_waiting(&below);
+        let error = tree.wait(0, &below, false).unwrap_err();
         assert_eq!(error.code, ErrorCode::CALL_CYCLE);
         assert!(error.message.contains("`serial.one` keeps its plugin busy"), "{error}");
         assert_eq!(
@@ -330,7 +336,7 @@ mod tests {
             serde_json::json!(["serial.one", "b.two", "serial.other"])
         );
         tree.remove((0, 1), &Id::Number(1));
-        assert!(tree.wait(0, &below).is_ok(), "what was refused does not stay");
+        assert!(tree.wait(0, &below, false).is_ok(), "what was refused does not stay");
     }
 
     #[test]

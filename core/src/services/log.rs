@@ -210,7 +210,7 @@ fn work(folder: &Path, tasks: &Receiver<Task>, dropped: &Mutex<BTreeMap<String, 
         }
         let lost = std::mem::take(&mut *dropped.lock().unwrap_or_else(PoisonError::into_inner));
         for (plugin, count) in lost {
-            tracing::warn!(plugin, count, "log records dropped");
+            tracing::debug!(plugin, count, "log records dropped");
             let words = format!("{count} records were dropped: they came faster than they could be written");
             push(&mut lines, &Record::now(&plugin, Level::Warn, words, Source::Host));
         }

@@ -93,6 +93,15 @@ impl Supervisor {
         }
     }
 
+    /// Beside those that take calls another process is on its way.
+    pub(crate) fn brings_more(&self) -> bool {
+        let views = self.views.borrow();
+        let comes = |view: &View| {
+            view.taking().is_none() && refusal(&self.shared.plugin, &view.state, now()).is_none()
+        };
+        views.len() > 1 && views.iter().any(comes)
+    }
+
     /// The two are handles of the same supervisor.
     pub(crate) fn is(&self, other: &Supervisor) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)

@@ -36,7 +36,8 @@ def call(id, context, then):
     last += 1
     calls[last] = then
     meta = {"parent": id, **context.get("meta", {})}
-    params = {"plugin": context["plugin"], "handler": context["handler"], "params": context.get("params", {})}
+    own = {**context.get("params", {}), "pad": "x" * int(context.get("pad") or 0)}
+    params = {"plugin": context["plugin"], "handler": context["handler"], "params": own}
     say(id=last, method="call_plugin", params={**params, "meta": meta})
     return last
 

@@ -50,6 +50,37 @@ async fn keeps_the_slot_of_a_serial_plugin_while_it_waits() {
 }
 
 #[tokio::test]
+async fn refuses_what_would_fill_the_memory_while_it_waits() {
+    let world = World::new().with("one", 64).with("other", 1);
+    let _holds = world.begin("other", "hold", json!({ "until": world.path("go") })).await;
+    let large = json!({ "plugin": "other", "handler": "echo", "pad": 15 << 20 });
+    let mut waiting = Vec::new();
+    for number in 1..=4 {
+        waiting.push(world.call("one", "call", large.clone()));
+        world.queued("other", number).await;
+    }
+    let refused = world.call("one", "call", large).gives().await;
+    assert_eq!(refused["error"]["code"], json!(ErrorCode::OVERLOADED), "{refused}");
+    assert_eq!(world.plugin("other").queued(), 4);
+}
+
+#[tokio::test]
+async fn calls_itself_by_a_process_of_its_own_that_is_on_its_way() {
+    let world =
+        World::new().backing_off(Duration::from_secs(1)).with_instances("one", 1, 2).with("other", 64);
+    world.call("one", "echo", json!({})).gives().await;
+    let sessions = || world.plugin("one").supervisor().sessions();
+    until("both run", || sessions().len() == 2).await;
+    let pid = rustix::process::Pid::from_raw(sessions()[1].pid as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    until("one is left", || sessions().len() == 1).await;
+    let back = json!({ "plugin": "one", "handler": "echo" });
+    let call = json!({ "plugin": "other", "handler": "call", "params": back });
+    let answer = world.call("one", "call", call).gives().await;
+    assert_eq!(answer["data"]["data"]["attempt"], 1, "{answer}");
+}
+
+#[tokio::test]
 async fn serves_those_who_wait_in_the_order_in_which_they_came() {
     let world = World::new().with("one", 1);
     let holds = world.begin("one", "hold", json!({ "until": world.path("go") })).await;

@@ -90,13 +90,15 @@ where
             }
         };
         tokio::pin!(reading);
+        // Who writes without end uses up what a task may do in one turn, each time; what is for it is written even so.
+        let writing = tokio::task::unconstrained(write_all(&shared, output, stalled_after));
         // In one task: what the reader's work puts into the queue is written in the same turn.
         tokio::select! {
             biased;
-            () = &mut reading => {}
             () = shared.broken_off.notified() => {}
+            () = &mut reading => {}
             // Nobody reads any more. What was asked before may have been answered; for ever nobody waits.
-            () = write_all(&shared, output, stalled_after) => drop(tokio::time::timeout(LAST_ANSWERS, reading).await),
+            () = writing => drop(tokio::time::timeout(LAST_ANSWERS, reading).await),
         }
         drop(guard);
     }

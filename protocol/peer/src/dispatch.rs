@@ -42,7 +42,7 @@ impl<S: Service> Dispatch<'_, S> {
 
     fn line(&self, line: &[u8]) {
         match Message::<S::Params<'_>>::parse(line) {
-            Ok(Message::Request { id, method, params }) => match self.shared.open(id.clone()) {
+            Ok(Message::Request { id, method, params }) => match self.shared.open(id.clone(), line.len()) {
                 Some(responder) => self.service.request(Incoming { method, params, responder }),
                 None => self.service.oddity(Oddity::DuplicateId(id)),
             },
@@ -99,7 +99,7 @@ impl<S: Service> Dispatch<'_, S> {
         // The receiver's own type for params may be what did not fit: then the request can be told so.
         if let Ok(Message::Request { id, method, .. }) = Message::<&RawValue>::parse(line) {
             let message = format!("the params of `{method}` do not fit: {malformed}");
-            match self.shared.open(id.clone()) {
+            match self.shared.open(id.clone(), line.len()) {
                 Some(responder) => responder.error(&Error::new(ErrorCode::INVALID_PARAMS, message)),
                 None => self.service.oddity(Oddity::DuplicateId(id)),
             }

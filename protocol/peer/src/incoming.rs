@@ -68,14 +68,17 @@ pub enum Oddity<'a> {
 /// A request that is being served, as the connection remembers it.
 #[derive(Debug)]
 pub(crate) struct Serving {
+    /// The length of its line.
+    pub(crate) bytes: usize,
     cancelled: AtomicBool,
     cancel: Notify,
     window: Semaphore,
 }
 
 impl Serving {
-    fn new() -> Serving {
+    fn new(bytes: usize) -> Serving {
         Serving {
+            bytes,
             cancelled: AtomicBool::new(false),
             cancel: Notify::new(),
             window: Semaphore::new(PROGRESS_WINDOW),
@@ -214,12 +217,13 @@ struct ProgressRef<'a, T> {
 }
 
 impl Shared {
-    /// Opens a request of the other side; `None` where its id is open already.
-    pub(crate) fn open(self: &Arc<Self>, id: Id) -> Option<Responder> {
+    /// Opens a request of the other side, of a line of so many bytes; `None` where its id is open already.
+    pub(crate) fn open(self: &Arc<Self>, id: Id, bytes: usize) -> Option<Responder> {
         use std::collections::hash_map::Entry;
         let mut state = self.lock();
         let Entry::Vacant(entry) = state.serving.entry(id.clone()) else { return None };
-        let serving = entry.insert(Arc::new(Serving::new())).clone();
+        let serving = entry.insert(Arc::new(Serving::new(bytes))).clone();
+        state.serving_bytes += bytes;
         Some(Responder { ticket: Ticket { shared: self.clone(), serving, id }, answered: false })
     }
 

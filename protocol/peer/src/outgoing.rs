@@ -132,6 +132,11 @@ impl Peer {
         state.serving.len() + state.queue.answers()
     }
 
+    /// How large the requests of the other side are that are being served, in bytes.
+    pub fn serving_bytes(&self) -> usize {
+        self.shared.lock().serving_bytes
+    }
+
     /// The one request of the other side that is being served; `None` where there is none or are several.
     pub fn sole_request(&self) -> Option<Id> {
         let state = self.shared.lock();

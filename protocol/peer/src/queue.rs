@@ -58,6 +58,11 @@ impl Queue {
         self.frames.push_back(Queued { kind, frame });
     }
 
+    /// What waits and overtakes.
+    pub(crate) fn urgent(&self) -> usize {
+        self.urgent.len()
+    }
+
     pub(crate) fn push_urgent(&mut self, kind: Kind, frame: Vec<u8>) {
         self.bytes += frame.len();
         self.urgent.push_back(Queued { kind, frame });

@@ -19,6 +19,8 @@ use crate::{
 /// The room that a new frame has at least and at most, in bytes.
 const LEAST_FRAME: usize = 1 << 10;
 const MOST_FRAME: usize = 1 << 20;
+/// So many frames that overtake may wait: more than every request's window and end together. They have no other bound.
+const MAX_URGENT: usize = 1 << 16;
 /// So many may wait for room in a connection's queue.
 const MAX_WAITING: usize = 1_024;
 
@@ -41,6 +43,8 @@ pub(crate) struct Shared {
 pub(crate) struct State {
     pub(crate) pending: HashMap<i64, Pending>,
     pub(crate) serving: HashMap<Id, Arc<Serving>>,
+    /// What those requests had, in bytes.
+    pub(crate) serving_bytes: usize,
     pub(crate) queue: Queue,
     pub(crate) frame_limit_out: usize,
     max_queued_bytes: usize,
@@ -95,6 +99,7 @@ impl Shared {
         let state = State {
             pending: HashMap::default(),
             serving: HashMap::default(),
+            serving_bytes: 0,
             queue: Queue::default(),
             frame_limit_out: MAX_FRAME_BYTES,
             max_queued_bytes: options.max_queued_bytes,
@@ -179,7 +184,13 @@ impl Shared {
     pub(crate) fn send_urgent<M: Notification>(&self, params: &M::Params) {
         let mut frame = Vec::with_capacity(96);
         if write::notification(&mut frame, M::METHOD, params).is_ok() {
-            self.lock().queue.push_urgent(Kind::Notification, frame);
+            let mut state = self.lock();
+            if state.queue.urgent() >= MAX_URGENT {
+                // It sends what has to be told of, on and on, and does not read that.
+                return self.broken_off.notify_one();
+            }
+            state.queue.push_urgent(Kind::Notification, frame);
+            drop(state);
             self.wake_writer();
         }
     }
@@ -189,6 +200,7 @@ impl Shared {
     pub(crate) fn close_request(&self, id: &Id, mut frame: Vec<u8>) {
         let mut state = self.lock();
         if let Some(serving) = state.serving.remove(id) {
+            state.serving_bytes -= serving.bytes;
             serving.answered();
         }
         if !state.closed {
@@ -230,6 +242,7 @@ impl Shared {
             state.closed = true;
             self.over.store(true, Ordering::Release);
             let queue = std::mem::take(&mut state.queue);
+            state.serving_bytes = 0;
             (std::mem::take(&mut state.pending), std::mem::take(&mut state.serving), queue)
         };
         for unwritten in queue.requests().filter_map(|request| pending.remove(&request)) {
