@@ -74,6 +74,8 @@ fn serves_the_lines_of_a_pipe_in_one_session_of_its_own() {
     assert_eq!(chat.status.code(), Some(0), "{}", String::from_utf8_lossy(&chat.stderr));
     let other = home.piped(&["chat"], "margherita\n");
     assert_eq!(other.status.code(), Some(4), "the question was asked in another chat");
+    let typo = home.piped(&["chat"], "/hlep\n");
+    assert_eq!(typo.status.code(), Some(2), "{}", String::from_utf8_lossy(&typo.stderr));
     let json = home.piped(&["chat", "--json"], "order a pizza\nmargherita\n");
     let lines = String::from_utf8(json.stdout).unwrap();
     let messages: Vec<String> = lines

@@ -4,6 +4,7 @@ mod input;
 mod words;
 
 use std::{
+    path::Path,
     pin::pin,
     process::ExitCode,
     sync::{Arc, PoisonError, RwLock},
@@ -88,6 +89,11 @@ async fn serve(text: &str, session: &str, daemon: &Client, output: &Output) -> R
         "/help" if output.json => output.note(HELP),
         "/help" => output.print(HELP),
         "/plugins" => return plugins::run(args::Plugins::List, daemon, output).await,
+        // A path that is there may begin a request.
+        _ if text.starts_with('/') && !text.contains(char::is_whitespace) && !Path::new(text).exists() => {
+            let error = Error::new(ErrorCode::INVALID_PARAMS, format!("there is no command `{text}`"));
+            return Err(error.with_hint("`/help` shows what there is"));
+        }
         _ => {
             let person = ask::person(Some(session.to_owned()), None)?;
             let begin = async |wanted| daemon.ask(text.to_owned(), Some(person), Some(wanted)).await;

@@ -57,7 +57,7 @@ pub(super) async fn line() -> Result<String, Error> {
 
 fn standard_input() -> Result<String, Error> {
     let mut bytes = Vec::new();
-    let read = std::io::stdin().lock().take(MAX_INPUT + 1).read_to_end(&mut bytes);
+    let read = io::stdin().lock().take(MAX_INPUT + 1).read_to_end(&mut bytes);
     let fail = |why: String| Err(Error::new(ErrorCode::INVALID_PARAMS, format!("standard input {why}")));
     match read {
         Err(error) => fail(format!("cannot be read: {error}")),

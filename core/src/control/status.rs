@@ -83,7 +83,7 @@ fn problems(daemon: &Daemon, listed: &[Listed]) -> Vec<Problem> {
         bad.map(|one| {
             let (number, state) = (one.instance, one.state);
             let reason = one.reason.unwrap_or_default();
-            let hint = format!("`astros plugins show {}` has its story", plugin.name);
+            let hint = format!("`astros plugins reset {}` lets it start again", plugin.name);
             let what = format!("process {number} of `{}` is in the state {state}: {reason}", plugin.name);
             Problem { plugin: Some(plugin.name.clone()), state: None, what, hint: Some(hint) }
         })

@@ -224,9 +224,13 @@ impl Daemon {
     /// first request need not wait for that, and reloads what is saved in development mode. Never ends.
     pub async fn stay(&self) {
         let learn = async {
+            let mut told = BTreeMap::new();
             loop {
                 for (plugin, error) in self.learn().await {
-                    tracing::warn!(plugin, %error, "it is not known what this plugin offers");
+                    // Each change asks anew; what is wrong with others was said already.
+                    if told.insert(plugin.clone(), error.message.clone()).as_ref() != Some(&error.message) {
+                        tracing::warn!(plugin, %error, "it is not known what this plugin offers");
+                    }
                 }
                 self.unknown.notified().await;
             }
