@@ -14,6 +14,7 @@ use astros_core::control::{
     api::{ControlClient, Wanted},
     client::{answered, follow},
 };
+use astros_protocol::ErrorCode;
 use jsonrpsee::server::{RpcModule, ServerBuilder, serve, stop_channel};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -29,7 +30,7 @@ for line in sys.stdin:
     offers = {"name": "slow", "handlers": [{"name": "wait"}]}
     result = {"protocol_version": "1.0", "plugin": offers}
     if message["method"] == "handle_intent":
-        time.sleep(0.001)
+        time.sleep(message["params"]["intent"]["context"].get("seconds", 0.001))
         nonsense = message["params"]["intent"]["context"].get("nonsense", 0)
         sys.stdout.write('{"jsonrpc":"2.0","id":987654,"result":1}\n' * nonsense)
         result = {"message": "waited"}
@@ -205,6 +206,25 @@ async fn a_reload_goes_on_when_its_client_is_gone() {
         assert!(begun.elapsed() < Duration::from_secs(10), "it is the version before");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn a_daemon_that_stops_starts_no_plugin_again() {
+    let daemon = Daemon::start();
+    let client = Client::connect(&daemon.runtime()).await.unwrap().unwrap();
+    let invoke = |seconds: f64| {
+        let params = json!({ "seconds": seconds }).as_object().cloned();
+        client.invoke("slow".to_owned(), "wait".to_owned(), params, None)
+    };
+    assert!(invoke(0.0).await.is_ok());
+    let refused = async {
+        // What is open keeps it for a while.
+        client.stop().await.unwrap();
+        while answered(invoke(0.0).await).is_ok() {}
+        answered(client.restart("slow".to_owned()).await).unwrap_err()
+    };
+    let (_, error) = tokio::join!(invoke(2.0), refused);
+    assert_eq!(error.code, ErrorCode::SHUTTING_DOWN, "{error}");
 }
 
 #[tokio::test]

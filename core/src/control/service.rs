@@ -121,21 +121,22 @@ impl ControlServer for Service {
     }
 
     async fn enable(&self, name: String) -> Result<(), Failure> {
-        let daemon = self.daemon.clone();
+        let (_open, daemon) = (self.lifetime.begin()?, self.daemon.clone());
         whole(async move { daemon.set_enabled(&name, true).await }).await
     }
 
     async fn disable(&self, name: String) -> Result<(), Failure> {
-        let daemon = self.daemon.clone();
+        let (_open, daemon) = (self.lifetime.begin()?, self.daemon.clone());
         whole(async move { daemon.set_enabled(&name, false).await }).await
     }
 
     async fn restart(&self, name: String) -> Result<(), Failure> {
+        let _open = self.lifetime.begin()?;
         Ok(self.daemon.restart(&name).await?)
     }
 
     async fn reload(&self, name: String) -> Result<(), Failure> {
-        let daemon = self.daemon.clone();
+        let (_open, daemon) = (self.lifetime.begin()?, self.daemon.clone());
         whole(async move { daemon.reload(&name).await }).await
     }
 

@@ -2,6 +2,10 @@
 
 use std::fs;
 
+/// So many processes are looked at, and so many threads of each: a look is not to take long, however many a plugin
+/// makes.
+const MAX: usize = 256;
+
 /// A process, its children, and theirs.
 pub(crate) struct Family(Vec<u32>);
 
@@ -10,7 +14,8 @@ impl Family {
         let mut found = vec![pid];
         let mut next = 0;
         while let Some(pid) = found.get(next) {
-            found.extend(children(*pid));
+            let children = children(*pid);
+            found.extend(children.into_iter().take(MAX - found.len()));
             next += 1;
         }
         Family(found)
@@ -34,8 +39,10 @@ impl Family {
 /// Each thread has children of its own.
 fn children(pid: u32) -> Vec<u32> {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
-    let lists =
-        threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let lists = threads
+        .flatten()
+        .take(MAX)
+        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
     lists
         .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
         .collect()
@@ -50,6 +57,8 @@ fn ticks(stat: String) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::CommandExt;
+
     use super::*;
 
     #[test]
@@ -57,6 +66,20 @@ mod tests {
         let stat = "7 (a) b (c)) S 1 7 7 0 -1 4194560 90 80 0 0 12 3 400 5 20 0 1 0 99";
         assert_eq!(ticks(stat.to_owned()), 420);
         assert_eq!(ticks(String::new()), 0);
+    }
+
+    #[test]
+    fn looks_at_so_many_of_a_crowd_and_no_more() {
+        let crowd = "for each in $(seq 400); do sleep 60 & done; echo; wait";
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", crowd]).stdout(std::process::Stdio::piped()).process_group(0);
+        let mut child = command.spawn().unwrap();
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+        let seen = Family::of(child.id()).0.len();
+        let group = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
+        rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
+        child.wait().unwrap();
+        assert_eq!(seen, MAX);
     }
 
     #[test]

@@ -80,6 +80,7 @@ async fn takes_what_came_and_lets_go_what_went() {
         _ => None,
     })
     .await;
+    assert!(!daemon.router().metrics().snapshot().contains_key("old"), "nor its numbers");
     assert_eq!(daemon.reload("none").await.unwrap_err().code, ErrorCode::PLUGIN_NOT_FOUND);
     daemon.stop().await;
 }

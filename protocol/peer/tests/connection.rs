@@ -2,20 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{
-    future::Future,
-    io,
-    pin::{Pin, pin},
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use astros_peer::{Call, Failure, Incoming, Oddity, Options, Peer, Responder, Service, connect};
 use astros_protocol::{Error, ErrorCode};
 use serde_json::{Value, json, value::RawValue};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadBuf, duplex},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex},
     sync::mpsc,
 };
 
@@ -259,70 +252,6 @@ async fn fails_a_call_whose_progress_floods() {
     far.get_mut().write_all(flood.as_bytes()).await.unwrap();
     assert_eq!(failure(call).await.code, ErrorCode::BAD_RESPONSE);
     assert!(line(&mut far).await.contains("$/cancel"));
-}
-
-#[tokio::test]
-async fn breaks_off_with_a_side_that_floods_with_progress_and_reads_no_acknowledgement() {
-    let (pair, mut far) = by_hand(Options { stalled_after: None, ..Options::default() });
-    let call = pair.peer.call("m", &json!({}));
-    line(&mut far).await;
-    let flood =
-        "{\"jsonrpc\":\"2.0\",\"method\":\"$/progress\",\"params\":{\"id\":1,\"value\":0}}\n".repeat(1_000);
-    let flooding = async { while far.get_mut().write_all(flood.as_bytes()).await.is_ok() {} };
-    tokio::select! {
-        outcome = call => assert_eq!(outcome.unwrap_err(), Failure::Closed),
-        () = flooding => {}
-        () = tokio::time::sleep(Duration::from_secs(5)) => panic!("what waits to be read only grows"),
-    }
-}
-
-/// Has always more to read, as a pipe that is filled faster than it is read.
-struct Endless;
-
-impl AsyncRead for Endless {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        out: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        ready!(pin!(tokio::task::consume_budget()).poll(context));
-        out.put_slice(b"{\"jsonrpc\":\"2.0\",\"method\":\"m\"}\n");
-        Poll::Ready(Ok(()))
-    }
-}
-
-#[tokio::test]
-async fn writes_to_a_side_that_writes_without_end() {
-    let (near, far) = duplex(1 << 10);
-    let (seen, _) = mpsc::unbounded_channel();
-    let (peer, connection) = connect(Endless, near, Server { seen }, Options::default());
-    let connection = tokio::spawn(connection.run());
-    let call = peer.call("m", &json!({}));
-    let mut far = BufReader::new(far);
-    let written = tokio::time::timeout(Duration::from_secs(5), line(&mut far)).await;
-    assert!(written.expect("it is written").contains("\"m\""));
-    peer.break_off();
-    let over = tokio::time::timeout(Duration::from_secs(5), call).await;
-    assert_eq!(over.expect("it is over").unwrap_err(), Failure::Closed);
-    connection.await.unwrap();
-}
-
-#[tokio::test]
-async fn counts_the_bytes_of_the_requests_that_are_open() {
-    let (mut pair, mut far) = by_hand(Options::default());
-    for id in 1..=2 {
-        let request =
-            json!({ "jsonrpc": "2.0", "id": id, "method": "hold", "params": { "x": "y".repeat(1_000) } });
-        far.get_mut().write_all(format!("{request}\n").as_bytes()).await.unwrap();
-        pair.sees("holding").await;
-        assert!((1_000 * id..1_200 * id).contains(&pair.peer.serving_bytes()));
-    }
-    far.get_mut()
-        .write_all(b"{\"jsonrpc\":\"2.0\",\"method\":\"$/cancel\",\"params\":{\"id\":1}}\n")
-        .await
-        .unwrap();
-    assert!(line(&mut far).await.contains("cancelled"));
-    assert!((1_000..1_200).contains(&pair.peer.serving_bytes()));
 }
 
 #[tokio::test]
