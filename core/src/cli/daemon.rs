@@ -9,7 +9,7 @@ use tokio::{
     sync::mpsc,
 };
 
-use super::output::Output;
+use super::{output::Output, own_log};
 use crate::{
     control::{self, Client, Signal, Signals, api::ControlClient, client::answered},
     daemon::{Options, service},
@@ -24,6 +24,7 @@ pub(super) async fn run(
     if detached {
         // It fails for who leads a session already, and that is what is wanted.
         let _ = nix::unistd::setsid();
+        tokio::spawn(own_log::keep_short(own_log::path(&options.paths()?)));
     }
     control::run(options, listen, signals()?).await?;
     Ok(ExitCode::SUCCESS)

@@ -11,6 +11,7 @@ mod input;
 mod logs;
 mod on_demand;
 mod output;
+mod own_log;
 mod plugins;
 mod progress;
 mod schema;

@@ -1,9 +1,7 @@
 //! Starts the daemon that stays for a command that finds none, where `astros.yaml` wants that.
 
 use std::{
-    fs::{self, OpenOptions},
-    io,
-    os::unix::fs::OpenOptionsExt,
+    fs, io,
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -11,11 +9,12 @@ use std::{
 
 use astros_protocol::{Error, ErrorCode};
 
+use super::own_log;
 use crate::{
     control::{self, Client},
     daemon::{
         Options,
-        paths::{self, HOME_VARIABLE, Paths},
+        paths::{HOME_VARIABLE, Paths},
     },
 };
 
@@ -23,14 +22,12 @@ use crate::{
 const STARTING: Duration = Duration::from_secs(10);
 /// How often it is looked for.
 const INTERVAL: Duration = Duration::from_millis(5);
-/// What it logs is begun anew beyond this, in bytes.
-const MAX_LOG: u64 = 1 << 20;
 /// So many of its last lines are shown where it does not start.
 const SHOWN: usize = 5;
 
 /// Starts it, and waits until it can be spoken with.
 pub(super) async fn start(options: &Options, paths: &Paths) -> Result<Client, Error> {
-    let log = paths.logs.join("daemon.log");
+    let log = own_log::path(paths);
     let mut child: Option<Child> = None;
     let deadline = Instant::now() + STARTING;
     loop {
@@ -46,19 +43,15 @@ pub(super) async fn start(options: &Options, paths: &Paths) -> Result<Client, Er
         if ended {
             child = None;
         } else if child.is_none() && !claimed {
-            child = Some(spawn(options, &paths.logs, &log).map_err(not_spawned)?);
+            child = Some(spawn(options, paths).map_err(not_spawned)?);
         }
         tokio::time::sleep(INTERVAL).await;
     }
 }
 
 /// Of the same program; it leaves the terminal by itself.
-fn spawn(options: &Options, folder: &Path, log: &Path) -> io::Result<Child> {
-    paths::create(folder)?;
-    let long = fs::metadata(log).is_ok_and(|about| about.len() > MAX_LOG);
-    let mut file = OpenOptions::new();
-    file.create(true).mode(0o600);
-    let log = if long { file.write(true).truncate(true) } else { file.append(true) }.open(log)?;
+fn spawn(options: &Options, paths: &Paths) -> io::Result<Child> {
+    let log = own_log::open(paths)?;
     let mut daemon = Command::new(std::env::current_exe()?);
     // It stays in no folder of the person's, so that none is in use: what is seen from there is made absolute.
     daemon.current_dir("/");

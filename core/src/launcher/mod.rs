@@ -88,9 +88,5 @@ pub(crate) fn program(named: Option<&Path>) -> Option<PathBuf> {
 fn beside(name: &str) -> Option<PathBuf> {
     let folder = env::current_exe().ok()?.parent()?.to_owned();
     let above = folder.parent().filter(|_| folder.ends_with("deps") || folder.ends_with("examples"));
-    [Some(&*folder), above]
-        .into_iter()
-        .flatten()
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file())
+    [Some(&*folder), above].into_iter().flatten().map(|folder| folder.join(name)).find(|path| path.is_file())
 }
