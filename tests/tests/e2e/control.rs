@@ -1,5 +1,7 @@
 //! The control API as programs meet it that are not ours: raw requests, by TCP with a token and by the socket.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{
     fs,
     io::{Read, Write},
