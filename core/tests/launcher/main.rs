@@ -126,7 +126,7 @@ fn a_plugin_has_its_streams_and_nothing_else_open() {
 fn a_program_that_cannot_be_its_own_launcher_is_not_started_again() {
     let daemon = Daemon::start(User::Own, Namespace);
     let launcher = fs::read_link(format!("/proc/{}/exe", daemon.launcher())).unwrap();
-    assert_eq!(launcher, fs::canonicalize(env!("CARGO_BIN_EXE_astros")).unwrap());
+    assert_eq!(launcher, fs::canonicalize(env!("CARGO_BIN_EXE_astros-launcher")).unwrap());
     drop(daemon);
 
     let mut alone = Daemon::start_without_astros();
