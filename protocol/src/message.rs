@@ -127,13 +127,31 @@ impl<'a, P: Params<'a>> Message<'a, P> {
     }
 }
 
-/// Whether somebody who parses the line as a whole would give up on it. Raw parts are only skimmed here, and then passed on.
+/// Whether somebody who parses the line as a whole would give up on it. Raw parts are only skimmed here, and then
+/// passed on.
 fn nests_too_deeply(line: &[u8]) -> bool {
-    let opens = |byte: &u8| matches!(byte, b'{' | b'[');
-    // Most lines have so few that nothing more needs to be known.
-    if line.iter().filter(|byte| opens(byte)).count() <= MAX_NESTING {
-        return false;
-    }
+    may_nest_too_deeply(line) && nests_deeper_than_read(line)
+}
+
+/// Counts brackets block by block, those in strings too: quick, and so rough that who hides depth behind brackets in
+/// strings succeeds, and harms nobody but the own call.
+fn may_nest_too_deeply(line: &[u8]) -> bool {
+    // So many bytes that the counts of one fit a byte.
+    const BLOCK: usize = 64;
+    let mut depth = 0_usize;
+    line.chunks(BLOCK).any(|block| {
+        let opened: u8 = block.iter().map(|byte| u8::from(matches!(byte, b'{' | b'['))).sum();
+        let closed: u8 = block.iter().map(|byte| u8::from(matches!(byte, b'}' | b']'))).sum();
+        depth += usize::from(opened);
+        let deep = depth > MAX_NESTING;
+        // Closed more than was open: some of it stands in strings.
+        let odd = usize::from(closed) > depth;
+        depth = depth.saturating_sub(usize::from(closed));
+        deep || odd
+    })
+}
+
+fn nests_deeper_than_read(line: &[u8]) -> bool {
     let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
     line.iter().any(|byte| {
         match byte {
