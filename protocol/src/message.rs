@@ -136,18 +136,16 @@ fn nests_too_deeply(line: &[u8]) -> bool {
 /// Counts brackets block by block, those in strings too: quick, and so rough that who hides depth behind brackets in
 /// strings succeeds, and harms nobody but the own call.
 fn may_nest_too_deeply(line: &[u8]) -> bool {
-    // So many bytes that the counts of one fit a byte.
+    // So many bytes that the balance of one fits a byte.
     const BLOCK: usize = 64;
-    let mut depth = 0_usize;
+    let mut depth = 0_i64;
     line.chunks(BLOCK).any(|block| {
-        let opened: u8 = block.iter().map(|byte| u8::from(matches!(byte, b'{' | b'['))).sum();
-        let closed: u8 = block.iter().map(|byte| u8::from(matches!(byte, b'}' | b']'))).sum();
-        depth += usize::from(opened);
-        let deep = depth > MAX_NESTING;
-        // Closed more than was open: some of it stands in strings.
-        let odd = usize::from(closed) > depth;
-        depth = depth.saturating_sub(usize::from(closed));
-        deep || odd
+        // `{` and `[` differ in one bit only, as `}` and `]` do.
+        let balance: i8 =
+            block.iter().map(|byte| i8::from(byte | 0x20 == b'{') - i8::from(byte | 0x20 == b'}')).sum();
+        depth += i64::from(balance);
+        // Closed more than was open: some of it stands in strings. Within a block it may be deeper than at its end.
+        depth < 0 || depth > (MAX_NESTING - BLOCK) as i64
     })
 }
 
