@@ -17,6 +17,7 @@ pub mod manifest;
 pub mod message;
 pub mod method;
 pub mod person;
+pub mod rules;
 pub mod schema;
 pub mod settings;
 pub mod storage;

@@ -59,6 +59,8 @@ pub(crate) async fn read(mut input: impl AsyncRead + Unpin, words: &LastWords, t
                 lines.tell(&line.take());
             }
         }
+        // A pipe that never runs dry would keep the thread from everybody else.
+        tokio::task::yield_now().await;
     }
     if line.length > 0 {
         lines.tell(&line.take());
