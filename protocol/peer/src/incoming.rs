@@ -245,11 +245,8 @@ impl Shared {
                 format!("the answer cannot be written as JSON: {error}"),
             )),
             Ok(()) if frame.len() > limit => Some(
-                Error::new(
-                    too_large,
-                    format!("the answer has {} bytes, the limit is {limit}", frame.len()),
-                )
-                .with_hint("send what is large by file"),
+                Error::new(too_large, format!("the answer has {} bytes, the limit is {limit}", frame.len()))
+                    .with_hint("send what is large by file"),
             ),
             Ok(()) => None,
         };
