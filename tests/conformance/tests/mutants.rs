@@ -5,8 +5,8 @@
 
 use std::{
     collections::BTreeSet,
-    path::PathBuf,
     process::Command,
+    sync::LazyLock,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -36,13 +36,19 @@ impl Mutant {
     }
 }
 
-fn program() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("mutants/good.py")
+/// What starts the good plugin. A `python3` that is a script of a version manager would be started a thousand times.
+fn program() -> &'static [String] {
+    static PROGRAM: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let itself = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().unwrap();
+        let python = String::from_utf8(itself.stdout).unwrap().trim().to_owned();
+        vec![python, "-SE".to_owned(), concat!(env!("CARGO_MANIFEST_DIR"), "/mutants/good.py").to_owned()]
+    });
+    &PROGRAM
 }
 
 /// The table of the mutants, as they tell it themselves.
 fn mutants() -> Vec<Mutant> {
-    let listed = Command::new("python3").arg(program()).arg("--list").output().unwrap();
+    let listed = Command::new(&program()[0]).args(&program()[1..]).arg("--list").output().unwrap();
     assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
     let table = String::from_utf8(listed.stdout).unwrap();
     let row = |line: &str| {
@@ -54,9 +60,7 @@ fn mutants() -> Vec<Mutant> {
 }
 
 async fn run(arguments: &[&str], rules: Vec<String>) -> Report {
-    let program = program();
-    let python = ["python3", program.to_str().unwrap()];
-    let command = python.iter().chain(arguments);
+    let command = program().iter().map(String::as_str).chain(arguments.iter().copied());
     check(command, Options { rules, timeout: PATIENCE, ..Options::default() }).await.unwrap()
 }
 
