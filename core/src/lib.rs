@@ -12,6 +12,7 @@ pub mod control;
 pub mod daemon;
 pub mod launcher;
 pub mod observe;
+pub mod recording;
 pub mod registry;
 pub mod router;
 pub mod services;
