@@ -14,6 +14,7 @@ pub mod launcher;
 pub mod observe;
 pub mod recording;
 pub mod registry;
+pub mod replay;
 pub mod router;
 pub mod services;
 pub mod supervisor;

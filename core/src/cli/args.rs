@@ -78,6 +78,11 @@ pub(super) enum Command {
   astros record hello-world -- ask \"say hello\"
   astros record my-plugin --output bug.jsonl -- plugins call my-plugin do_it --params '{}'")]
     Record(Record),
+    /// Drive a plugin with a recording, and show what it does otherwise
+    #[command(after_help = "Examples:
+  astros replay bug.jsonl
+  astros replay bug.jsonl --mask /result/data/when -- ./target/debug/my-plugin")]
+    Replay(Replay),
     /// Print the JSON Schema of a message, of the manifest, or of all of them
     #[command(after_help = "Examples:
   astros schema --list
@@ -101,6 +106,21 @@ pub(super) struct Record {
     pub(super) output: Option<PathBuf>,
     /// What to run: `ask`, `chat` or `plugins`, with arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(super) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    /// What `astros record` wrote
+    pub(super) file: PathBuf,
+    /// A place in messages that may be another each time, such as `/result/data/when`; `*` stands for any name. Repeatable
+    #[arg(long, value_name = "POINTER")]
+    pub(super) mask: Vec<String>,
+    /// How long to wait for what stands in the recording, such as `30s`
+    #[arg(long, value_parser = duration, value_name = "TIME", default_value = "10s")]
+    pub(super) timeout: Duration,
+    /// What to start instead of the recorded command, in this folder
+    #[arg(last = true, value_name = "COMMAND")]
     pub(super) command: Vec<String>,
 }
 

@@ -15,6 +15,7 @@ mod own_log;
 mod plugins;
 mod progress;
 mod record;
+mod replay;
 mod schema;
 mod status;
 mod story;
@@ -88,6 +89,14 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
             end(connected, outcome, output).await
         }
         Command::Record(record) => Box::pin(record::run(record, global, output)).await,
+        Command::Replay(replay) => {
+            let options = options(&global)?;
+            tokio::select! {
+                biased;
+                outcome = replay::run(replay, &options, output) => outcome,
+                error = interrupted() => Err(error),
+            }
+        }
         Command::Plugins(command) => {
             let run = async |daemon: &Client| plugins::run(command, daemon, output).await;
             with_daemon(&global, needs, output, run).await

@@ -64,6 +64,11 @@ pub(super) fn content(source: Source, bytes: &[u8], length: usize) -> (&'static 
     }
 }
 
+/// What a line of the plugin's is: `line`, `stray` or `malformed`.
+pub fn kind(bytes: &[u8]) -> &'static str {
+    content(Source::Plugin, bytes, bytes.len()).0
+}
+
 /// As the host tells a message from stray output.
 fn begins_as_message(bytes: &[u8]) -> bool {
     let begin: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).take(64).collect();

@@ -10,7 +10,7 @@ mod recorder;
 mod secrets;
 mod tap;
 
-pub use line::{FORMAT, Head, Source, Started};
+pub use line::{FORMAT, Head, Source, Started, kind};
 pub use read::{Event, Process, Recording, What};
 pub use recorder::{Recorder, Tape};
 pub use tap::Tap;
