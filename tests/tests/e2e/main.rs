@@ -6,6 +6,7 @@ mod command;
 mod control;
 mod crash;
 mod daemon;
+mod examples;
 mod guide;
 mod interrupt;
 mod load;
