@@ -72,7 +72,7 @@ class Plugin:
         self.limit = LIMIT  # the host's, when it has told it
         self.ids = itertools.count(1)
         self.open = {}  # requests of the host's by id
-        self.asked = {}  # by the id of a request of its own: the one that it was made for
+        self.asked = {}  # by the id of a request of its own, as text: the one that it was made for
         self.change = threading.Condition()
         self.later = deque()  # what a serial plugin read while it was serving
         self.settings = {}
@@ -146,17 +146,17 @@ class Plugin:
         """What keeps it from being a message."""
         if not isinstance(message, dict):
             return "expected an object"
-        if "id" in message and type(message["id"]) not in (str, int):
-            return "an id is a string or a whole number"
         if "method" not in message:
             return None if "id" in message and ("result" in message or "error" in message) else "no `method`"
+        if "id" in message and type(message["id"]) not in (str, int):
+            return "an id is a string or a whole number"
         if not isinstance(message["method"], str) or not isinstance(message.get("params", {}), dict):
             return "`method` is a string and `params` an object"
         return None
 
     def take(self, message):
         if "method" not in message:
-            request = self.asked.pop(message["id"], None)
+            request = self.asked.pop(str(message["id"]), None)
         elif "id" in message:
             return self.begin(message)
         else:
@@ -197,14 +197,14 @@ class Plugin:
         self.send(id=request.id, result=result)
 
     def refuse(self, id, code, message):
-        self.send(id=id, error={"code": code, "message": message})
+        self.send(id=id, error={"code": code, "message": message[:500]})
 
     # --- requests of its own ----------------------------------------------------------------------------
 
     def ask(self, request, method, params):
         """The result of a request to the host, made for one of the host's."""
         id = next(self.ids)
-        self.asked[id] = request
+        self.asked[str(id)] = request
         self.send(id=id, method=method, params=params)
         while (message := self.news(request)).get("id") != id:
             pass

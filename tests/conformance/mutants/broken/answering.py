@@ -30,7 +30,7 @@ class Unlimited(Plugin):
 
 class AnswerToNothing(Plugin):
     def take(self, message):
-        if "method" not in message and message["id"] not in self.asked:
+        if "method" not in message and str(message["id"]) not in self.asked:
             self.nothing(message["id"])
         return super().take(message)
 
@@ -138,7 +138,7 @@ class MessageNull(Plugin):
         return None
 
 
-@mutant("R47:code", "refuses a direct message with another code")
+@mutant("R47:code", "refuses a direct message as a method that it does not know")
 class MessageAs(Plugin):
     def message(self, request, context):
-        raise Failure(-32602, "not for me")
+        raise Failure(-32601, "no messages")

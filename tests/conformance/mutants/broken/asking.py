@@ -6,7 +6,7 @@ import threading
 
 from good import WINDOW, Failure, Plugin, Refused
 
-from . import mutant, once
+from . import mutant
 
 # --- requests of its own ------------------------------------------------------------------------------------
 
@@ -157,7 +157,7 @@ class Floods(Plugin):
         super().progress(request, value)
 
 
-@mutant("R57:stops", "does not go on when the window opens")
+@mutant("R57:stops", "stops at a full window, and so never answers", also=("R18", "R19"))
 class Stops(Plugin):
     def progress(self, request, value):
         if request.unacknowledged >= WINDOW:
@@ -165,13 +165,33 @@ class Stops(Plugin):
         super().progress(request, value)
 
 
-@mutant("R57:first", "answers before the rest of its progress, which then is of no open request", also=("R55",))
-class AnswersFirst(Plugin):
-    def progress(self, request, value):
-        if request.unacknowledged >= WINDOW:
-            self.answer(request, {"message": "counted"})
-        super().progress(request, value)
+class Acknowledged(Plugin):
+    """Hears `$/ack` in a way of its own."""
 
-    def answer(self, request, result):
-        if once(request, "answered"):
-            super().answer(request, result)
+    def news(self, request):
+        message = super().news(request)
+        if message.get("method") == "$/ack" and message["params"]["count"] > 1:
+            self.several(request, message["params"]["count"])
+        return message
+
+
+@mutant("R57:one", "takes an `$/ack` of several messages for one of one")
+class Singly(Acknowledged):
+    def several(self, request, count):
+        request.unacknowledged += count - 1
+
+
+class Enough(Exception):
+    """Of the progress."""
+
+
+@mutant("R57:rest", "leaves out the rest of its progress where the window was full for long")
+class LeavesOut(Acknowledged):
+    def several(self, request, count):
+        raise Enough
+
+    def count(self, request, context):
+        try:
+            return super().count(request, context)
+        except Enough:
+            return {"message": "and so on"}

@@ -158,7 +158,7 @@ class Pieces(Chunks):
 class First(Chunks):
     def cut(self, rest, chunk):
         lines = (rest + chunk).split(b"\n")
-        return [*lines[:1], b""] if len(lines) in (3, 4, 5) and len(chunk) < 4096 else lines
+        return [*lines[:1], b""] if len(lines) == 6 and len(chunk) < 4096 else lines
 
 
 @mutant("R12:characters", "decodes piece by piece, also where a character is cut")

@@ -45,10 +45,10 @@ class TextAs(TextFatal):
         self.refuse(None, -32603, "what?")
 
 
-@mutant("R27:id", "answers a line that is no JSON with an id")
-class TextId(TextFatal):
+@mutant("R27:stops", "reads nothing after a line that is no JSON")
+class TextStops(TextFatal):
     def harm(self):
-        self.refuse(0, -32700, "no JSON")
+        threading.Event().wait()
 
 
 @mutant("R28:ends", "ends at a batch")

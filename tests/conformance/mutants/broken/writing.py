@@ -181,7 +181,7 @@ class Silenced(Cancelled):
         pass
 
 
-@mutant("R07:twice", "answers what was cancelled twice")
+@mutant("R07:twice", "answers what was cancelled twice", also=("R05",))
 class CancelledTwice(Cancelled):
     def cancelled(self, id):
         Plugin.refuse(self, id, -32005, "cancelled")
