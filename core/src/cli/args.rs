@@ -1,6 +1,6 @@
 //! The command line as clap reads it.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -68,6 +68,13 @@ pub(super) enum Command {
     /// Watch what plugins tell each other, and tell them something
     #[command(subcommand)]
     Bus(Bus),
+    /// Hold a plugin, in any language, against the rules of the protocol
+    #[command(after_help = "Examples:
+  astros conformance -- python3 my_plugin.py
+  astros conformance --rule R07 --rule R24 -- ./my-plugin
+  astros conformance --level core --junit report.xml -- node my-plugin.js
+  astros conformance --call 'greet={\"name\": \"Ada\"}' -- ./my-plugin")]
+    Conformance(Conformance),
     /// Print the JSON Schema of a message, of the manifest, or of all of them; or the protocol as an OpenRPC document
     #[command(after_help = "Examples:
   astros schema --list
@@ -112,6 +119,36 @@ pub(super) enum Action {
         #[arg(long)]
         force: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Conformance {
+    /// The rules that count
+    #[arg(long, value_enum, default_value = "full")]
+    pub(super) level: Level,
+    /// Hold only this rule; repeatable
+    #[arg(long = "rule", value_name = "ID")]
+    pub(super) rules: Vec<String>,
+    /// Write the report as JUnit's XML, too
+    #[arg(long, value_name = "FILE")]
+    pub(super) junit: Option<PathBuf>,
+    /// The longest wait for one answer, such as `10s`
+    #[arg(long, value_parser = duration, value_name = "TIME", default_value = "10s")]
+    pub(super) timeout: Duration,
+    /// Call this handler with this context, whatever its effects; repeatable
+    #[arg(long = "call", value_name = "HANDLER=JSON")]
+    pub(super) calls: Vec<String>,
+    /// The plugin's command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(super) command: Vec<OsString>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Level {
+    /// What every plugin keeps
+    Core,
+    /// All rules
+    Full,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ mod args;
 mod ask;
 mod bus;
 mod chat;
+mod conformance;
 mod connect;
 mod daemon;
 mod explain;
@@ -61,6 +62,13 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
     let needs = command.needs();
     match command {
         Command::Schema { name, list } => schema::run(name.as_deref(), list, output),
+        Command::Conformance(command) => {
+            tokio::select! {
+                outcome = conformance::run(command, output) => outcome,
+                // What it started is ended as it is dropped.
+                error = interrupted() => Err(error),
+            }
+        }
         Command::Daemon(args::Daemon { action: None, listen, dev, detached }) => {
             daemon::run(Options { dev, ..options(&global)? }, listen, detached).await
         }

@@ -41,6 +41,11 @@ impl Output {
         Style::new().force_styling(self.color)
     }
 
+    /// Whether stdout takes colour.
+    pub(super) fn has_color(&self) -> bool {
+        self.color
+    }
+
     /// Prints lines on stdout. A reader that went away ends the output, not the program.
     pub(super) fn print(&self, text: &str) {
         let mut stdout = io::stdout().lock();
