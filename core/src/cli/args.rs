@@ -90,11 +90,12 @@ pub(super) enum Command {
   astros conformance --level core --junit report.xml -- node my-plugin.js
   astros conformance --call 'greet={\"name\": \"Ada\"}' -- ./my-plugin")]
     Conformance(Conformance),
-    /// Print the JSON Schema of a message, of the manifest, or of all of them
+    /// Print the JSON Schema of a message, of the manifest, or of all of them; or the protocol as an OpenRPC document
     #[command(after_help = "Examples:
   astros schema --list
   astros schema initialize
-  astros schema plugin.yaml > plugin-schema.json")]
+  astros schema plugin.yaml > plugin-schema.json
+  astros schema openrpc > astros.openrpc.json")]
     Schema {
         /// Which one; all of them where none is named
         name: Option<String>,

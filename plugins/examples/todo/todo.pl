@@ -32,7 +32,7 @@ sub handle {
     return { success => JSON::PP::true, message => join("\n", @$list) || 'Nothing.', data => { list => $list } };
 }
 
-my $json = JSON::PP->new->utf8->allow_nonref;
+my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my ($serving, $own, @later) = ('', 0);    # the id that is being served; that of our last request; what has to wait
 $| = 1;                                   # each line is written at once
 

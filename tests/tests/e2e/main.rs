@@ -7,6 +7,7 @@ mod control;
 mod crash;
 mod daemon;
 mod examples;
+mod exchanges;
 mod guide;
 mod interrupt;
 mod load;
