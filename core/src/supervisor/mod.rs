@@ -21,6 +21,7 @@ mod environment;
 mod handshake;
 mod level;
 mod machine;
+mod memory;
 mod output;
 mod process;
 mod program;
