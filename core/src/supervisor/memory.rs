@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 impl Supervisor {
     /// Supervises a plugin at the other end of a stream; `begin` is asked for the host's end of each. When one ends, the
-    /// plugin counts as crashed, and soon there is the next.
+    /// plugin counts as crashed, and soon there is the next; unless `max_restarts` in a row answered no `initialize`.
     pub fn in_memory<H: Host>(
         spec: Spec,
         host: Arc<H>,
@@ -53,7 +53,7 @@ async fn live<H: Host>(
     views: watch::Sender<Vec<View>>,
     mut begin: impl FnMut() -> DuplexStream,
 ) {
-    let (mut number, plugin) = (0, shared.plugin.clone());
+    let (mut number, mut failed, plugin) = (0, 0, shared.plugin.clone());
     loop {
         let generation = next_generation();
         let (input, output) = tokio::io::split(begin());
@@ -88,12 +88,20 @@ async fn live<H: Host>(
             () = views.closed() => return,
         };
         number += 1;
-        let until = (Instant::now() + PAUSE).into_std();
+        failed = if views.borrow()[0].session.is_some() { 0 } else { failed + 1 };
+        let given_up = failed > shared.spec.supervision.max_restarts;
+        let (until, reason) = ((Instant::now() + PAUSE).into_std(), exit.clone());
         views.send_modify(|views| {
-            views[0].state = State::Restarting { until, number, reason: exit.clone() };
             views[0].session = None;
+            views[0].state = match given_up {
+                true => State::Quarantined { until: None, reason },
+                false => State::Restarting { until, number, reason },
+            };
         });
         ended.send_replace(Some(Crash { exit, ..Crash::default() }));
+        if given_up {
+            return;
+        }
         sleep(PAUSE).await;
     }
 }

@@ -99,7 +99,10 @@ fn honest() -> Plugin {
 }
 
 fn spec(name: &str) -> Spec {
-    Spec::new(name, "/", Launch::Command(Vec::new()))
+    let mut spec = Spec::new(name, "/", Launch::Command(Vec::new()));
+    // More than a play can have.
+    spec.supervision.max_restarts = 100;
+    spec
 }
 
 /// How often a request was sent, and how often it was answered.

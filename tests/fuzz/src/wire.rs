@@ -21,15 +21,19 @@ pub(super) struct Wire {
     stream: DuplexStream,
     unread: Vec<u8>,
     ended: bool,
+    /// Of an input that is looked at alone, what is said is shown.
+    shows: bool,
 }
 
 impl Wire {
     pub(super) fn new(stream: DuplexStream) -> Wire {
-        Wire { stream, unread: Vec::new(), ended: false }
+        let shows = std::env::var_os("ASTROS_FUZZ_INPUT").is_some();
+        Wire { stream, unread: Vec::new(), ended: false, shows }
     }
 
     /// Writes bytes, as far as somebody takes them.
     pub(super) async fn write(&mut self, bytes: &[u8]) {
+        self.show(">", bytes);
         self.ended |=
             !matches!(timeout(Duration::from_secs(60), self.stream.write_all(bytes)).await, Ok(Ok(())));
     }
@@ -49,7 +53,16 @@ impl Wire {
         }
         let end = self.unread.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let lines: Vec<u8> = self.unread.drain(..end).collect();
+        self.show("<", &lines);
         lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(heard).collect()
+    }
+
+    fn show(&self, way: &str, bytes: &[u8]) {
+        if self.shows {
+            bytes.split_inclusive(|byte| *byte == b'\n').for_each(|line| {
+                eprintln!("{way} {}", String::from_utf8_lossy(line).trim_end());
+            });
+        }
     }
 
     /// Nothing comes any more.
