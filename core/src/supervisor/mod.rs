@@ -21,6 +21,7 @@ mod environment;
 mod handshake;
 mod level;
 mod machine;
+mod memory;
 mod once;
 mod output;
 mod process;

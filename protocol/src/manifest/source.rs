@@ -18,7 +18,8 @@ pub(super) struct Source<'a> {
 
 impl Source<'_> {
     pub(super) fn error(&self, at: Position, problem: String) -> ManifestError {
-        ManifestError::Invalid { path: self.path.to_owned(), line: at.line, column: at.column, problem }
+        let (path, problem) = (self.path.to_owned(), printable(&problem));
+        ManifestError::Invalid { path, line: at.line, column: at.column, problem }
     }
 
     /// Reads a section that stands under `prefix`.
@@ -50,6 +51,15 @@ impl Source<'_> {
         let problem = format!("`metadata` is missing, expected a mapping with `name` and `version`{near}");
         self.error(root.at, problem)
     }
+}
+
+/// Words on one line, without what would disturb a terminal: names that an author wrote may hold anything.
+pub(super) fn printable(words: &str) -> String {
+    let mut text = String::with_capacity(words.len());
+    for c in words.chars() {
+        if c.is_control() { text.extend(c.escape_debug()) } else { text.push(c) }
+    }
+    text
 }
 
 /// The node that an error's path leads to, as far as it exists, and the path in words.
