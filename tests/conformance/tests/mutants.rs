@@ -1,6 +1,6 @@
 //! The proof of the harness: every rule has mutants, each is failed for its own rule and no other, and the good are gold.
 //!
-//! Each mutant is held against its own rule; a third of them, chosen by the day, against all rules.
+//! Each mutant is held against its own rule; a tenth of them, chosen by the day, against all rules.
 //! `ASTROS_MUTANTS=all` holds all of them against all rules, `ASTROS_MUTANTS=R07` those whose names begin so.
 
 use std::{
@@ -114,19 +114,21 @@ async fn fails_no_mutant_for_another_rule() {
         let mut expected: BTreeSet<_> = mutant.also.iter().cloned().collect();
         expected.insert(mutant.rule().to_owned());
         let failed = failed(&report);
-        (failed != expected).then(|| format!("`{}` fails {failed:?}:\n{}", mutant.name, report.text()))
+        let wrong = (failed != expected).then(|| format!("`{}` fails {failed:?}:\n{}", mutant.name, report.text()));
+        // As it comes: all of them take minutes.
+        wrong.inspect(|wrong| eprintln!("{wrong}"))
     });
     let wrong = complaints(runs).await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Those that are held against all rules: all of them within three days.
+/// Those that are held against all rules: all of them within ten days.
 fn chosen() -> Vec<Mutant> {
     let days = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / 86_400;
-    let third = usize::try_from(days % 3).unwrap_or(0);
+    let first = usize::try_from(days % 10).unwrap_or(0);
     match std::env::var("ASTROS_MUTANTS") {
         Ok(all) if all == "all" => mutants(),
         Ok(wanted) => mutants().into_iter().filter(|mutant| mutant.name.starts_with(&wanted)).collect(),
-        Err(_) => mutants().into_iter().skip(third).step_by(3).collect(),
+        Err(_) => mutants().into_iter().skip(first).step_by(10).collect(),
     }
 }
