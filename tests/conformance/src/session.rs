@@ -32,7 +32,9 @@ const AGAIN: u32 = 3;
 /// How long it is looked whether it works.
 const LOOK: Duration = Duration::from_millis(20);
 /// What one process may write, in bytes; who writes more floods.
-const MOST: usize = 256 << 20;
+const MOST: usize = 128 << 20;
+/// The same, in lines.
+const MOST_LINES: usize = 200_000;
 
 pub(crate) struct Session {
     process: Process,
@@ -51,6 +53,7 @@ pub(crate) struct Session {
     last_id: i64,
     timeout: Duration,
     taken: usize,
+    lines: usize,
     ended: bool,
     findings: Arc<Mutex<Findings>>,
     rule: &'static str,
@@ -69,11 +72,13 @@ struct Patience {
     until: Instant,
     within: Duration,
     left: u32,
+    /// Lines that came meanwhile.
+    lines: usize,
 }
 
 impl Patience {
     fn new(within: Duration) -> Patience {
-        Patience { until: Instant::now() + within, within, left: AGAIN }
+        Patience { until: Instant::now() + within, within, left: AGAIN, lines: 0 }
     }
 
     /// The time is over: whether there is more of it.
@@ -127,6 +132,7 @@ impl Session {
             last_id: 0,
             timeout,
             taken: 0,
+            lines: 0,
             ended: false,
             findings: findings.clone(),
             rule,
@@ -284,6 +290,12 @@ impl Session {
         if self.ended {
             return Err(Quiet::Ended);
         }
+        // Who floods is always ready to be read; a look at the clock now and then is enough.
+        patience.lines += 1;
+        let over = patience.lines.is_multiple_of(1_024) && Instant::now() >= patience.until;
+        if over && !patience.is_longer(&self.process).await {
+            return Err(Quiet::Floods);
+        }
         let piece = loop {
             match timeout_at(patience.until, self.reader.next()).await {
                 Ok(piece) => break piece,
@@ -310,7 +322,8 @@ impl Session {
                 return Err(Quiet::Ended);
             }
         }
-        if self.taken > MOST { Err(Quiet::Floods) } else { Ok(()) }
+        self.lines += 1;
+        if self.taken > MOST || self.lines > MOST_LINES { Err(Quiet::Floods) } else { Ok(()) }
     }
 
     fn line(&mut self, bytes: &[u8]) {
@@ -372,7 +385,7 @@ impl Session {
         let received = match quiet {
             Quiet::Late(within) => format!("nothing within {} ms; {story}", within.as_millis()),
             Quiet::Ended => format!("the end of its output; {story}"),
-            Quiet::Floods => format!("a flood of {} MiB; {story}", self.taken >> 20),
+            Quiet::Floods => format!("a flood of {} lines; {story}", self.lines),
             Quiet::TooLong(line) => line,
         };
         self.miss(expected, received)
