@@ -73,6 +73,7 @@ impl ErrorCode {
                 | ErrorCode::INVALID_PARAMS
                 | ErrorCode::INTERNAL_ERROR
                 | ErrorCode::CANCELLED
+                | ErrorCode::FRAME_TOO_LARGE
                 | ErrorCode::UNSUPPORTED_VERSION
                 | ErrorCode::INVALID_SETTINGS
                 | ErrorCode::HANDLER_FAILED

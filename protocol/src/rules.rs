@@ -143,7 +143,7 @@ pub const PLUGIN: &[Rule] = &[
     rule("R39", Robustness, "leaves nobody behind",
         "When it has ended, so has every process that it started.", &["shutdown"]),
     rule("R40", Robustness, "sends no other codes than its own",
-        "JSON-RPC's, -32005, -32010 to -32013, -32015 and -32016; the host makes -32012 of all others.", &[]),
+        "JSON-RPC's, -32005, -32009 to -32013, -32015 and -32016; the host makes -32012 of all others.", &[]),
     rule("R41", Robustness, "keeps within the host's limit",
         "No line is longer than the `max_frame_bytes` that the host announced; what would be is answered with an error.", &["initialize"]),
     rule("R42", Robustness, "passes over answers to nothing",

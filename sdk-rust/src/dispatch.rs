@@ -87,10 +87,15 @@ impl Dispatcher {
             Describe::METHOD => answer(responder, self.describe(params)),
             Shutdown::METHOD => {
                 let this = self.clone();
-                tokio::spawn(async move {
+                let mut stopping = Box::pin(async move {
                     this.stop(responder.peer()).await;
                     responder.result(&());
                 });
+                // Begun at once: what stands in the next line comes after it, and is not begun.
+                let mut nobody = task::Context::from_waker(Waker::noop());
+                if stopping.as_mut().poll(&mut nobody).is_pending() {
+                    tokio::spawn(stopping);
+                }
             }
             BusDeliver::METHOD if !self.plugin.listeners.is_empty() => self.deliver(params, responder),
             SettingsChanged::METHOD => answer(responder, self.change_settings(params)),

@@ -45,10 +45,11 @@ const BELOW: [(&str, &[&str]); 14] = [
 ];
 
 /// What a crate may depend on of ours; its tests may use more.
-const CRATES: [(&str, &[&str]); 6] = [
+const CRATES: [(&str, &[&str]); 7] = [
     ("protocol", &[]),
     ("protocol/peer", &["astros-protocol"]),
-    ("core", &["astros-protocol", "astros-peer"]),
+    ("core", &["astros-protocol", "astros-peer", "astros-conformance"]),
+    ("tests/conformance", &["astros-protocol"]),
     ("sdk-rust", &["astros-protocol", "astros-peer"]),
     ("plugins/file-manager", &["astros-sdk"]),
     ("plugins/notification-manager", &["astros-sdk"]),

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     OnProgress = Callable[[dict[str, Any]], object]
 
 # What a plugin may answer with by itself; every other exception becomes handler_failed.
-_OWN_CODES = {-32700, *range(-32603, -32599), -32005, *range(-32013, -32009), -32015, -32016}
+_OWN_CODES = {-32700, *range(-32603, -32599), -32005, *range(-32013, -32008), -32015, -32016}
 
 # Who took it back waits for no answer; who waits has asked a plugin that is being stopped.
 TAKEN_BACK = "the request was taken back, or the plugin stops"
@@ -216,7 +216,14 @@ class Peer:
             if request.stream is not None:
                 request.stream.close()
             if frame is not None:
-                self.transport.send(frame)
+                self._reply(request.id, frame)
+
+    def _reply(self, id: str | int | None, frame: bytes) -> None:
+        """Send an answer; one that the other side would not read is replaced by an error that it will."""
+        if len(frame) > self.transport.limit:
+            limit = self.transport.limit
+            frame = _wire.failure(id, FrameTooLarge(f"the answer has {len(frame)} bytes, the limit is {limit}"))
+        self.transport.send(frame)
 
     def _as_wire(self, request: Request, error: BaseException) -> RemoteError:
         if isinstance(error, RemoteError) and (self._any_code or error.code in _OWN_CODES):
@@ -292,4 +299,4 @@ class Peer:
             self._refuse(told, problem)
 
     def _refuse(self, id: str | int | None, error: RemoteError) -> None:
-        self.transport.send(_wire.failure(id, error))
+        self._reply(id, _wire.failure(id, error))

@@ -156,11 +156,12 @@ class Server:
         Whoever waits for it may be cancelled; the shutdown itself is not.
         """
         if self._stopping is None:
-            self._stopping = asyncio.ensure_future(self._stop())
+            # Said at once: what stands in the next line comes after it, and is not begun.
+            started, self.stage = self.stage == "ready", "stopping"
+            self._stopping = asyncio.ensure_future(self._stop(started))
         await asyncio.shield(self._stopping)
 
-    async def _stop(self) -> None:
-        started, self.stage = self.stage == "ready", "stopping"
+    async def _stop(self, started: bool) -> None:
         try:
             if started:
                 await self._call(self.plugin.shutdown)

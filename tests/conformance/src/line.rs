@@ -133,7 +133,8 @@ fn reply(bytes: &[u8], id: Value, mut members: Map<String, Value>, faults: &mut 
         (None, None) => faults.push(fault("R06", "`result` or `error`")),
     }
     // Of a line that could not be read nobody knows the id.
-    if !is_id(&id) && !(id.is_null() && error.is_some()) {
+    let unreadable = id.is_null() && error.is_some();
+    if !is_id(&id) && !unreadable {
         faults.push(fault("R04", "the request's id, a string or a whole number within ±(2⁵³−1)"));
     }
     Reply { id, result, error, text: shown(bytes) }

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use tokio::{
     io::AsyncReadExt,
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    task::JoinHandle,
     time::timeout,
 };
 
@@ -52,6 +53,7 @@ pub(crate) struct Process {
     child: Child,
     folder: TempDir,
     words: Arc<Mutex<VecDeque<u8>>>,
+    listener: JoinHandle<()>,
 }
 
 /// The ends of the plugin's pipes.
@@ -80,8 +82,8 @@ impl Process {
         let stdin = child.stdin.take().ok_or_else(missing)?;
         let stdout = child.stdout.take().ok_or_else(missing)?;
         let words = Arc::new(Mutex::new(VecDeque::new()));
-        tokio::spawn(listen(child.stderr.take().ok_or_else(missing)?, words.clone()));
-        Ok((Process { child, folder, words }, Pipes { stdin, stdout }))
+        let listener = tokio::spawn(listen(child.stderr.take().ok_or_else(missing)?, words.clone()));
+        Ok((Process { child, folder, words, listener }, Pipes { stdin, stdout }))
     }
 
     /// A folder of this name in its throw-away place.
@@ -94,18 +96,26 @@ impl Process {
         timeout(within, self.child.wait()).await.ok()?.ok()
     }
 
-    /// How it is, with the last of what it wrote to standard error.
-    pub(crate) fn story(&mut self) -> String {
-        let how = match self.child.try_wait() {
-            Ok(Some(status)) => format!("it ended: {status}"),
-            _ => "its process runs".to_owned(),
-        };
-        let words: Vec<u8> =
-            self.words.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
-        match String::from_utf8_lossy(&words).lines().rev().find(|line| !line.trim().is_empty()) {
+    /// How it is, with the last of what it wrote to standard error. `ends`: its output has ended, so it may end, too.
+    pub(crate) async fn story(&mut self, ends: bool) -> String {
+        let status = self.ended(if ends { GONE } else { Duration::ZERO }).await;
+        if status.is_some() {
+            // What it said last is on its way; who holds its standard error open is not waited for.
+            let _ = timeout(GONE, &mut self.listener).await;
+        }
+        let how = status.map_or("its process runs".to_owned(), |status| format!("it ended: {status}"));
+        let mut words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
+        let words = String::from_utf8_lossy(words.make_contiguous());
+        match words.lines().rev().find(|line| !line.trim().is_empty()) {
             Some(last) => format!("{how}; its last words: {}", shown(last.as_bytes())),
             None => how,
         }
+    }
+
+    /// The processor time that it and all that it started have used, and whether one of them wants more at this moment.
+    pub(crate) fn effort(&self) -> (u64, bool) {
+        let efforts = self.inhabitants().into_iter().filter_map(effort);
+        efforts.fold((0, false), |(all, wants), (one, runs)| (all + one, wants || runs))
     }
 
     /// The processes that it started and that run, by their command lines.
@@ -162,6 +172,16 @@ fn lives_in(pid: u32, home: &Path) -> bool {
     let wanted = [b"HOME=", home.as_os_str().as_bytes()].concat();
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     environment.split(|byte| *byte == 0).any(|variable| variable == wanted)
+}
+
+/// Ticks, and whether it runs or would if it could.
+fn effort(pid: u32) -> Option<(u64, bool)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The program's name is in brackets, and may hold anything.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let fields: Vec<&str> = rest.split(' ').collect();
+    let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    Some((ticks(11)? + ticks(12)?, matches!(*fields.first()?, "R" | "D")))
 }
 
 fn describe(pid: u32) -> Option<String> {

@@ -13,7 +13,7 @@ use astros_protocol::MAX_FRAME_BYTES;
 use serde_json::{Value, json};
 use tokio::{
     process::ChildStdout,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 
 use crate::{
@@ -21,14 +21,20 @@ use crate::{
     host::{Asked, Host},
     ledger::Ledger,
     line::{self, Line, Reply},
-    outcome::{Checked, Miss, Stop},
+    outcome::{Checked, Miss, Stop, shown},
     process::{Process, Program},
     reader::{Piece, Reader},
     writer::Writer,
 };
 
+/// How often a plugin that works is given as much time again.
+const AGAIN: u32 = 3;
+/// How long it is looked whether it works.
+const LOOK: Duration = Duration::from_millis(20);
 /// What one process may write, in bytes; who writes more floods.
-const MOST: usize = 256 << 20;
+const MOST: usize = 128 << 20;
+/// The same, in lines.
+const MOST_LINES: usize = 200_000;
 
 pub(crate) struct Session {
     process: Process,
@@ -47,6 +53,7 @@ pub(crate) struct Session {
     last_id: i64,
     timeout: Duration,
     taken: usize,
+    lines: usize,
     ended: bool,
     findings: Arc<Mutex<Findings>>,
     rule: &'static str,
@@ -57,6 +64,45 @@ enum Quiet {
     Late(Duration),
     Ended,
     Floods,
+    TooLong(String),
+}
+
+/// How long is waited. On a machine with more to do than it can, a plugin is given more time while it works.
+struct Patience {
+    until: Instant,
+    within: Duration,
+    left: u32,
+    /// Lines that came meanwhile.
+    lines: usize,
+}
+
+impl Patience {
+    fn new(within: Duration) -> Patience {
+        Patience { until: Instant::now() + within, within, left: AGAIN, lines: 0 }
+    }
+
+    /// The time is over: whether there is more of it.
+    async fn is_longer(&mut self, process: &Process) -> bool {
+        if self.left == 0 || !works(process).await {
+            return false;
+        }
+        (self.until, self.left) = (Instant::now() + self.within, self.left - 1);
+        true
+    }
+}
+
+/// Whether the plugin uses the processor, or waits for it.
+async fn works(process: &Process) -> bool {
+    let (before, mut wants) = process.effort();
+    for _ in 0..5 {
+        if wants {
+            break;
+        }
+        sleep(LOOK).await;
+        let (effort, runs) = process.effort();
+        wants = runs || effort > before;
+    }
+    wants
 }
 
 impl Session {
@@ -86,6 +132,7 @@ impl Session {
             last_id: 0,
             timeout,
             taken: 0,
+            lines: 0,
             ended: false,
             findings: findings.clone(),
             rule,
@@ -170,13 +217,13 @@ impl Session {
         within: Duration,
         expected: &str,
     ) -> Checked<Reply> {
-        let (key, until) = (id.to_string(), Instant::now() + within);
+        let (key, mut patience) = (id.to_string(), Patience::new(within));
         loop {
             if let Some(reply) = self.replies.remove(&key) {
                 return Ok(reply);
             }
-            if let Err(quiet) = self.take(until, within).await {
-                return Err(self.quiet(quiet, expected));
+            if let Err(quiet) = self.take(&mut patience).await {
+                return Err(self.quiet(quiet, expected).await);
             }
         }
     }
@@ -189,10 +236,10 @@ impl Session {
 
     /// Takes lines until something is so.
     pub(crate) async fn until(&mut self, expected: &str, mut is_so: impl FnMut(&Session) -> bool) -> Checked {
-        let until = Instant::now() + self.timeout;
+        let mut patience = Patience::new(self.timeout);
         while !is_so(self) {
-            if let Err(quiet) = self.take(until, self.timeout).await {
-                return Err(self.quiet(quiet, expected));
+            if let Err(quiet) = self.take(&mut patience).await {
+                return Err(self.quiet(quiet, expected).await);
             }
         }
         Ok(())
@@ -201,7 +248,14 @@ impl Session {
     /// Whether the plugin has read all that was written; nothing is read meanwhile.
     pub(crate) async fn is_read(&self) -> bool {
         let Some(writer) = &self.writer else { return false };
-        timeout(self.timeout, writer.is_read()).await.unwrap_or(false)
+        let (mut patience, mut read) = (Patience::new(self.timeout), Box::pin(writer.is_read()));
+        loop {
+            match timeout_at(patience.until, &mut read).await {
+                Ok(is_read) => return is_read,
+                Err(_) if patience.is_longer(&self.process).await => {}
+                Err(_) => return false,
+            }
+        }
     }
 
     /// Whether an answer to this request came and was not taken.
@@ -211,22 +265,44 @@ impl Session {
 
     /// Reads to the end of the output, then waits for the end of the process: its status, where it ends in time.
     pub(crate) async fn end(&mut self, within: Duration) -> Option<ExitStatus> {
-        let until = Instant::now() + within;
-        while self.take(until, within).await.is_ok() {}
-        self.process.ended(until.saturating_duration_since(Instant::now())).await
+        let mut patience = Patience::new(within);
+        while matches!(self.take(&mut patience).await, Ok(()) | Err(Quiet::TooLong(_))) {}
+        self.gone_by(patience).await
     }
 
     /// Waits for the end of the process only; what it started may hold its output open.
     pub(crate) async fn gone(&mut self, within: Duration) -> Option<ExitStatus> {
-        self.process.ended(within).await
+        self.gone_by(Patience::new(within)).await
+    }
+
+    async fn gone_by(&mut self, mut patience: Patience) -> Option<ExitStatus> {
+        loop {
+            let left = patience.until.saturating_duration_since(Instant::now());
+            match self.process.ended(left).await {
+                None if patience.is_longer(&self.process).await => {}
+                status => return status,
+            }
+        }
     }
 
     /// Waits for the next line and deals with it.
-    async fn take(&mut self, until: Instant, within: Duration) -> Result<(), Quiet> {
+    async fn take(&mut self, patience: &mut Patience) -> Result<(), Quiet> {
         if self.ended {
             return Err(Quiet::Ended);
         }
-        let piece = timeout_at(until, self.reader.next()).await.map_err(|_| Quiet::Late(within))?;
+        // Who floods is always ready to be read; a look at the clock now and then is enough.
+        patience.lines += 1;
+        let over = patience.lines.is_multiple_of(1_024) && Instant::now() >= patience.until;
+        if over && !patience.is_longer(&self.process).await {
+            return Err(Quiet::Floods);
+        }
+        let piece = loop {
+            match timeout_at(patience.until, self.reader.next()).await {
+                Ok(piece) => break piece,
+                Err(_) if patience.is_longer(&self.process).await => {}
+                Err(_) => return Err(Quiet::Late(patience.within)),
+            }
+        };
         match piece {
             Piece::Line(bytes) => {
                 self.taken += bytes.len() + 1;
@@ -235,6 +311,8 @@ impl Session {
             Piece::TooLong { size, begin } => {
                 self.taken += size;
                 self.ledger.reads_too_much(size, self.reader.limit, &begin);
+                let text = format!("a line of {size} bytes, which no host reads: {}", shown(&begin));
+                return Err(Quiet::TooLong(text));
             }
             Piece::End(rest) => {
                 self.ended = true;
@@ -244,7 +322,8 @@ impl Session {
                 return Err(Quiet::Ended);
             }
         }
-        if self.taken > MOST { Err(Quiet::Floods) } else { Ok(()) }
+        self.lines += 1;
+        if self.taken > MOST || self.lines > MOST_LINES { Err(Quiet::Floods) } else { Ok(()) }
     }
 
     fn line(&mut self, bytes: &[u8]) {
@@ -301,12 +380,13 @@ impl Session {
         Err(self.miss(expected, reply.text.clone()))
     }
 
-    fn quiet(&mut self, quiet: Quiet, expected: &str) -> Stop {
-        let story = self.process.story();
+    async fn quiet(&mut self, quiet: Quiet, expected: &str) -> Stop {
+        let story = self.process.story(self.ended).await;
         let received = match quiet {
             Quiet::Late(within) => format!("nothing within {} ms; {story}", within.as_millis()),
             Quiet::Ended => format!("the end of its output; {story}"),
-            Quiet::Floods => format!("a flood of {} MiB; {story}", self.taken >> 20),
+            Quiet::Floods => format!("a flood of {} lines; {story}", self.lines),
+            Quiet::TooLong(line) => line,
         };
         self.miss(expected, received)
     }
@@ -317,8 +397,8 @@ impl Session {
         self.process.folder(name)
     }
 
-    pub(crate) fn story(&mut self) -> String {
-        self.process.story()
+    pub(crate) async fn story(&mut self) -> String {
+        self.process.story(false).await
     }
 
     pub(crate) fn left(&self) -> Vec<String> {

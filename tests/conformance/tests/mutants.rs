@@ -88,7 +88,8 @@ async fn finds_the_good_plugin_gold_also_where_it_is_serial() {
     for arguments in [&[][..], &["--serial"]] {
         let report = run(arguments, Vec::new()).await;
         report.expect_grade(Grade::Gold);
-        let skipped: Vec<_> = report.rules.iter().filter(|one| matches!(one.outcome, Outcome::Skipped(_))).collect();
+        let skipped: Vec<_> =
+            report.rules.iter().filter(|one| matches!(one.outcome, Outcome::Skipped(_))).collect();
         // What does not concern who does one thing after the other.
         let free: Vec<_> = skipped.iter().map(|one| one.rule.id).collect();
         assert_eq!(free, if arguments.is_empty() { vec![] } else { vec!["R52", "R54"] }, "{skipped:#?}");
@@ -101,7 +102,8 @@ async fn fails_each_mutant_for_its_own_rule() {
     let runs = mutants().into_iter().filter(|mutant| mutant.name.starts_with(&wanted)).map(async |mutant| {
         let report = mutant.check(vec![mutant.rule().to_owned()]).await;
         let named = report.text().contains(mutant.rule());
-        (failed(&report).is_empty() || !named).then(|| format!("`{}` is not found: {}", mutant.name, report.text()))
+        (failed(&report).is_empty() || !named)
+            .then(|| format!("`{}` is not found: {}", mutant.name, report.text()))
     });
     let missed = complaints(runs).await;
     assert!(missed.is_empty(), "{}", missed.join("\n"));

@@ -36,13 +36,13 @@ fn write_group(text: &mut String, group: Group, rules: &[&RuleReport], paint: Pa
         0 => String::new(),
         count => format!("  {count} skipped"),
     };
-    if held == 0 {
-        let _ = writeln!(text, "{:<12} skipped", group.name());
-    } else {
-        let full = passed * WIDTH / held;
-        let bar = format!("{}{}", "█".repeat(full), "░".repeat(WIDTH - full));
-        let bar = if passed == held { paint.green(&bar) } else { paint.red(&bar) };
-        let _ = writeln!(text, "{:<12} {bar} {passed}/{held}{note}", group.name());
+    match (passed * WIDTH).checked_div(held) {
+        None => drop(writeln!(text, "{:<12} skipped", group.name())),
+        Some(full) => {
+            let bar = format!("{}{}", "█".repeat(full), "░".repeat(WIDTH - full));
+            let bar = if passed == held { paint.green(&bar) } else { paint.red(&bar) };
+            let _ = writeln!(text, "{:<12} {bar} {passed}/{held}{note}", group.name());
+        }
     }
     for one in rules {
         if let Outcome::Failed(miss) = &one.outcome {

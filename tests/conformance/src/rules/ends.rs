@@ -45,7 +45,7 @@ pub(super) async fn ends_when_shut_down(plugin: &Subject<'_>) -> Checked {
     match session.end(SOON).await {
         Some(status) if status.success() => Ok(()),
         _ => {
-            let story = session.story();
+            let story = session.story().await;
             Err(session.miss(expected, story))
         }
     }
@@ -64,7 +64,7 @@ async fn ends(session: &mut Session, sent: &str) -> Checked {
     if session.end(BY_ITSELF).await.is_some() {
         return Ok(());
     }
-    let story = session.story();
+    let story = session.story().await;
     Err(session.miss("its end within 5 s", story))
 }
 
@@ -144,7 +144,7 @@ pub(super) async fn leaves_nobody_behind(plugin: &Subject<'_>) -> Checked {
     session.close();
     session.ledger.sent = "`shutdown`, and after its answer the end of the input".to_owned();
     if session.gone(BY_ITSELF).await.is_none() {
-        let story = session.story();
+        let story = session.story().await;
         return Err(session.miss("its end", story));
     }
     // Who was ended with it may take a moment.

@@ -74,7 +74,7 @@ pub(super) async fn does_not_wait_for_its_reader(plugin: &Subject<'_>) -> Checke
     session.ledger.sent = format!("{UNREAD} pings, and read nothing meanwhile");
     // A plugin that does one thing after the other waits for its reader, and loses nothing.
     if !plugin.profile.is_serial() && !session.is_read().await {
-        let story = session.story();
+        let story = session.story().await;
         return Err(session.miss("that it reads all of them", format!("some are not read; {story}")));
     }
     let mut missing: HashSet<String> = lines.iter().map(|(id, _)| id.to_string()).collect();
