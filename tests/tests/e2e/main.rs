@@ -3,6 +3,7 @@
 mod bad_input;
 mod bus;
 mod command;
+mod conformance;
 mod control;
 mod crash;
 mod daemon;
