@@ -71,13 +71,36 @@ fn a_changed_plugin_is_told_where_it_differs() {
     let file = record(&world, "greeter", &call);
     replay(&world, &file, &[]).succeeds();
     // The person's storage and folders are not touched: answers come from the recording.
-    let world = world.with(python("greeter", &GREETER.replace("Good day", "Hullo").replace("\"greeted\"", "\"seen\"")));
+    let world = world
+        .with(python("greeter", &GREETER.replace("Good day", "Hullo").replace("\"greeted\"", "\"seen\"")));
     let shown = replay(&world, &file, &[]).exits(1);
     let shown = shown.says("its request `storage/set` at /params/key").says(r#"expected "greeted""#);
     shown.says("the answer to `handle_intent` at /result/message").says(r#"got      "Hullo""#);
     replay(&world, &file, &["--mask", "/result/message", "--mask", "/params/key"]).succeeds();
     let world = world.with(python("greeter", "raise SystemExit(3)"));
     replay(&world, &file, &[]).exits(1).says("did not come before its end").says("how its process ended");
+}
+
+#[test]
+fn requests_at_the_same_time_may_come_in_another_order() {
+    const CODE: &str = r#"
+import asyncio, random
+from astros.plugin import BasePlugin, plugin_handler
+
+class Many(BasePlugin):
+    @plugin_handler("keep", effects="none")
+    async def keep(self, intent):
+        numbers = list(range(12))
+        random.shuffle(numbers)
+        await asyncio.gather(*(self.storage.set(f"key-{number}", number) for number in numbers))
+        return str(await self.storage.get("key-7"))
+"#;
+    let world = World::new().with(python("many", CODE));
+    let file = record(&world, "many", &["plugins", "call", "many", "keep"]);
+    (0..3).for_each(|_| drop(replay(&world, &file, &[]).succeeds()));
+    let world = world.with(python("many", &CODE.replace("range(12)", "range(11)")));
+    let shown = replay(&world, &file, &["--timeout", "1s"]).exits(1);
+    shown.says("its request `storage/set` did not come within 1 s").says(r#""key":"key-11""#);
 }
 
 #[test]
@@ -130,7 +153,8 @@ class Safe(BasePlugin):
         "plugin.yaml",
         "metadata: {name: locked, version: 1.0.0}\nconfiguration:\n  schema:\n    properties: {pin: {writeOnly: true}}\n",
     );
-    let settings = |name| format!("  {name}:\n    settings: {{pin: hunter-7, city: Oslo, api_key: k-12345}}\n");
+    let settings =
+        |name| format!("  {name}:\n    settings: {{pin: hunter-7, city: Oslo, api_key: k-12345}}\n");
     let yaml = format!("plugins:\n{}{}", settings("safe"), settings("locked"));
     let world = World::new().with(python("safe", CODE)).with(by_manifest).configured(&yaml);
     for plugin in ["safe", "locked"] {
@@ -151,8 +175,10 @@ fn no_file_is_overwritten_and_none_is_left_where_nothing_was_recorded() {
     again.exits(2).warns("is there already");
     let unused = world.path("unused.jsonl");
     let output = unused.to_string_lossy().into_owned();
-    for (command, code) in [(&["plugins", "list"][..], 0), (&["status"], 3), (&["schema"], 2), (&["what"], 2)] {
-        let words = ["record", "hello-world", "--output", &output, "--"].into_iter().chain(command.iter().copied());
+    for (command, code) in [(&["plugins", "list"][..], 0), (&["status"], 3), (&["schema"], 2), (&["what"], 2)]
+    {
+        let words =
+            ["record", "hello-world", "--output", &output, "--"].into_iter().chain(command.iter().copied());
         world.astros(words).run().exits(code);
         assert!(!unused.exists(), "{command:?}");
     }
@@ -164,7 +190,8 @@ fn a_recording_says_that_a_daemon_runs_beside_it() {
     let world = World::new();
     let daemon = world.daemon([""; 0]);
     let file = world.path("beside.jsonl").to_string_lossy().into_owned();
-    let recorded = world.astros(["record", "hello-world", "--output", &file, "--", "ask", "say hello", "--json"]).run();
+    let recorded =
+        world.astros(["record", "hello-world", "--output", &file, "--", "ask", "say hello", "--json"]).run();
     let pid = format!("a daemon runs (pid {})", daemon.pid());
     recorded.succeeds().warns(&pid).answered_by("hello-world.say_hello");
     daemon.stop().succeeds();

@@ -35,7 +35,8 @@ pub(super) async fn run(record: Record, global: Global, output: &Output) -> Resu
     let outcome = super::run(inner, &inner_output).await;
     let begun = outcome.is_ok();
     let code = outcome.unwrap_or_else(|error| inner_output.error(&error));
-    let code = if inner_output.is_lost() { ExitCode::from(exit_code(ErrorCode::INTERNAL_ERROR)) } else { code };
+    let code =
+        if inner_output.is_lost() { ExitCode::from(exit_code(ErrorCode::INTERNAL_ERROR)) } else { code };
     let status = (0..=u8::MAX).find(|status| ExitCode::from(*status) == code).unwrap_or_default();
     let file = recorder.path();
     match recorder.finish(status) {
@@ -44,7 +45,10 @@ pub(super) async fn run(record: Record, global: Global, output: &Output) -> Resu
             // A file that records nothing would only be taken for one that does.
             let _ = std::fs::remove_file(file);
             if begun {
-                output.note(&format!("`{}` was not started by this command: nothing was recorded", record.plugin));
+                output.note(&format!(
+                    "`{}` was not started by this command: nothing was recorded",
+                    record.plugin
+                ));
             }
         }
         Ok(_) => output.note(&format!("recorded in {}", file.display())),
@@ -58,11 +62,13 @@ fn check(command: &Command, words: &[String]) -> Result<(), Error> {
         Command::Ask(_) | Command::Chat => Ok(()),
         Command::Plugins(_) if command.needs() != Needs::Running => Ok(()),
         Command::Plugins(_) | Command::Status | Command::Bus(_) | Command::Daemon(_) => {
-            let message = format!("`{}` is for the daemon that stays, and a recording has its own", words.join(" "));
+            let message =
+                format!("`{}` is for the daemon that stays, and a recording has its own", words.join(" "));
             Err(no_daemon(message).with_hint("`ask`, `chat` and `plugins call` can be recorded"))
         }
         _ => {
-            let message = format!("`{}` cannot be recorded, expected `ask`, `chat` or `plugins`", words.join(" "));
+            let message =
+                format!("`{}` cannot be recorded, expected `ask`, `chat` or `plugins`", words.join(" "));
             Err(Error::new(ErrorCode::INVALID_PARAMS, message))
         }
     }
@@ -100,7 +106,9 @@ fn create(record: &Record) -> Result<Recorder, Error> {
 fn unwritten(file: &Path, error: &io::Error) -> Error {
     let file = file.display();
     let message = match error.kind() {
-        io::ErrorKind::AlreadyExists => format!("`{file}` is there already, expected a new file: no recording is overwritten"),
+        io::ErrorKind::AlreadyExists => {
+            format!("`{file}` is there already, expected a new file: no recording is overwritten")
+        }
         _ => format!("the recording `{file}` cannot be written: {error}"),
     };
     Error::new(ErrorCode::INVALID_PARAMS, message).with_hint("`--output FILE` names another one")

@@ -24,7 +24,11 @@ pub(super) async fn run(
 ) -> Result<ExitCode, Error> {
     let recording = read(&wanted.file)?;
     let options = Options {
-        command: if wanted.command.is_empty() { None } else { Some((wanted.command, super::cwd().map_err(|error| invalid(error.to_string()))?)) },
+        command: if wanted.command.is_empty() {
+            None
+        } else {
+            Some((wanted.command, super::cwd().map_err(|error| invalid(error.to_string()))?))
+        },
         varying: Varying::with_masks(&wanted.mask).map_err(invalid)?,
         timeout: wanted.timeout,
         environment: options.environment.clone(),

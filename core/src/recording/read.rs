@@ -77,12 +77,16 @@ impl Recording {
         let mut recording = Recording { head, processes: Vec::new() };
         for (number, text) in lines {
             let line: Line = serde_json::from_str(text).map_err(|error| {
-                format!("line {number} cannot be read ({error}): the recording broke off there, or was changed")
+                format!(
+                    "line {number} cannot be read ({error}): the recording broke off there, or was changed"
+                )
             })?;
             if let Some(End { lines }) = line.end {
                 return match number - 1 {
                     read if read == lines => Ok(recording),
-                    read => Err(format!("it has {read} lines before its end, expected {lines}: some are missing")),
+                    read => {
+                        Err(format!("it has {read} lines before its end, expected {lines}: some are missing"))
+                    }
                 };
             }
             recording.add(number, line)?;

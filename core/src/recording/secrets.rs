@@ -54,7 +54,9 @@ impl Secrets {
     pub(super) fn hide_texts(&self, value: &mut Value) -> bool {
         match value {
             Value::String(text) => self.hide_in_text(text),
-            Value::Array(items) => items.iter_mut().fold(false, |hidden, item| self.hide_texts(item) | hidden),
+            Value::Array(items) => {
+                items.iter_mut().fold(false, |hidden, item| self.hide_texts(item) | hidden)
+            }
             Value::Object(members) => {
                 members.values_mut().fold(false, |hidden, member| self.hide_texts(member) | hidden)
             }
@@ -171,7 +173,8 @@ mod tests {
     fn hides_all_settings_where_nobody_said_which_are_secret() {
         let mut secrets = Secrets::default();
         secrets.hide_all();
-        let mut message = json!({ "method": "settings/changed", "params": { "old": { "a": 1 }, "new": { "a": 2 } } });
+        let mut message =
+            json!({ "method": "settings/changed", "params": { "old": { "a": 1 }, "new": { "a": 2 } } });
         assert!(secrets.hide_in_message(&mut message));
         assert_eq!(message["params"], json!({ "old": { "a": HIDDEN }, "new": { "a": HIDDEN } }));
     }
@@ -180,6 +183,8 @@ mod tests {
     fn ends_on_a_schema_that_refers_to_itself() {
         let mut secrets = Secrets::default();
         secrets.set_schema(&json!({ "$ref": "#", "properties": { "a": { "$ref": "#" } } }));
-        assert!(!secrets.hide_in_message(&mut json!({ "method": "initialize", "params": { "settings": { "a": { "a": 1 } } } })));
+        assert!(!secrets.hide_in_message(
+            &mut json!({ "method": "initialize", "params": { "settings": { "a": { "a": 1 } } } })
+        ));
     }
 }

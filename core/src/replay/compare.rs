@@ -30,7 +30,8 @@ struct Comparison<'a> {
 impl Comparison<'_> {
     fn step(&mut self, expected: Option<&Value>, got: Option<&Value>) {
         let is_id = matches!(self.path.as_slice(), [only] if only == "id");
-        if expected == got || is_id || expected.is_some() == got.is_some() && self.varying.is_free(&self.path) {
+        if expected == got || is_id || expected.is_some() == got.is_some() && self.varying.is_free(&self.path)
+        {
             return;
         }
         match (expected, got) {
@@ -71,9 +72,11 @@ mod tests {
     #[test]
     fn names_each_place_and_passes_over_what_varies() {
         let one = json!({ "id": 1, "result": { "a/b": [1, 2], "took_ms": 1, "text": "at 10:00:00", "gone": 1, "n": 1.0 } });
-        let other = json!({ "id": "x", "result": { "a/b": [1, 3, 4], "took_ms": 9, "text": "at 11:00:00", "n": 1 } });
+        let other =
+            json!({ "id": "x", "result": { "a/b": [1, 3, 4], "took_ms": 9, "text": "at 11:00:00", "n": 1 } });
         let found = places(&one, &other, &Varying::default());
-        let found: Vec<_> = found.iter().map(|place| (&*place.pointer, &place.expected, &place.got)).collect();
+        let found: Vec<_> =
+            found.iter().map(|place| (&*place.pointer, &place.expected, &place.got)).collect();
         let expected = [
             ("/result/a~1b/1", &Some(json!(2)), &Some(json!(3))),
             ("/result/a~1b/2", &None, &Some(json!(4))),

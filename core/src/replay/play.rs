@@ -14,7 +14,7 @@ use tokio::{
 use super::{Difference, Options, compare};
 use crate::{
     recording::{Event, Process, What},
-    supervisor::{self, Started, Spec},
+    supervisor::{self, Spec, Started},
 };
 
 /// What the plugin wrote.
@@ -119,7 +119,11 @@ impl<'a> Play<'a> {
 
     fn miss(&mut self, number: usize, late: bool) {
         let seconds = self.options.timeout.as_secs_f64();
-        let why = if late { format!("did not come within {seconds} s") } else { "did not come before its end".to_owned() };
+        let why = if late {
+            format!("did not come within {seconds} s")
+        } else {
+            "did not come before its end".to_owned()
+        };
         let mut missed = Vec::new();
         for one in self.expected.iter_mut().filter(|one| !one.met && one.number < number) {
             one.met = true;
@@ -136,7 +140,8 @@ impl<'a> Play<'a> {
         let mut line = line.to_owned();
         let is_request = message.get("method").is_some();
         if is_request && message.get("id").is_some() {
-            self.asked.insert(message["id"].to_string(), message["method"].as_str().unwrap_or_default().to_owned());
+            self.asked
+                .insert(message["id"].to_string(), message["method"].as_str().unwrap_or_default().to_owned());
         }
         // Ids of the plugin's own requests are its to choose.
         let place = match message["method"].as_str() {
@@ -174,7 +179,8 @@ impl<'a> Play<'a> {
             }
         }
         let places = |one: &Expected| compare::places(&one.message, &message, &self.options.varying);
-        let candidates = self.expected.iter().enumerate().filter(|(_, one)| !one.met && is_same(&one.message, &message));
+        let candidates =
+            self.expected.iter().enumerate().filter(|(_, one)| !one.met && is_same(&one.message, &message));
         // Independent ones may come in another order; progress of a request may not.
         let ordered = message["method"] == "$/progress";
         let best = candidates.min_by_key(|(index, one)| if ordered { *index } else { places(one).len() });
@@ -270,7 +276,9 @@ fn is_same(recorded: &Value, message: &Value) -> bool {
     let kind = |message: &Value| (message["method"].clone(), message.get("id").is_some());
     match message["method"].as_str() {
         None => recorded.get("method").is_none() && recorded["id"] == message["id"],
-        Some("$/progress") => kind(recorded) == kind(message) && recorded["params"]["id"] == message["params"]["id"],
+        Some("$/progress") => {
+            kind(recorded) == kind(message) && recorded["params"]["id"] == message["params"]["id"]
+        }
         Some(_) => kind(recorded) == kind(message),
     }
 }

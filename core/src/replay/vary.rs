@@ -25,7 +25,10 @@ const ENDINGS: [&str; 5] = ["_ms", "_us", "_ns", "_at", "_pid"];
 /// What is another each time within texts, and what stands for it.
 static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let patterns = [
-        (r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?", "(time)"),
+        (
+            r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?",
+            "(time)",
+        ),
         (r"\b[0-9]{1,2}:[0-9]{2}:[0-9]{2}([.,][0-9]+)?", "(time)"),
         (r"\b[0-9]+([.,][0-9]+)? ?(ns|µs|us|ms|s|sec|seconds|min|minutes)\b", "(duration)"),
         (r"\b[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b", "(id)"),
@@ -52,7 +55,9 @@ impl Varying {
     pub fn with_masks(masks: &[String]) -> Result<Varying, String> {
         let split = |mask: &String| match mask.strip_prefix('/') {
             Some(rest) => Ok(rest.split('/').map(str::to_owned).collect()),
-            None => Err(format!("the mask `{mask}` is no JSON pointer, expected one such as `/result/data/when`")),
+            None => {
+                Err(format!("the mask `{mask}` is no JSON pointer, expected one such as `/result/data/when`"))
+            }
         };
         Ok(Varying { masks: masks.iter().map(split).collect::<Result<_, _>>()? })
     }
@@ -71,9 +76,11 @@ impl Varying {
 
 /// A text with what is another each time replaced.
 pub(super) fn steady(text: &str) -> Cow<'_, str> {
-    PATTERNS.iter().fold(Cow::Borrowed(text), |text, (pattern, stands)| match pattern.replace_all(&text, *stands) {
-        Cow::Owned(replaced) => Cow::Owned(replaced),
-        Cow::Borrowed(_) => text,
+    PATTERNS.iter().fold(Cow::Borrowed(text), |text, (pattern, stands)| {
+        match pattern.replace_all(&text, *stands) {
+            Cow::Owned(replaced) => Cow::Owned(replaced),
+            Cow::Borrowed(_) => text,
+        }
     })
 }
 

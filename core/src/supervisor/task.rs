@@ -152,8 +152,8 @@ impl<H: Host> Task<H> {
                     service,
                     tell,
                 )
-                    .await
-                    .map_err(|error| spawn_failed(&shared.spec, policy.program.as_ref(), &error))
+                .await
+                .map_err(|error| spawn_failed(&shared.spec, policy.program.as_ref(), &error))
             }
         };
         launched.map_err(|error| self.on(machine::Event::Ended(Ended::FailedStart(Box::new(error))))).ok()

@@ -18,7 +18,12 @@ HERE = pathlib.Path(__file__).parent
 LIMIT = 2 << 20
 OWN_CODES = {-32700, -32600, -32601, -32602, -32603, -32005, -32010, -32011, -32012, -32013, -32015, -32016}
 METHODS = {"storage/get": ["key"], "storage/set": ["key"], "storage/delete": ["key"], "storage/list": []}
-METHODS |= {"bus/subscribe": ["subject"], "bus/unsubscribe": ["subject"], "bus/publish": ["subject"], "call_plugin": ["plugin", "handler"]}
+METHODS |= {
+    "bus/subscribe": ["subject"],
+    "bus/unsubscribe": ["subject"],
+    "bus/publish": ["subject"],
+    "call_plugin": ["plugin", "handler"],
+}
 
 
 class Failed(Exception):
@@ -63,7 +68,11 @@ class Plugin:
                 sys.executable, code, cwd=self.folder, env=environment, stdin=pipe, stdout=pipe
             )
             asyncio.create_task(self.read(self.process, self.gone))
-            params = {"protocol_versions": ["1.0"], "host": {"name": "bad-host", "version": "1"}, "plugin": {"name": self.name, "instance": 0}}
+            params = {
+                "protocol_versions": ["1.0"],
+                "host": {"name": "bad-host", "version": "1"},
+                "plugin": {"name": self.name, "instance": 0},
+            }
             params |= {"directories": folders, "limits": {"max_frame_bytes": LIMIT}}
             if self.host.breaks("H01"):
                 del params["host"]
@@ -125,11 +134,13 @@ class Plugin:
                 raise ValueError(constant)
 
         try:
-            message = json.loads(re.sub(rb",}}$", b"}}", line) if self.host.breaks("H18") else line, parse_constant=refuse)
+            message = json.loads(
+                re.sub(rb",}}$", b"}}", line) if self.host.breaks("H18") else line, parse_constant=refuse
+            )
         except ValueError:
             message = None
         if not isinstance(message, dict) or "jsonrpc" not in message:
-            if self.host.breaks("H17") and b"jsonrpc" not in line:
+            if self.host.breaks("H17") and self.name == "host-peer" and b"jsonrpc" not in line:
                 for answer, request in self.open.values():
                     if request and not answer.done():
                         answer.set_result(Failed(-32018).__dict__)
@@ -172,7 +183,7 @@ class Plugin:
         _, request = self.open.get(params["id"], (None, None))
         if not request or request.answer.done():
             return
-        if request.listener is None or self.host.breaks("H28"):
+        if request.listener is None or self.host.breaks("H28") and request.handler == "stream":
             self.say(method="$/ack", params={"id": params["id"], "count": 1})
         else:
             request.unacknowledged += 1
@@ -204,9 +215,7 @@ class Host:
 
     async def served(self, plugin, id, method, params):
         if method not in METHODS:
-            if self.breaks("H10"):
-                return None
-            raise Failed(-32601)
+            raise Failed(-32603 if self.breaks("H10") else -32601)
         if any(not isinstance(params.get(name), str) for name in METHODS[method]):
             raise Failed(-32602)
         if self.breaks("H20") and "x_more" in params:
@@ -222,7 +231,11 @@ class Host:
         if verb == "get":
             return {"value": value, "version": version}
         if verb == "list":
-            return {"keys": sorted(k for p, k in self.values if p == plugin.name and k.startswith(params.get("prefix", "")))}
+            return {
+                "keys": sorted(
+                    k for p, k in self.values if p == plugin.name and k.startswith(params.get("prefix", ""))
+                )
+            }
         if params.get("if_version", version) != version and not self.breaks("H12"):
             raise Failed(-32017)
         if verb == "delete":
@@ -285,9 +298,10 @@ class Host:
             answer = await self.once(callee, handler, context, meta, parent, listener, slot)
             if answer.get("crashed") and attempt == 1 and (known.get("idempotent") or self.breaks("H27")):
                 continue
-            if answer.get("error", {}).get("code") == -32015 and attempt == 1 and not self.breaks("H26"):
+            if answer.get("error", {}).get("code") == -32015 and attempt == 1:
                 await callee.gone.wait()
-                continue
+                if not self.breaks("H26"):
+                    continue
             break
         if answer.get("crashed"):
             raise Failed(-32003)

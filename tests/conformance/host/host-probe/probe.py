@@ -7,8 +7,12 @@ journals in its data folder: the shutdown of this process is judged by the next 
 import json
 import os
 import pathlib
+import sys
 import threading
 import time
+
+# The folder is as it was installed.
+sys.dont_write_bytecode = True
 
 import journal
 from checks import Checks
@@ -16,7 +20,7 @@ from wire import LIMIT, Wire
 
 RULES = [f"H{number:02}" for number in range(1, 30)]
 HANDLERS = [("check_host", "Check what a plugin may rely on of its host"), ("hold", "Wait until it is told to go on")]
-REFERENCE = "protocol.md#rules-of-a-host"
+REFERENCE = "conformance.md#the-hosts-duties"
 
 
 class Probe:
