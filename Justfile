@@ -30,6 +30,11 @@ test:
 soak seconds="600":
     ASTROS_SOAK_SECONDS={{ seconds }} cargo test --release -p astros-tests --test soak -- --nocapture
 
+# Fuzz one target, or all of them, each for so many seconds (needs cargo-fuzz): just fuzz envelope 60
+[group('test')]
+fuzz *args:
+    tests/fuzz/run {{ args }}
+
 # Check dependencies for advisories and licences (needs cargo-deny)
 [group('test')]
 audit:

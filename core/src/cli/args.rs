@@ -4,6 +4,8 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::recording::Recorder;
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
@@ -36,6 +38,9 @@ pub(super) struct Global {
     /// Print JSON: one line on stdout, failures too
     #[arg(long, global = true)]
     pub(super) json: bool,
+    /// What the command does is recorded.
+    #[arg(skip)]
+    pub(super) recorder: Option<Recorder>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,6 +73,16 @@ pub(super) enum Command {
     /// Watch what plugins tell each other, and tell them something
     #[command(subcommand)]
     Bus(Bus),
+    /// Run a command, and record what AstrOS and a plugin say to each other
+    #[command(after_help = "Examples:
+  astros record hello-world -- ask \"say hello\"
+  astros record my-plugin --output bug.jsonl -- plugins call my-plugin do_it --params '{}'")]
+    Record(Record),
+    /// Drive a plugin with a recording, and show what it does otherwise
+    #[command(after_help = "Examples:
+  astros replay bug.jsonl
+  astros replay bug.jsonl --mask /result/data/when -- ./target/debug/my-plugin")]
+    Replay(Replay),
     /// Hold a plugin, in any language, against the rules of the protocol
     #[command(after_help = "Examples:
   astros conformance -- python3 my_plugin.py
@@ -88,6 +103,33 @@ pub(super) enum Command {
         #[arg(long)]
         list: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Record {
+    #[arg(help = NAME)]
+    pub(super) plugin: String,
+    /// The file to write, which must not be there yet; else one is named by the plugin and the time
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// What to run: `ask`, `chat` or `plugins`, with arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(super) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    /// What `astros record` wrote
+    pub(super) file: PathBuf,
+    /// A place in messages that may be another each time, such as `/result/data/when`; `*` stands for any name. Repeatable
+    #[arg(long, value_name = "POINTER")]
+    pub(super) mask: Vec<String>,
+    /// How long to wait for what stands in the recording, such as `30s`
+    #[arg(long, value_parser = duration, value_name = "TIME", default_value = "10s")]
+    pub(super) timeout: Duration,
+    /// What to start instead of the recorded command, in this folder
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(super) command: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,8 @@ mod output;
 mod own_log;
 mod plugins;
 mod progress;
+mod record;
+mod replay;
 mod schema;
 mod status;
 mod story;
@@ -94,6 +96,15 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
             let outcome = chat::run(connected.client(), output).await;
             end(connected, outcome, output).await
         }
+        Command::Record(record) => Box::pin(record::run(record, global, output)).await,
+        Command::Replay(replay) => {
+            let options = options(&global)?;
+            tokio::select! {
+                biased;
+                outcome = replay::run(replay, &options, output) => outcome,
+                error = interrupted() => Err(error),
+            }
+        }
         Command::Plugins(command) => {
             let run = async |daemon: &Client| plugins::run(command, daemon, output).await;
             with_daemon(&global, needs, output, run).await
@@ -141,6 +152,7 @@ fn options(global: &Global) -> Result<Options, Error> {
         plugin_dirs: absolute(&global.plugin_dir)?,
         environment: std::env::vars_os().collect::<Vec<(OsString, OsString)>>(),
         dev: false,
+        recorder: global.recorder.clone(),
     })
 }
 

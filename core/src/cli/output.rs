@@ -36,6 +36,12 @@ impl Output {
         }
     }
 
+    /// The same, for people or as JSON.
+    pub(super) fn with_json(&self, json: bool) -> Output {
+        let (lost, alone) = (AtomicBool::new(false), AtomicBool::new(false));
+        Output { json, lost, alone, color: self.color, color_errors: self.color_errors }
+    }
+
     /// A style on stdout.
     pub(super) fn style(&self) -> Style {
         Style::new().force_styling(self.color)

@@ -81,7 +81,7 @@ impl PluginMetrics {
     /// A call begins. Where the timer is dropped before it was told the outcome, the call was cancelled.
     pub fn begin<'a>(&'a self, handler: &'a str) -> Timer<'a> {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        Timer { plugin: self, handler, begun: Instant::now(), ended: false }
+        Timer { plugin: self, handler, begun: tokio::time::Instant::now().into_std(), ended: false }
     }
 
     /// Which handlers it offers now.

@@ -179,7 +179,7 @@ fn comes_back(supervisor: &Supervisor, deadline: Instant) -> bool {
         return true;
     }
     let status = supervisor.status();
-    let left = deadline.saturating_duration_since(Instant::now());
+    let left = deadline.saturating_duration_since(now());
     match status.state {
         StateName::Disabled
         | StateName::Blocked
@@ -188,6 +188,11 @@ fn comes_back(supervisor: &Supervisor, deadline: Instant) -> bool {
         | StateName::Unloaded => false,
         _ => status.until_ms.is_none_or(|until| Duration::from_millis(until) < left),
     }
+}
+
+/// By tokio's clock, which tests can pause.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 fn meta<'a>(
@@ -201,7 +206,7 @@ fn meta<'a>(
     MetaRef {
         correlation_id: &root.correlation_id,
         traceparent: Traceparent(&root.correlation_id, node.link.span()),
-        deadline_ms: u64::try_from(node.deadline.saturating_duration_since(Instant::now()).as_millis())
+        deadline_ms: u64::try_from(node.deadline.saturating_duration_since(now()).as_millis())
             .unwrap_or(u64::MAX),
         caller: call.above.caller.as_deref(),
         chain: chain.split_last().map_or(chain, |(_, above)| above),

@@ -7,13 +7,14 @@
 
 use std::{
     sync::{Arc, Weak},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use astros_peer::Failure;
 use astros_protocol::{ErrorCode, Request, bus::BusDeliver};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use super::{
     Plugin, Router,
@@ -133,7 +134,7 @@ impl Router {
         let Taker { session, link, slot } = taker;
         let _attended = session.attend();
         session.peer.room().await?;
-        let deadline = Instant::now() + DELIVERY;
+        let deadline = Instant::now().into_std() + DELIVERY;
         if session.is_serial() {
             session.expects(deadline);
         }

@@ -24,9 +24,9 @@ use super::{
 /// last handle is dropped, they are stopped.
 #[derive(Clone)]
 pub struct Supervisor {
-    shared: Arc<Shared>,
-    instances: Arc<[mpsc::UnboundedSender<Command>]>,
-    views: watch::Receiver<Vec<View>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) instances: Arc<[mpsc::UnboundedSender<Command>]>,
+    pub(super) views: watch::Receiver<Vec<View>>,
 }
 
 impl Supervisor {

@@ -28,6 +28,10 @@ use super::{
 /// The number of the next process: a reload runs two versions of a plugin side by side, each with tasks of its own.
 static GENERATIONS: AtomicU64 = AtomicU64::new(1);
 
+pub(super) fn next_generation() -> u64 {
+    GENERATIONS.fetch_add(1, Ordering::Relaxed)
+}
+
 /// What handles ask of the task.
 pub(crate) enum Command {
     /// Somebody waits for a session.
@@ -109,7 +113,7 @@ impl<H: Host> Task<H> {
 
     /// One process, from its start to its end.
     async fn live(&mut self) {
-        self.generation = GENERATIONS.fetch_add(1, Ordering::Relaxed);
+        self.generation = next_generation();
         let shared = self.shared.clone();
         let Some(mut running) = self.launch().await else {
             // Where it was to be stopped meanwhile: there is nothing to stop.
@@ -145,7 +149,13 @@ impl<H: Host> Task<H> {
                 let (host, plugin) = (self.host.clone(), shared.plugin.clone());
                 let tell = move |line| host.event(Event::Line { plugin: plugin.clone(), line });
                 // Not to be given up half-way: it is short, and bounded.
-                Running::start(&policy, shared.spec.launcher.as_deref(), service, tell)
+                Running::start(
+                    &policy,
+                    shared.spec.launcher.as_deref(),
+                    shared.spec.recorder.as_ref(),
+                    service,
+                    tell,
+                )
                     .await
                     .map_err(|error| spawn_failed(&shared.spec, policy.program.as_ref(), &error))
             }

@@ -18,7 +18,8 @@ pub(super) struct Source<'a> {
 
 impl Source<'_> {
     pub(super) fn error(&self, at: Position, problem: String) -> ManifestError {
-        ManifestError::Invalid { path: self.path.to_owned(), line: at.line, column: at.column, problem }
+        let (path, problem) = (self.path.to_owned(), printable(&problem));
+        ManifestError::Invalid { path, line: at.line, column: at.column, problem }
     }
 
     /// Reads a section that stands under `prefix`.
@@ -52,6 +53,15 @@ impl Source<'_> {
     }
 }
 
+/// Words on one line, without what would disturb a terminal: names that an author wrote may hold anything.
+pub(super) fn printable(words: &str) -> String {
+    let mut text = String::with_capacity(words.len());
+    for c in words.chars() {
+        if c.is_control() { text.extend(c.escape_debug()) } else { text.push(c) }
+    }
+    text
+}
+
 /// The node that an error's path leads to, as far as it exists, and the path in words.
 fn follow<'a>(node: &'a Node, prefix: &str, path: &serde_path_to_error::Path) -> (&'a Node, String) {
     let mut place = node;
@@ -81,6 +91,15 @@ fn expectation(message: &str) -> Option<&str> {
     let (found, expected) = message.split_once(", expected ")?;
     let plain = ["invalid type", "invalid value", "invalid length", "unknown variant"];
     plain.iter().any(|prefix| found.starts_with(prefix)).then_some(expected)
+}
+
+/// What serde says of a value, in an author's words.
+pub(super) fn in_words(message: &str) -> String {
+    let found = message.split_once(", expected ").and_then(|(found, _)| found.split_once(": "));
+    match (found, expectation(message)) {
+        (Some((_, found)), Some(expected)) => format!("found {found}, expected {}", plain(expected)),
+        _ => message.to_owned(),
+    }
 }
 
 /// Serde's names of types in an author's words.

@@ -329,6 +329,15 @@ fn suggests_what_a_misspelled_member_could_mean() {
 }
 
 #[test]
+fn says_nothing_that_would_disturb_a_terminal() {
+    let warnings = parse("name: a\n\"capabilit\\ties\": {}\n").unwrap().warnings;
+    assert!(warnings[0].contains(r"`capabilit\ties` is not known"), "{warnings:?}");
+    let twice = "name: a\n\"\\e[2J\": 1\n\"\\e[2J\": 2\n";
+    let error = parse(twice).unwrap_err().to_string();
+    assert!(error.contains(r"`\u{1b}[2J` stands there twice"), "{error}");
+}
+
+#[test]
 fn manifests_fit_their_schemas() {
     for (name, text) in [("plugin.yaml", ASTROS), ("plugin-manifest.yaml", LOCALAGENT)] {
         let validator = jsonschema::validator_for(&crate::schema::schema(name).unwrap()).unwrap();

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::source::printable;
 use super::yaml::Node;
 
 /// How alike two names have to be, from 0 to 1.
@@ -36,9 +37,9 @@ fn walk(node: &Node, schema: &Value, path: &str, found: &mut Vec<String>) {
             walk(value, schema, &format!("{path}{key}."), found);
         } else if let Some(near) = nearest(key, known.keys().map(String::as_str)) {
             let line = value.at.line;
-            found.push(format!(
-                "line {line}: `{path}{key}` is not known and was ignored; did you mean `{near}`?"
-            ));
+            let warning =
+                format!("line {line}: `{path}{key}` is not known and was ignored; did you mean `{near}`?");
+            found.push(printable(&warning));
         }
     }
 }

@@ -21,3 +21,17 @@ mod service;
 mod store;
 
 pub use host::{TestCall, TestHost};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::{Plugin, run};
+
+/// Serves a plugin over any two streams, as its process does over stdin and stdout: until the input ends, and the
+/// plugin's own clean-up has run.
+pub async fn serve<R, W>(plugin: Plugin, input: R, output: W)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    run::serve(plugin, input, output, std::future::pending()).await;
+}

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use astros_protocol::ErrorCode;
 use serde_json::{Value, json};
 
 use super::messages::GOES_ON;
@@ -33,9 +34,19 @@ pub(super) async fn answers_what_is_cancelled(plugin: &Subject<'_>) -> Checked {
         session.release();
     }
     session.ledger.sent = format!("{sent}, then $/cancel of it");
-    session.answer(&id, "one answer: its result, or -32005").await?;
+    let expected = "one answer: its result, or -32005";
+    let reply = session.answer(&id, expected).await?;
+    let fails = plugin.asker().is_some_and(|asker| asker.fails);
+    if plugin.asker().is_some() && !fails && reply.code().is_some_and(|code| code != ErrorCode::CANCELLED.0) {
+        return session.missed(expected, &reply);
+    }
     session.release();
-    session.fence(GOES_ON).await
+    session.fence(GOES_ON).await?;
+    if session.has_answer(&id) {
+        let second = session.answer(&id, expected).await?;
+        return session.missed(expected, &second);
+    }
+    Ok(())
 }
 
 pub(super) async fn takes_many_at_once(plugin: &Subject<'_>) -> Checked {

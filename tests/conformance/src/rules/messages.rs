@@ -23,6 +23,7 @@ pub(super) async fn does_everything_once(plugin: &Subject<'_>) -> Checked {
     let mut session = plugin.ready().await?;
     session.fence(GOES_ON).await?;
     session.call("x/conformance/unknown", json!({}), "an answer").await?;
+    session.call("handle_intent", json!({}), "an answer").await?;
     session.call("handle_intent", intent("no_such_handler", json_object()), "an answer").await?;
     for handler in plugin.profile.handlers.iter().filter(|handler| handler.answers) {
         session.call("handle_intent", handler.intent(), "an answer").await?;
@@ -237,8 +238,13 @@ pub(super) async fn passes_over_cancellations_of_nothing(plugin: &Subject<'_>) -
     let answered = session.ask("ping", json!({}));
     session.answer(&answered, "an answer to `ping`").await?;
     for id in [json!(424_242), json!("never asked"), answered] {
+        session.ledger.tolerates(&id);
         session.notify("$/cancel", json!({ "id": id }));
         nothing_comes(&mut session).await?;
+        if session.has_answer(&id) {
+            let reply = session.answer(&id, "").await?;
+            return session.missed("no answer to what has no id", &reply);
+        }
     }
     let (method, params) = plugin.work();
     session.call(method, params, "an answer as before").await.map(drop)

@@ -13,7 +13,11 @@ use crate::{
 /// A handler that sends more than so much progress.
 fn streamer<'a>(plugin: &'a Subject<'_>, more_than: usize) -> Option<&'a Handler> {
     let mut handlers = plugin.profile.handlers.iter();
-    handlers.find(|handler| handler.answers && handler.progress > more_than)
+    // Who stops at the full window never answers.
+    handlers.find(|handler| match handler.answers {
+        true => handler.progress > more_than,
+        false => handler.progress == PROGRESS_WINDOW,
+    })
 }
 
 fn told(session: &Session, id: &Value) -> usize {
@@ -54,9 +58,14 @@ pub(super) async fn goes_on_when_the_window_opens(plugin: &Subject<'_>) -> Check
     let id = session.ask("handle_intent", handler.intent());
     fills_the_window(plugin, &mut session, &id).await?;
     let open = told(&session, &id);
-    session.acknowledges = true;
     session.acknowledge(&id, open);
     session.ledger.sent = format!("`$/ack` of {open} messages");
+    let more = (open + PROGRESS_WINDOW).min(handler.progress);
+    let opened = |session: &Session| told(session, &id) >= more || session.has_answer(&id);
+    session.until(&format!("{} messages of progress more", more - open), opened).await?;
+    session.acknowledges = true;
+    session.acknowledge(&id, told(&session, &id) - open);
+    session.ledger.sent = format!("`$/ack` of {open} messages, then of each that comes");
     session.answer(&id, "the rest of the progress after `$/ack`, and then the answer").await?;
     let all = told(&session, &id);
     if all == handler.progress {

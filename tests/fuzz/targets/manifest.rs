@@ -1,0 +1,5 @@
+//! The manifest under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| (astros_fuzz::target("manifest").run)(data));
