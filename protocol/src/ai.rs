@@ -11,24 +11,24 @@ use crate::{Extra, Meta, intent::CallMeta, method::request};
 
 request! {
     /// Plugin to host: go on with a text.
-    AiComplete: "ai/complete", Asked<CompleteRequest> => AiAnswer;
+    AiComplete: "ai/complete", Asked<CompleteRequest> => AiAnswer, [AI_FAILED, DEADLINE_EXCEEDED, PERMISSION_DENIED];
     /// Plugin to host: answer a conversation.
-    AiChat: "ai/chat", Asked<ChatRequest> => AiAnswer;
+    AiChat: "ai/chat", Asked<ChatRequest> => AiAnswer, [AI_FAILED, DEADLINE_EXCEEDED, PERMISSION_DENIED];
     /// Plugin to host: say what is in an image.
-    AiAnalyzeImage: "ai/analyze_image", Asked<ImageRequest> => AiAnswer;
+    AiAnalyzeImage: "ai/analyze_image", Asked<ImageRequest> => AiAnswer, [AI_FAILED, DEADLINE_EXCEEDED, PERMISSION_DENIED];
     /// Plugin to host: turn texts into vectors.
-    AiEmbed: "ai/embed", Asked<EmbedRequest> => Embeddings;
+    AiEmbed: "ai/embed", Asked<EmbedRequest> => Embeddings, [AI_FAILED, DEADLINE_EXCEEDED, PERMISSION_DENIED];
 
     /// Host to plugin: does this provider work?
-    ProviderHealthCheck: "provider/health_check", ProviderParams<Extra> => ProviderHealth;
+    ProviderHealthCheck: "provider/health_check", ProviderParams<Extra> => ProviderHealth, [AI_FAILED];
     /// Host to plugin: as `ai/complete`, to a provider of this plugin.
-    ProviderComplete: "provider/complete", ProviderParams<CompleteRequest> => AiAnswer;
+    ProviderComplete: "provider/complete", ProviderParams<CompleteRequest> => AiAnswer, [AI_FAILED];
     /// Host to plugin: as `ai/chat`, to a provider of this plugin.
-    ProviderChat: "provider/chat", ProviderParams<ChatRequest> => AiAnswer;
+    ProviderChat: "provider/chat", ProviderParams<ChatRequest> => AiAnswer, [AI_FAILED];
     /// Host to plugin: as `ai/analyze_image`, to a provider of this plugin.
-    ProviderAnalyzeImage: "provider/analyze_image", ProviderParams<ImageRequest> => AiAnswer;
+    ProviderAnalyzeImage: "provider/analyze_image", ProviderParams<ImageRequest> => AiAnswer, [AI_FAILED];
     /// Host to plugin: as `ai/embed`, to a provider of this plugin.
-    ProviderEmbed: "provider/embed", ProviderParams<EmbedRequest> => Embeddings;
+    ProviderEmbed: "provider/embed", ProviderParams<EmbedRequest> => Embeddings, [AI_FAILED];
 }
 
 /// Params of `ai/…`: the request, and whose child it is.

@@ -11,13 +11,13 @@ use crate::{Extra, method::request};
 
 request! {
     /// Plugin to host: deliver what is published on these subjects.
-    BusSubscribe: "bus/subscribe", SubjectParams => ();
+    BusSubscribe: "bus/subscribe", SubjectParams => (), [];
     /// Plugin to host: deliver it no longer.
-    BusUnsubscribe: "bus/unsubscribe", SubjectParams => ();
+    BusUnsubscribe: "bus/unsubscribe", SubjectParams => (), [];
     /// Plugin to host: publish a message, under the plugin's own name, `topic.`, or what it was granted.
-    BusPublish: "bus/publish", PublishParams => ();
+    BusPublish: "bus/publish", PublishParams => (), [PERMISSION_DENIED];
     /// Host to plugin: a message that the plugin subscribed to; the answer lets the next one come.
-    BusDeliver: "bus/deliver", DeliverParams => Extra;
+    BusDeliver: "bus/deliver", DeliverParams => Extra, [HANDLER_FAILED];
 }
 
 /// Params of `bus/subscribe` and `bus/unsubscribe`.

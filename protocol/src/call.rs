@@ -8,9 +8,12 @@ use crate::{Intent, Meta, Response, intent::CallMeta, method::request};
 
 request! {
     /// Host to plugin: let a handler do what a person or another plugin asks.
-    HandleIntent: "handle_intent", HandleIntentParams => Response;
+    HandleIntent: "handle_intent", HandleIntentParams => Response, [HANDLER_NOT_FOUND, HANDLER_FAILED, AI_FAILED];
     /// Plugin to host: let another plugin's handler do something.
-    CallPlugin: "call_plugin", CallPluginParams => Response;
+    CallPlugin: "call_plugin", CallPluginParams => Response, [
+        PLUGIN_NOT_FOUND, PLUGIN_UNAVAILABLE, PLUGIN_CRASHED, DEADLINE_EXCEEDED, PERMISSION_DENIED, CALL_CYCLE,
+        HANDLER_NOT_FOUND, HANDLER_FAILED, NOT_INITIALIZED, AI_FAILED, BAD_RESPONSE
+    ];
 }
 
 /// Params of `handle_intent`.

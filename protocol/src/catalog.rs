@@ -5,7 +5,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    Notification, Request, ai, bus, call, command, lifecycle, person, settings, storage, stream, ui, workflow,
+    ErrorCode, Notification, Request, ai, bus, call, command, lifecycle, person, settings, storage, stream,
+    ui, workflow,
 };
 
 /// A method: its name, who sends it, and what it carries.
@@ -21,6 +22,40 @@ pub struct Method {
     pub params: Shape,
     /// What `result` has to be; none for a notification.
     pub result: Option<Shape>,
+    /// What it may fail with, beside [`ANY_OF_PLUGINS`] or [`ANY_OF_HOSTS`].
+    pub errors: &'static [ErrorCode],
+}
+
+/// What every request to a plugin may fail with.
+pub const ANY_OF_PLUGINS: &[ErrorCode] = &[
+    ErrorCode::METHOD_NOT_FOUND,
+    ErrorCode::INVALID_PARAMS,
+    ErrorCode::INTERNAL_ERROR,
+    ErrorCode::CANCELLED,
+    ErrorCode::SHUTTING_DOWN,
+];
+
+/// What every request to a host may fail with.
+pub const ANY_OF_HOSTS: &[ErrorCode] = &[
+    ErrorCode::METHOD_NOT_FOUND,
+    ErrorCode::INVALID_PARAMS,
+    ErrorCode::INTERNAL_ERROR,
+    ErrorCode::CANCELLED,
+    ErrorCode::OVERLOADED,
+    ErrorCode::FRAME_TOO_LARGE,
+    ErrorCode::SHUTTING_DOWN,
+];
+
+impl Method {
+    /// All that it may fail with, its own first; nothing for a notification.
+    pub fn all_errors(&self) -> impl Iterator<Item = ErrorCode> {
+        let common = match (self.result, self.from) {
+            (None, _) => &[],
+            (_, Sender::Host) => ANY_OF_PLUGINS,
+            _ => ANY_OF_HOSTS,
+        };
+        self.errors.iter().chain(common).copied()
+    }
 }
 
 /// Who sends a method.
@@ -103,9 +138,41 @@ fn request<R: Request>(from: Sender) -> Method {
         doc: R::DOC.trim_ascii(),
         params: Shape::of::<R::Params>(),
         result: Some(Shape::of::<R::Result>()),
+        errors: R::ERRORS,
     }
 }
 
 fn notification<N: Notification>(from: Sender) -> Method {
-    Method { name: N::METHOD, from, doc: N::DOC.trim_ascii(), params: Shape::of::<N::Params>(), result: None }
+    Method {
+        name: N::METHOD,
+        from,
+        doc: N::DOC.trim_ascii(),
+        params: Shape::of::<N::Params>(),
+        result: None,
+        errors: &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lets_plugins_fail_only_as_they_may() {
+        for method in methods().into_iter().filter(|method| method.from == Sender::Host) {
+            for code in method.all_errors() {
+                assert!(code.may_come_from_plugins(), "{} {}", method.name, code.kind());
+            }
+        }
+    }
+
+    #[test]
+    fn names_each_error_once_a_method() {
+        for method in methods() {
+            let codes: Vec<_> = method.all_errors().collect();
+            for (index, code) in codes.iter().enumerate() {
+                assert!(!codes[..index].contains(code), "{} {}", method.name, code.kind());
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::{Extra, Meta, method::request};
 
 request! {
     /// Host to plugin: run a command of the plugin's on the person's terminal.
-    CommandRun: "command/run", CommandRunParams => CommandResult;
+    CommandRun: "command/run", CommandRunParams => CommandResult, [HANDLER_NOT_FOUND, HANDLER_FAILED, AI_FAILED];
 }
 
 /// Params of `command/run`.

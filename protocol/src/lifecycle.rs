@@ -8,13 +8,13 @@ use crate::{Extra, MAX_FRAME_BYTES, Version, method::request};
 
 request! {
     /// Host to plugin, first of all: agree on a version, hand over what the plugin needs, learn what it offers.
-    Initialize: "initialize", InitializeParams => InitializeResult;
+    Initialize: "initialize", InitializeParams => InitializeResult, [UNSUPPORTED_VERSION, INVALID_SETTINGS, HANDLER_FAILED];
     /// Host to plugin, before `initialize` and without side effects: what would you offer?
-    Describe: "describe", DescribeParams => DescribeResult;
+    Describe: "describe", DescribeParams => DescribeResult, [UNSUPPORTED_VERSION];
     /// Host to plugin: are you alive? Answered beside the handlers.
-    Ping: "ping", PingParams => PingResult;
+    Ping: "ping", PingParams => PingResult, [];
     /// Host to plugin, last of all: clean up; answered when that is done.
-    Shutdown: "shutdown", ShutdownParams => ();
+    Shutdown: "shutdown", ShutdownParams => (), [HANDLER_FAILED];
 }
 
 /// Params of `initialize`.

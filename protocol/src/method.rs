@@ -3,11 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::ErrorCode;
+
 /// A method that is answered.
 pub trait Request {
     const METHOD: &'static str;
     /// Who sends it and what for, as the reference says it.
     const DOC: &'static str = "";
+    /// What it may fail with, beside what every request may.
+    const ERRORS: &'static [ErrorCode] = &[];
     type Params: Serialize + DeserializeOwned + JsonSchema;
     type Result: Serialize + DeserializeOwned + JsonSchema;
 }
@@ -20,15 +24,16 @@ pub trait Notification {
     type Params: Serialize + DeserializeOwned + JsonSchema;
 }
 
-/// Binds marker types to their methods: `request! { /// doc Name: "method", Params => Result }`.
+/// Binds marker types to their methods: `request! { /// doc Name: "method", Params => Result, [ERROR, …]; }`.
 macro_rules! request {
-    ($($(#[doc = $doc:literal])* $name:ident: $method:literal, $params:ty => $result:ty;)*) => {$(
+    ($($(#[doc = $doc:literal])* $name:ident: $method:literal, $params:ty => $result:ty, [$($error:ident),*];)*) => {$(
         $(#[doc = $doc])*
         pub enum $name {}
 
         impl $crate::Request for $name {
             const METHOD: &'static str = $method;
             const DOC: &'static str = concat!($($doc),*);
+            const ERRORS: &'static [$crate::ErrorCode] = &[$($crate::ErrorCode::$error),*];
             type Params = $params;
             type Result = $result;
         }

@@ -12,7 +12,7 @@ use crate::{
 
 request! {
     /// Plugin to host: ask the person whose request is being served; their time does not count.
-    UserAsk: "user/ask", UserAskParams => UserAnswer;
+    UserAsk: "user/ask", UserAskParams => UserAnswer, [];
 }
 
 notification! {

@@ -9,7 +9,7 @@ request! {
     /// Host to plugin: the settings are others now.
     /// Only `invalid_settings` refuses, and the host keeps the old ones; a plugin that does not know the method is
     /// restarted with the new ones.
-    SettingsChanged: "settings/changed", SettingsChangedParams => ();
+    SettingsChanged: "settings/changed", SettingsChangedParams => (), [INVALID_SETTINGS];
 }
 
 /// Params of `settings/changed`.

@@ -11,14 +11,14 @@ use crate::method::request;
 
 request! {
     /// Plugin to host: read a value.
-    StorageGet: "storage/get", StorageGetParams => StorageGetResult;
+    StorageGet: "storage/get", StorageGetParams => StorageGetResult, [STORAGE_FAILED];
     /// Plugin to host: keep a value.
     /// Where `if_version` is not the key's version, `storage_failed` says which one it is (`data.version`).
-    StorageSet: "storage/set", StorageSetParams => StorageSetResult;
+    StorageSet: "storage/set", StorageSetParams => StorageSetResult, [STORAGE_FAILED];
     /// Plugin to host: forget a value; a key that is missing is no error.
-    StorageDelete: "storage/delete", StorageDeleteParams => StorageDeleteResult;
+    StorageDelete: "storage/delete", StorageDeleteParams => StorageDeleteResult, [STORAGE_FAILED];
     /// Plugin to host: list the keys, in the order of their bytes, a page at a time.
-    StorageList: "storage/list", StorageListParams => StorageListResult;
+    StorageList: "storage/list", StorageListParams => StorageListResult, [STORAGE_FAILED];
 }
 
 /// Params of `storage/get`.

@@ -9,7 +9,7 @@ use crate::{Extra, Meta, command::Terminal, method::request};
 
 request! {
     /// Host to plugin: draw a component of the plugin's.
-    UiRender: "ui/render", UiRenderParams => UiTree;
+    UiRender: "ui/render", UiRenderParams => UiTree, [HANDLER_NOT_FOUND, HANDLER_FAILED];
 }
 
 /// Params of `ui/render`.

@@ -8,7 +8,7 @@ use crate::{Extra, Meta, method::request};
 
 request! {
     /// Host to plugin: run a phase, an agent, or the next decision of an orchestrator.
-    WorkflowRun: "workflow/run", WorkflowRunParams => WorkflowResult;
+    WorkflowRun: "workflow/run", WorkflowRunParams => WorkflowResult, [HANDLER_NOT_FOUND, HANDLER_FAILED, AI_FAILED];
 }
 
 /// Params of `workflow/run`.

@@ -1,11 +1,15 @@
 //! What is generated from the types is in the tree, and current.
 
+#[path = "../examples/generate/exchanges.rs"]
+mod exchanges;
 #[path = "../examples/generate/files.rs"]
 mod files;
-#[path = "../examples/generate/golden.rs"]
-mod golden;
+#[path = "../examples/generate/openrpc.rs"]
+mod openrpc;
 #[path = "../examples/generate/reference.rs"]
 mod reference;
+#[path = "../examples/generate/rules.rs"]
+mod rules;
 
 use std::path::Path;
 

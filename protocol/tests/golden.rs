@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
-#[path = "../examples/generate/golden.rs"]
+#[path = "support/golden.rs"]
 mod golden;
 
 use std::path::Path;
@@ -103,6 +103,7 @@ fn golden_messages_fit_the_schemas() {
     };
     for (_, messages) in golden::files(Path::new(PROTOCOL)) {
         for (index, golden) in messages.iter().enumerate() {
+            check("message", &golden.message, golden);
             if let Some(error) = golden.message.get("error") {
                 check("error", error, golden);
             }
@@ -157,5 +158,23 @@ fn invalid_lines_are_refused() {
     for Invalid { name, line, why } in serde_json::from_str::<Vec<Invalid>>(&text).unwrap() {
         let message: Result<Message<'_>, _> = Message::parse(line.as_bytes());
         assert!(message.is_err(), "{name} was taken: {line}; {why}");
+    }
+}
+
+#[test]
+fn the_schema_of_messages_refuses_what_is_none() {
+    let validator = jsonschema::validator_for(&schema::schema("message").unwrap()).unwrap();
+    for message in [
+        json!([]),
+        json!({ "jsonrpc": "2.0" }),
+        json!({ "jsonrpc": "1.0", "method": "a" }),
+        json!({ "jsonrpc": "2.0", "id": null, "method": "a" }),
+        json!({ "jsonrpc": "2.0", "id": 1.5, "method": "a" }),
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "a", "params": [] }),
+        json!({ "jsonrpc": "2.0", "id": 1, "result": 1, "error": { "code": 1, "message": "" } }),
+        json!({ "jsonrpc": "2.0", "id": 1, "error": { "code": 1 } }),
+        json!({ "jsonrpc": "2.0", "result": 1 }),
+    ] {
+        assert!(!validator.is_valid(&message), "{message}");
     }
 }

@@ -41,7 +41,7 @@ impl Dispatcher {
             Phase::Ready(session) => Ok(session.clone()),
             Phase::Fresh | Phase::Starting => {
                 let message = format!("`{method}` came before `initialize` was answered");
-                Err(WireError::new(ErrorCode::NOT_INITIALIZED, message))
+                Err(WireError::new(ErrorCode::INVALID_REQUEST, message))
             }
             Phase::Stopping => {
                 let message = format!("`{}` is ending, and has not begun this", self.plugin.description.name);

@@ -176,7 +176,7 @@ async fn ends_with_work_in_flight_when_the_host_is_gone() {
 #[tokio::test]
 async fn refuses_a_version_that_it_does_not_speak_and_what_comes_too_early() {
     let plugin = start(noisy());
-    assert_eq!(code(plugin.call("echo").await), ErrorCode::NOT_INITIALIZED);
+    assert_eq!(code(plugin.call("echo").await), ErrorCode::INVALID_REQUEST);
     assert_eq!(
         code(plugin.ask(Initialize::METHOD, plugin.given(&["7.1"])).await),
         ErrorCode::UNSUPPORTED_VERSION

@@ -1,8 +1,10 @@
 //! The command line as clap reads it.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::recording::Recorder;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -36,6 +38,9 @@ pub(super) struct Global {
     /// Print JSON: one line on stdout, failures too
     #[arg(long, global = true)]
     pub(super) json: bool,
+    /// What the command does is recorded.
+    #[arg(skip)]
+    pub(super) recorder: Option<Recorder>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,11 +73,29 @@ pub(super) enum Command {
     /// Watch what plugins tell each other, and tell them something
     #[command(subcommand)]
     Bus(Bus),
-    /// Print the JSON Schema of a message, of the manifest, or of all of them
+    /// Run a command, and record what AstrOS and a plugin say to each other
+    #[command(after_help = "Examples:
+  astros record hello-world -- ask \"say hello\"
+  astros record my-plugin --output bug.jsonl -- plugins call my-plugin do_it --params '{}'")]
+    Record(Record),
+    /// Drive a plugin with a recording, and show what it does otherwise
+    #[command(after_help = "Examples:
+  astros replay bug.jsonl
+  astros replay bug.jsonl --mask /result/data/when -- ./target/debug/my-plugin")]
+    Replay(Replay),
+    /// Hold a plugin, in any language, against the rules of the protocol
+    #[command(after_help = "Examples:
+  astros conformance -- python3 my_plugin.py
+  astros conformance --rule R07 --rule R24 -- ./my-plugin
+  astros conformance --level core --junit report.xml -- node my-plugin.js
+  astros conformance --call 'greet={\"name\": \"Ada\"}' -- ./my-plugin")]
+    Conformance(Conformance),
+    /// Print the JSON Schema of a message, of the manifest, or of all of them; or the protocol as an OpenRPC document
     #[command(after_help = "Examples:
   astros schema --list
   astros schema initialize
-  astros schema plugin.yaml > plugin-schema.json")]
+  astros schema plugin.yaml > plugin-schema.json
+  astros schema openrpc > astros.openrpc.json")]
     Schema {
         /// Which one; all of them where none is named
         name: Option<String>,
@@ -80,6 +103,33 @@ pub(super) enum Command {
         #[arg(long)]
         list: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Record {
+    #[arg(help = NAME)]
+    pub(super) plugin: String,
+    /// The file to write, which must not be there yet; else one is named by the plugin and the time
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// What to run: `ask`, `chat` or `plugins`, with arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(super) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    /// What `astros record` wrote
+    pub(super) file: PathBuf,
+    /// A place in messages that may be another each time, such as `/result/data/when`; `*` stands for any name. Repeatable
+    #[arg(long, value_name = "POINTER")]
+    pub(super) mask: Vec<String>,
+    /// How long to wait for what stands in the recording, such as `30s`
+    #[arg(long, value_parser = duration, value_name = "TIME", default_value = "10s")]
+    pub(super) timeout: Duration,
+    /// What to start instead of the recorded command, in this folder
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(super) command: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -111,6 +161,36 @@ pub(super) enum Action {
         #[arg(long)]
         force: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Conformance {
+    /// The rules that count
+    #[arg(long, value_enum, default_value = "full")]
+    pub(super) level: Level,
+    /// Hold only this rule; repeatable
+    #[arg(long = "rule", value_name = "ID")]
+    pub(super) rules: Vec<String>,
+    /// Write the report as JUnit's XML, too
+    #[arg(long, value_name = "FILE")]
+    pub(super) junit: Option<PathBuf>,
+    /// The longest wait for one answer, such as `10s`
+    #[arg(long, value_parser = duration, value_name = "TIME", default_value = "10s")]
+    pub(super) timeout: Duration,
+    /// Call this handler with this context, whatever its effects; repeatable
+    #[arg(long = "call", value_name = "HANDLER=JSON")]
+    pub(super) calls: Vec<String>,
+    /// The plugin's command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(super) command: Vec<OsString>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Level {
+    /// What every plugin keeps
+    Core,
+    /// All rules
+    Full,
 }
 
 #[derive(Debug, Args)]

@@ -73,6 +73,12 @@ pub(super) async fn connect(options: Options, needs: Needs, output: &Output) -> 
             "the running daemon is astros {version}, this command {OWN}: a restart of it helps"
         ));
     }
+    if let Some(recorder) = &options.recorder {
+        if let Some(client) = &running {
+            output.note(&beside(recorder.plugin(), client.hello().pid));
+        }
+        return embed(options, output).await;
+    }
     let named = options.named_folders();
     match (running, needs) {
         (Some(client), Needs::Whichever) => Ok(Connected::Running(client)),
@@ -86,13 +92,26 @@ pub(super) async fn connect(options: Options, needs: Needs, output: &Output) -> 
             if needs == Needs::Knows && other.is_some() && !output.json {
                 output.note("the running daemon has other plugin folders: this command does without it");
             }
-            let embedded = Embedded::start(options).await?;
-            if !output.json {
-                embedded.warnings().iter().for_each(|warning| output.warning(warning));
-            }
-            Ok(Connected::Embedded(Box::new(embedded)))
+            embed(options, output).await
         }
     }
+}
+
+async fn embed(options: Options, output: &Output) -> Result<Connected, Error> {
+    let embedded = Embedded::start(options).await?;
+    if !output.json {
+        embedded.warnings().iter().for_each(|warning| output.warning(warning));
+    }
+    Ok(Connected::Embedded(Box::new(embedded)))
+}
+
+/// What a recording beside a running daemon means.
+fn beside(plugin: &str, pid: u32) -> String {
+    format!(
+        "a daemon runs (pid {pid}); the recording has one of its own beside it: another process of `{plugin}`, with \
+         the same storage and folders, that knows nothing of what the first has in memory; where there can be only \
+         one, `astros daemon stop` first"
+    )
 }
 
 fn none_serves(is_claimed: bool) -> Error {

@@ -4,6 +4,7 @@ mod args;
 mod ask;
 mod bus;
 mod chat;
+mod conformance;
 mod connect;
 mod daemon;
 mod explain;
@@ -14,6 +15,8 @@ mod output;
 mod own_log;
 mod plugins;
 mod progress;
+mod record;
+mod replay;
 mod schema;
 mod status;
 mod story;
@@ -61,6 +64,13 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
     let needs = command.needs();
     match command {
         Command::Schema { name, list } => schema::run(name.as_deref(), list, output),
+        Command::Conformance(command) => {
+            tokio::select! {
+                outcome = conformance::run(command, output) => outcome,
+                // What it started is ended as it is dropped.
+                error = interrupted() => Err(error),
+            }
+        }
         Command::Daemon(args::Daemon { action: None, listen, dev, detached }) => {
             daemon::run(Options { dev, ..options(&global)? }, listen, detached).await
         }
@@ -85,6 +95,15 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
             let connected = connect(options(&global)?, needs, output).await?;
             let outcome = chat::run(connected.client(), output).await;
             end(connected, outcome, output).await
+        }
+        Command::Record(record) => Box::pin(record::run(record, global, output)).await,
+        Command::Replay(replay) => {
+            let options = options(&global)?;
+            tokio::select! {
+                biased;
+                outcome = replay::run(replay, &options, output) => outcome,
+                error = interrupted() => Err(error),
+            }
         }
         Command::Plugins(command) => {
             let run = async |daemon: &Client| plugins::run(command, daemon, output).await;
@@ -133,6 +152,7 @@ fn options(global: &Global) -> Result<Options, Error> {
         plugin_dirs: absolute(&global.plugin_dir)?,
         environment: std::env::vars_os().collect::<Vec<(OsString, OsString)>>(),
         dev: false,
+        recorder: global.recorder.clone(),
     })
 }
 

@@ -36,9 +36,20 @@ impl Output {
         }
     }
 
+    /// The same, for people or as JSON.
+    pub(super) fn with_json(&self, json: bool) -> Output {
+        let (lost, alone) = (AtomicBool::new(false), AtomicBool::new(false));
+        Output { json, lost, alone, color: self.color, color_errors: self.color_errors }
+    }
+
     /// A style on stdout.
     pub(super) fn style(&self) -> Style {
         Style::new().force_styling(self.color)
+    }
+
+    /// Whether stdout takes colour.
+    pub(super) fn has_color(&self) -> bool {
+        self.color
     }
 
     /// Prints lines on stdout. A reader that went away ends the output, not the program.

@@ -1,4 +1,4 @@
-//! `astros schema`: the JSON Schemas of the protocol.
+//! `astros schema`: the JSON Schemas of the protocol, and all of it as an OpenRPC document.
 
 use std::process::ExitCode;
 
@@ -8,9 +8,12 @@ use serde_json::{Map, Value, json};
 use super::output::Output;
 use crate::router::errors::nearest;
 
+/// The document beside the schemas.
+const OPENRPC: &str = "openrpc";
+
 pub(super) fn run(name: Option<&str>, list: bool, output: &Output) -> Result<ExitCode, Error> {
-    let names = schema::names();
     if list {
+        let names: Vec<String> = schema::names().into_iter().chain([OPENRPC.to_owned()]).collect();
         match output.json {
             true => output.print_json(&json!(names)),
             false => output.print(&names.join("\n")),
@@ -18,6 +21,7 @@ pub(super) fn run(name: Option<&str>, list: bool, output: &Output) -> Result<Exi
         return Ok(ExitCode::SUCCESS);
     }
     let found = match name {
+        Some(OPENRPC) => serde_json::from_str(schema::OPENRPC).expect("the document is JSON"),
         Some(name) => schema::schema(name).ok_or_else(|| unknown(name))?,
         None => all(),
     };

@@ -15,6 +15,7 @@ use super::{
     thresholds,
 };
 use crate::{
+    registry::DISABLED,
     router::errors,
     supervisor::{Admission, Event, StateName, Supervisor},
 };
@@ -71,10 +72,15 @@ impl Daemon {
 
     /// Lets a plugin run, or stops it, at once, and remembers it.
     pub async fn set_enabled(&self, name: &str, enabled: bool) -> Result<(), Error> {
-        let _alone = self.changing.lock().await;
-        let before = self.setup();
         self.usable(name)?;
         self.store.set_enabled(name, Some(enabled)).await?;
+        if !enabled {
+            // Another change may take its time: who stops a plugin does not wait for that.
+            let reason = DISABLED.to_owned();
+            self.router.plugin(name)?.supervisor().admit(Admission::Disabled { reason }).await;
+        }
+        let _alone = self.changing.lock().await;
+        let before = self.setup();
         // With the configuration as it is: who stops a plugin need not mend `astros.yaml` first.
         let fresh = Setup::read(&self.base, before.config.clone(), &self.store).await?;
         let failed = self.change(fresh, &[name.to_owned()]).await;

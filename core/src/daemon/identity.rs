@@ -9,6 +9,7 @@ use super::{
     config::{Config, Start},
     misconfigured,
     paths::Paths,
+    python_sdk,
 };
 use crate::registry;
 
@@ -19,6 +20,18 @@ impl Options {
     /// The environment names no home.
     pub fn paths(&self) -> Result<Paths, Error> {
         Paths::from_env(|name| self.variable(name)).map_err(misconfigured)
+    }
+
+    /// The folder of the Python SDK for PYTHONPATH; unpacked where it is not there yet.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn python_sdk(&self) -> Result<PathBuf, Error> {
+        let data = self.paths()?.data;
+        python_sdk::unpack(&data).map_err(|error| {
+            let folder = data.display();
+            misconfigured(format!("the Python SDK cannot be unpacked into `{folder}`: {error}"))
+        })
     }
 
     /// Who starts the daemon that stays, as `astros.yaml` says it.

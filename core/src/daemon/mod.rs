@@ -30,6 +30,7 @@ use tokio::sync::{Notify, broadcast};
 
 use crate::{
     agent::{Agent, Person, Thresholds},
+    recording::Recorder,
     registry::Status,
     router::{Router, Services, errors},
     services::{
@@ -57,6 +58,8 @@ pub struct Options {
     pub environment: Vec<(OsString, OsString)>,
     /// Development mode: what is saved is reloaded, and plugins are told.
     pub dev: bool,
+    /// Where a plugin's traffic is recorded.
+    pub recorder: Option<Recorder>,
 }
 
 impl Options {
@@ -115,6 +118,9 @@ impl Daemon {
             failures: Mutex::default(),
             unknown: Notify::new(),
         };
+        if let Some(recorder) = &daemon.base.options.recorder {
+            daemon.usable(recorder.plugin())?;
+        }
         daemon.setup().plugins.values().for_each(|installed| daemon.add(installed));
         daemon.agent.learn();
         Ok(daemon)

@@ -13,7 +13,7 @@ pub const HOME_VARIABLE: &str = "ASTROS_HOME";
 /// The folders of a run, absolute. None of them has to exist: [`create`] makes what is written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
-    /// The person's configuration; AstrOS never writes there.
+    /// The person's configuration; AstrOS writes nothing there, and makes the folders of plugins only.
     pub config: PathBuf,
     /// The database, and the plugins that the person installed.
     pub data: PathBuf,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use astros_protocol::{Error, PluginDescription};
 
-use super::{Options, config::Config, internal, misconfigured, paths::Paths, python_sdk, specs::Maker};
+use super::{Options, config::Config, internal, misconfigured, paths::Paths, specs::Maker};
 use crate::{
     registry::{self, Enablement, Entry, Places, Registry, RegistryError},
     router::Known,
@@ -52,10 +52,7 @@ impl Base {
         for folder in [&paths.data, &paths.cache, &paths.logs] {
             super::paths::create(folder).map_err(misconfigured)?;
         }
-        let python_sdk = python_sdk::unpack(&paths.data).map_err(|error| {
-            let folder = paths.data.display();
-            misconfigured(format!("the Python SDK cannot be unpacked into `{folder}`: {error}"))
-        })?;
+        let python_sdk = options.python_sdk()?;
         Ok(Base { options, paths, python_sdk })
     }
 

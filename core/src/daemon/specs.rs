@@ -97,6 +97,10 @@ impl Maker<'_> {
             (Err(error), Admission::Enabled) => (Extra::new(), blocked(&error)),
             (Err(_), admission) => (Extra::new(), admission),
         };
+        let recorder = self.base.options.recorder.clone().filter(|recorder| recorder.plugin() == entry.name);
+        if let (Some(recorder), Some((schema, _))) = (&recorder, schema) {
+            recorder.set_schema(schema);
+        }
         let permissions = manifest.map_or(&[][..], |manifest| &manifest.permissions);
         Spec {
             args: entry.run.args.clone(),
@@ -112,6 +116,7 @@ impl Maker<'_> {
             permissions: permissions.iter().map(|permission| json!(permission)).collect(),
             directories: self.base.paths.of_plugin(&entry.name),
             dev_mode: self.base.options.dev,
+            recorder,
             default_deadline_ms: Some(default_deadline_ms()),
             ..Spec::new(&*entry.name, &*entry.folder, launch(entry))
         }

@@ -2,10 +2,11 @@
 //!
 //! `daemon ── socket ── launcher ── init, pid 1 of a namespace ── plugin ── whatever it starts`
 //!
-//! It is `astros-launcher` beside the program, or the same program again: [`run_if_asked`] tells the two apart. The daemon sends it a [`Policy`] and the
-//! plugin's input, it starts the plugin, reports, reaps and forwards signals. It ends with the daemon, with the plugin
-//! and with the socket, and nothing below outlives it: the kernel empties a pid namespace whose init is gone. Where no
-//! namespace can be had the launcher adopts what loses its parent, and kills until nothing is left.
+//! It is `astros-launcher` beside the program, or the same program again: [`run_if_asked`] tells the two apart. The
+//! daemon sends it a [`Policy`] and the plugin's input, it starts the plugin, reports, reaps and forwards signals. It
+//! ends with the daemon, with the plugin and with the socket, and nothing below outlives it: the kernel empties a pid
+//! namespace whose init is gone. Where no namespace can be had the launcher adopts what loses its parent, and kills
+//! until nothing is left.
 
 mod message;
 mod orphans;

@@ -36,8 +36,9 @@ pub(super) fn discover(places: &Places<'_>, enablement: &Enablement<'_>) -> Resu
         }
     }
     for entry in registry.entries.values_mut() {
-        // What is wrong with it is said first: enabling would not help.
-        if let (Status::Ok, Some(reason)) = (&entry.status, enablement.refusal(&entry.name, entry.origin)) {
+        let Some(reason) = enablement.refusal(&entry.name, entry.origin) else { continue };
+        // What is wrong with one that waits to be enabled is said first; one that the person disabled has no problem.
+        if entry.status == Status::Ok || enablement.said(&entry.name) == Some(false) {
             entry.status = Status::Disabled { reason };
         }
     }

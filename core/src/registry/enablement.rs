@@ -5,6 +5,9 @@ use std::path::Path;
 
 use super::Origin;
 
+/// Why a plugin does not run that the person disabled by command.
+pub const DISABLED: &str = "it was disabled by command";
+
 /// What the person said; of two that speak of a plugin, the later one holds.
 #[derive(Debug, Clone, Copy)]
 pub struct Enablement<'a> {
@@ -26,7 +29,7 @@ impl Enablement<'_> {
     pub(super) fn refusal(&self, name: &str, origin: Origin) -> Option<String> {
         match (self.commands.get(name), self.file.get(name), origin) {
             (Some(true), ..) | (None, Some(true), _) => None,
-            (Some(false), ..) => Some("it was disabled by command".to_owned()),
+            (Some(false), ..) => Some(DISABLED.to_owned()),
             (None, Some(false), _) => {
                 Some(format!("`plugins.{name}.enabled` is false in `{}`", self.path.display()))
             }

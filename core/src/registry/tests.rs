@@ -269,6 +269,16 @@ fn enables_by_origin_then_file_then_command() {
 }
 
 #[test]
+fn tells_no_problem_of_a_plugin_that_the_person_disabled() {
+    let mut ground = Ground::new();
+    ground.write("bundled/bad/plugin.yaml", "metadata: [");
+    blocked(&ground.discover(), "bad");
+    ground.commands = BTreeMap::from([("bad".to_owned(), false)]);
+    let disabled = Status::Disabled { reason: DISABLED.to_owned() };
+    assert_eq!(ground.discover().entries["bad"].status, disabled);
+}
+
+#[test]
 fn keeps_the_bundled_plugin_until_the_persons_own_is_enabled() {
     let mut ground = Ground::new();
     ground.plugin("bundled/hello", "hello").plugin("user/hello", "hello");

@@ -1,13 +1,13 @@
 //! From a [`Spec`] to what starts its process.
 
-use std::{ffi::OsString, path::Path};
+use std::{ffi::OsString, fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path};
 
-use astros_protocol::{Error, version::SUPPORTED};
+use astros_protocol::{Error, lifecycle::Directories, version::SUPPORTED};
 
 use super::{Launch, Spec, environment, program, python};
 use crate::launcher::Policy;
 
-/// Finds the program and says how it is started: in the plugin's folder, with nothing in its environment but what is
+/// Finds the program, makes the plugin's folders, and says how it is started: in the plugin's folder, with nothing in its environment but what is
 /// allowed.
 pub(crate) async fn command(spec: &Spec) -> Result<Policy, Error> {
     let mut args: Vec<OsString> = Vec::new();
@@ -27,6 +27,7 @@ pub(crate) async fn command(spec: &Spec) -> Result<Policy, Error> {
         }
     };
     args.extend(spec.args.iter().map(OsString::from));
+    make_directories(spec)?;
     Ok(Policy {
         program: program.into(),
         args,
@@ -34,6 +35,18 @@ pub(crate) async fn command(spec: &Spec) -> Result<Policy, Error> {
         folder: spec.folder.clone().into(),
         containment: spec.containment,
     })
+}
+
+/// What `initialize` names is there: for nobody else to see, since plugins keep what is the person's.
+fn make_directories(spec: &Spec) -> Result<(), Error> {
+    let Directories { data, cache, config } = &spec.directories;
+    for folder in [data, cache, config].into_iter().filter(|folder| !folder.is_empty()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
+            program::unavailable(spec, format!("its folder `{folder}` cannot be made: {error}"))
+                .with_hint("see who may write there; `ASTROS_HOME` may name a folder of your own")
+        })?;
+    }
+    Ok(())
 }
 
 fn variables(spec: &Spec) -> Vec<(OsString, OsString)> {

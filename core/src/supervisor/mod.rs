@@ -22,6 +22,7 @@ mod handshake;
 mod level;
 mod machine;
 mod memory;
+mod once;
 mod output;
 mod process;
 mod program;
@@ -42,5 +43,8 @@ pub use spec::{Launch, Spec};
 pub use state::{Admission, StateName};
 pub use status::{InstanceStatus, Status};
 pub use watchdog::Watch;
+
+pub(crate) use once::{Started, exit, start};
+pub(crate) use process::Process;
 
 pub use crate::launcher::Containment;

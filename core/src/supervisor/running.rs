@@ -20,7 +20,10 @@ use super::{
     session::Crash,
     words,
 };
-use crate::launcher::Policy;
+use crate::{
+    launcher::Policy,
+    recording::{Recorder, Source, Started, Tap, Tape},
+};
 
 /// After the shutdown request's time: for going by itself once the input is closed.
 const INPUT_CLOSED: Duration = Duration::from_secs(1);
@@ -37,6 +40,7 @@ pub(crate) struct Running {
     // Sets of one: dropping a set ends its task.
     connection: JoinSet<()>,
     errors: JoinSet<()>,
+    tape: Option<Tape>,
     asked: bool,
 }
 
@@ -45,18 +49,23 @@ impl Running {
     pub(crate) async fn start<S: Service>(
         policy: &Policy,
         launcher: Option<&Path>,
+        recorder: Option<&Recorder>,
         service: S,
         tell: impl Fn(LogLine) + Send + 'static,
     ) -> io::Result<Running> {
         let (process, pipes) = Process::spawn(policy, launcher).await?;
+        let tape = recorder.map(|recorder| recorder.started(&started(policy)));
+        let input = Tap::new(pipes.input, Source::Host, tape.as_ref());
+        let output = Tap::new(pipes.output, Source::Plugin, tape.as_ref());
+        let errors = Tap::new(pipes.errors, Source::Stderr, tape.as_ref());
         let words = Arc::new(LastWords::default());
         let service = Overheard { service, words: words.clone() };
-        let (peer, connection) = connect(pipes.output, pipes.input, service, Options::default());
+        let (peer, connection) = connect(output, input, service, Options::default());
         let mut tasks = (JoinSet::new(), JoinSet::new());
         tasks.0.spawn(connection.run());
         let heard = words.clone();
-        tasks.1.spawn(async move { output::read(pipes.errors, &heard, tell).await });
-        Ok(Running { process, peer, words, connection: tasks.0, errors: tasks.1, asked: false })
+        tasks.1.spawn(async move { output::read(errors, &heard, tell).await });
+        Ok(Running { process, peer, words, connection: tasks.0, errors: tasks.1, tape, asked: false })
     }
 
     /// Resolves when the process has ended or closed its output.
@@ -116,8 +125,20 @@ impl Running {
             (_, None) => "does not end, even killed".to_owned(),
         };
         let crash = Crash { exit, ran, last_words: self.words.lines(), ..Crash::default() };
-        let status = status.filter(|_| by_itself);
-        End { crash, pid, exit: status.map(words::ended) }
+        let exit = status.filter(|_| by_itself).map(words::ended);
+        if let Some(tape) = &self.tape {
+            tape.ended(exit.as_ref());
+        }
+        End { crash, pid, exit }
+    }
+}
+
+/// How a recording says what was started.
+fn started(policy: &Policy) -> Started {
+    Started {
+        program: policy.program.to_string_lossy().into_owned(),
+        args: policy.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+        folder: policy.folder.to_string_lossy().into_owned(),
     }
 }
 

@@ -17,6 +17,7 @@ use astros_protocol::{
 use serde_json::Value;
 
 use super::{Admission, Containment, program, watchdog::Watch};
+use crate::recording::Recorder;
 
 /// How long the requests of a version that was superseded may go on.
 const DRAIN: Duration = Duration::from_secs(10 * 60);
@@ -79,6 +80,8 @@ pub struct Spec {
     /// The time of a request that says none, in milliseconds.
     pub default_deadline_ms: Option<u64>,
     pub dev_mode: bool,
+    /// Where its traffic is recorded.
+    pub recorder: Option<Recorder>,
 }
 
 impl Spec {
@@ -107,6 +110,7 @@ impl Spec {
             directories: Directories::default(),
             default_deadline_ms: None,
             dev_mode: false,
+            recorder: None,
         }
     }
 

@@ -149,7 +149,13 @@ impl<H: Host> Task<H> {
                 let (host, plugin) = (self.host.clone(), shared.plugin.clone());
                 let tell = move |line| host.event(Event::Line { plugin: plugin.clone(), line });
                 // Not to be given up half-way: it is short, and bounded.
-                Running::start(&policy, shared.spec.launcher.as_deref(), service, tell)
+                Running::start(
+                    &policy,
+                    shared.spec.launcher.as_deref(),
+                    shared.spec.recorder.as_ref(),
+                    service,
+                    tell,
+                )
                     .await
                     .map_err(|error| spawn_failed(&shared.spec, policy.program.as_ref(), &error))
             }

@@ -6,6 +6,7 @@
 
 use std::{
     pin::pin,
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -17,7 +18,7 @@ use super::{Kill, Session, Spec, usage::Family, words};
 /// How the watch is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Watch {
-    /// Between a sign of life and the next question.
+    /// Between one round of questions and the next.
     pub ping_every: Duration,
     /// So long without an answer and without processor time is hung.
     pub hung_after: Duration,
@@ -39,7 +40,8 @@ pub(crate) async fn watch(session: &Session, spec: &Spec) -> (Kill, String) {
     loop {
         let due = session.due().filter(|_| serial).map(|due| due + overrun);
         let rest = due.map(|due| due.saturating_duration_since(now())).filter(|rest| !rest.is_zero());
-        sleep(rest.map_or(ping_every, |rest| rest.min(ping_every))).await;
+        let ping = until_round(ping_every);
+        sleep(rest.map_or(ping, |rest| rest.min(ping))).await;
         if serial && session.peer.open_calls() > 0 {
             if due.is_some_and(|due| now() >= due && session.due().map(|now| now + overrun) == Some(due)) {
                 let overrun = words::duration(overrun);
@@ -50,6 +52,15 @@ pub(crate) async fn watch(session: &Session, spec: &Spec) -> (Kill, String) {
             return (Kill::Hung, format!("did not answer a ping for {silent} and used no CPU"));
         }
     }
+}
+
+/// Until the next round: all plugins are asked in the same moments, so that many that idle disturb the others as
+/// rarely as one does.
+fn until_round(every: Duration) -> Duration {
+    static BEGIN: OnceLock<Instant> = OnceLock::new();
+    let since = now().saturating_duration_since(*BEGIN.get_or_init(now)).as_nanos();
+    let rest = since.checked_rem(every.as_nanos()).unwrap_or_default();
+    every.saturating_sub(Duration::from_nanos(u64::try_from(rest).unwrap_or_default()))
 }
 
 /// Asks for a sign of life; false where none comes and nothing is done.

@@ -142,6 +142,38 @@ async fn enables_and_disables_at_once() {
 }
 
 #[tokio::test]
+async fn disables_a_plugin_whose_reload_hangs() {
+    let home = Home::new().with("test", "one");
+    let daemon = home.start().await;
+    assert_eq!(version(&daemon, "test").await.unwrap(), "one");
+    let pid = daemon.list().into_iter().find(|listed| listed.name == "test").unwrap().pids[0];
+    let note = home.path("hangs");
+    let hangs =
+        format!("open({:?}, 'w').close()\nimport time\ntime.sleep(600)\n", note.display().to_string());
+    home.write("plugins/test/main.py", &hangs);
+    let disable = async {
+        while !note.exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        let stopped = async {
+            while fs::exists(format!("/proc/{pid}")).unwrap() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            done = daemon.set_enabled("test", false) => done.unwrap(),
+            () = stopped => {}
+        }
+    };
+    tokio::select! {
+        _ = daemon.reload("test") => panic!("the new version hangs"),
+        () = disable => {}
+    }
+    assert!(!fs::exists(format!("/proc/{pid}")).unwrap(), "its process is gone");
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn restarts_and_resets_by_a_persons_word() {
     let home = Home::new().with("test", "one");
     home.write("plugins/test/main.py", "raise SystemExit(3)\n");

@@ -44,7 +44,7 @@ pub(crate) fn links(text: &str) -> Vec<String> {
     after.filter_map(|rest| rest.split(')').next().map(str::to_owned)).collect()
 }
 
-/// The anchors of a page's headings, as GitHub and mdBook name them.
+/// The anchors of a page: those of its headings, as GitHub and mdBook name them, and those that it sets itself.
 pub(crate) fn anchors(text: &str) -> Vec<String> {
     let mut fenced = false;
     let headings = text.lines().filter(|line| {
@@ -52,10 +52,11 @@ pub(crate) fn anchors(text: &str) -> Vec<String> {
         !fenced && line.starts_with('#')
     });
     let kept = |char: &char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '_');
-    headings
+    let of_headings = headings
         .map(|line| line.trim_start_matches('#').trim().to_lowercase())
-        .map(|title| title.chars().filter(kept).map(|char| if char == ' ' { '-' } else { char }).collect())
-        .collect()
+        .map(|title| title.chars().filter(kept).map(|char| if char == ' ' { '-' } else { char }).collect());
+    let set = text.split("<a id=\"").skip(1).filter_map(|rest| rest.split('"').next().map(str::to_owned));
+    of_headings.chain(set).collect()
 }
 
 /// The code of the blocks of this language.

@@ -3,15 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use astros_protocol::schema;
+use serde_json::Value;
 
-use crate::reference;
+use crate::{openrpc, reference};
 
 const SCHEMAS: &str = "protocol/schemas";
 
 /// Every generated file by its path in the repository, with its text.
 pub(crate) fn all(root: &Path) -> Vec<(PathBuf, String)> {
     let mut files: Vec<_> = schema::names().iter().map(|name| schema_file(name)).collect();
-    files.push((PathBuf::from("docs/src/reference.md"), reference::page(&root.join("protocol"))));
+    let protocol = root.join("protocol");
+    files.push((PathBuf::from("protocol/openrpc.json"), pretty(&openrpc::document(&protocol))));
+    files.push((PathBuf::from("docs/src/reference.md"), reference::page(&protocol)));
     files
 }
 
@@ -27,6 +30,9 @@ pub(crate) fn stale(root: &Path) -> Vec<PathBuf> {
 
 fn schema_file(name: &str) -> (PathBuf, String) {
     let schema = schema::schema(name).expect("every name has a schema");
-    let text = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
-    (Path::new(SCHEMAS).join(schema::file_name(name)), format!("{text}\n"))
+    (Path::new(SCHEMAS).join(schema::file_name(name)), pretty(&schema))
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
 }

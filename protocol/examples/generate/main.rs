@@ -1,10 +1,13 @@
-//! Writes what is generated from the protocol's types: `protocol/schemas` and `docs/src/reference.md`.
+//! Writes what is generated from the protocol's types: `protocol/schemas`, `protocol/openrpc.json` and
+//! `docs/src/reference.md`.
 //!
 //! Run it with `cargo run -p astros-protocol --example generate`; a test fails while the tree is not current.
 
+mod exchanges;
 mod files;
-mod golden;
+mod openrpc;
 mod reference;
+mod rules;
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The reference page: every method, error and shape, from the types; the examples are golden messages.
+//! The reference page: every method, error and shape, from the types; the examples are exchanges that a test has made.
 
 use std::{collections::BTreeMap, fmt::Write, path::Path};
 
@@ -10,17 +10,20 @@ use astros_protocol::{
 };
 use serde_json::Value;
 
-use crate::golden::{self, Golden};
+use crate::{
+    exchanges::{self, Exchange},
+    rules,
+};
 
 /// The whole page, in Markdown.
 pub(crate) fn page(protocol: &Path) -> String {
-    let golden: Vec<_> = golden::files(protocol).into_iter().map(|(_, messages)| messages).collect();
+    let exchanges = exchanges::read(protocol);
     let mut shapes = Shapes::default();
     let mut methods = String::new();
     for method in catalog::methods() {
-        methods += &section(&method, &golden, &mut shapes);
+        methods += &section(&method, &exchanges, &mut shapes);
     }
-    [head(), index(), methods, errors(&mut shapes), shapes.sections(), manifest()].concat()
+    [head(), index(), methods, errors(&mut shapes), rules::sections(), shapes.sections(), manifest()].concat()
 }
 
 fn head() -> String {
@@ -31,7 +34,9 @@ fn head() -> String {
          Host and plugin exchange JSON-RPC 2.0 messages, one a line, over the plugin's stdin and stdout.\n\
          Params are objects; members that a side does not know are ignored, and kept where a message is passed on.\n\
          Durations are whole numbers of milliseconds whose name ends in `_ms`.\n\
-         The JSON Schemas are in `protocol/schemas`; `astros schema NAME` prints one.\n\n"
+         The JSON Schemas are in `protocol/schemas`, that of every line is `message`; `astros schema NAME` prints one.\n\
+         The same as an OpenRPC document is `protocol/openrpc.json`, or `astros schema openrpc`.\n\
+         Each example has been run by a test, between real processes; what differs from run to run is masked.\n\n"
     )
 }
 
@@ -41,43 +46,60 @@ fn index() -> String {
     for method in catalog::methods() {
         let (name, from, doc) = (method.name, sender(method.from), what_for(&method));
         let first = doc.split_inclusive(". ").next().unwrap_or_default().trim();
-        writeln!(text, "| [`{name}`](#{}) | {from} | {} | {first} |", anchor(name), kind(&method))
-            .expect("a String");
+        let link = method_link(name);
+        writeln!(text, "| {link} | {from} | {} | {first} |", kind(&method)).expect("a String");
     }
     text + "\n"
 }
 
-fn section(method: &Method, golden: &[Vec<Golden>], shapes: &mut Shapes) -> String {
+fn section(method: &Method, exchanges: &[Exchange], shapes: &mut Shapes) -> String {
     let mut text = format!("### `{}`\n\n", method.name);
     let from = sender(method.from);
     writeln!(text, "A {} from {from}.\n{}\n", kind(method), sentences(&what_for(method))).expect("a String");
     text += &shapes.part("Params", schema::schema(method.name));
     if method.result.is_some() {
         text += &shapes.part("Result", schema::schema(&format!("{}.result", method.name)));
+        text += &failures(method);
     }
-    text + &example(method, golden)
+    let exchange = exchanges.iter().find(|exchange| exchange.method == method.name);
+    text + &rules::of_method(method.name) + &exchange.map(example).unwrap_or_default()
 }
 
-/// The longest golden message of the method, which shows most, and its answer.
-fn example(method: &Method, golden: &[Vec<Golden>]) -> String {
-    let all = golden.iter().flat_map(|messages| (0..messages.len()).map(move |index| (messages, index)));
-    let of_method = all.filter(|(messages, index)| messages[*index].message["method"] == method.name);
-    let longest = of_method.max_by_key(|(messages, index)| messages[*index].message.to_string().len());
-    let Some((messages, index)) = longest else { return String::new() };
-    let asked = &messages[index];
-    let answers = |other: &&Golden| {
-        asked.message.get("id").is_some_and(|id| other.message["id"] == *id) && other.from != asked.from
-    };
-    let answer = messages[index + 1..].iter().find(answers).filter(|_| method.result.is_some());
-    let lines = [Some(asked), answer].into_iter().flatten().map(|one| format!("{}\n", one.message));
-    format!("Example: {}.\n\n```json\n{}```\n\n", asked.name, lines.collect::<String>())
+/// What the method may fail with, its own errors first.
+fn failures(method: &Method) -> String {
+    let own = method.errors.iter().map(|code| format!("`{}`", code.kind())).collect::<Vec<_>>().join(", ");
+    let side = if method.from == Sender::Host { "a plugin" } else { "a host" };
+    let common = format!("what [every request to {side}](#errors) may fail with");
+    match own.is_empty() {
+        true => format!("Errors: {common}.\n\n"),
+        false => format!("Errors: {own}, and {common}.\n\n"),
+    }
+}
+
+fn example(Exchange { by_host, messages, .. }: &Exchange) -> String {
+    let unsent = if *by_host { "" } else { " (our host does not send it yet; a test has)" };
+    let lines: String = messages.iter().map(|said| format!("{}\n", said.message)).collect();
+    format!("Example{unsent}:\n\n```json\n{lines}```\n\n")
+}
+
+/// The method's name as a link to its section.
+pub(crate) fn method_link(name: &str) -> String {
+    format!("[`{name}`](#{})", anchor(name))
 }
 
 fn errors(shapes: &mut Shapes) -> String {
-    let mut text = "## Errors\n\n| code | kind | when |\n| --- | --- | --- |\n".to_owned();
+    let mut text = "## Errors\n\n| code | kind | from | when |\n| --- | --- | --- | --- |\n".to_owned();
     for code in ErrorCode::ALL {
-        writeln!(text, "| {} | `{}` | {} |", code.0, code.kind(), code.when()).expect("a String");
+        let from = if code.may_come_from_plugins() { "either side" } else { "the host" };
+        writeln!(text, "| {} | `{}` | {from} | {} |", code.0, code.kind(), code.when()).expect("a String");
     }
+    let kinds = |codes: &[ErrorCode]| {
+        codes.iter().map(|code| format!("`{}`", code.kind())).collect::<Vec<_>>().join(", ")
+    };
+    writeln!(text, "\nEvery request to a plugin may fail with {}.", kinds(catalog::ANY_OF_PLUGINS))
+        .expect("a String");
+    writeln!(text, "Every request to a host may fail with {}.", kinds(catalog::ANY_OF_HOSTS))
+        .expect("a String");
     text + "\n" + &shapes.part("Members of an error", schema::schema("error"))
 }
 
@@ -211,7 +233,7 @@ fn sender(from: Sender) -> &'static str {
 }
 
 /// The documentation without the words that say who sends it, a capital first.
-fn what_for(method: &Method) -> String {
+pub(crate) fn what_for(method: &Method) -> String {
     let doc = method.doc.split_once(": ").map_or(method.doc, |(_, rest)| rest);
     let doc = if method.from == Sender::Both { method.doc } else { doc };
     let mut letters = doc.chars();

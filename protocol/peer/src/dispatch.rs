@@ -22,7 +22,6 @@ use crate::{
 pub(crate) struct Dispatch<'a, S> {
     pub(crate) shared: &'a Arc<Shared>,
     pub(crate) service: &'a S,
-    pub(crate) answer_malformed: bool,
 }
 
 impl<S: Service> Dispatch<'_, S> {
@@ -33,8 +32,8 @@ impl<S: Service> Dispatch<'_, S> {
                 let error = too_large(size, limit);
                 self.fail_answered(prefix, &error);
                 self.service.oddity(Oddity::TooLarge { size, prefix });
-                if self.answer_malformed {
-                    self.answer_null(&error);
+                if self.shared.answer_malformed {
+                    self.answer_null(&Error::new(ErrorCode::INVALID_REQUEST, error.message));
                 }
             }
         }
@@ -106,7 +105,7 @@ impl<S: Service> Dispatch<'_, S> {
             return;
         }
         self.unreadable(line, malformed.to_string());
-        if self.answer_malformed {
+        if self.shared.answer_malformed {
             let code = match malformed {
                 Malformed::Json(_) => ErrorCode::PARSE_ERROR,
                 Malformed::Envelope(_) => ErrorCode::INVALID_REQUEST,

@@ -93,6 +93,15 @@ fn expectation(message: &str) -> Option<&str> {
     plain.iter().any(|prefix| found.starts_with(prefix)).then_some(expected)
 }
 
+/// What serde says of a value, in an author's words.
+pub(super) fn in_words(message: &str) -> String {
+    let found = message.split_once(", expected ").and_then(|(found, _)| found.split_once(": "));
+    match (found, expectation(message)) {
+        (Some((_, found)), Some(expected)) => format!("found {found}, expected {}", plain(expected)),
+        _ => message.to_owned(),
+    }
+}
+
 /// Serde's names of types in an author's words.
 fn plain(expected: &str) -> &str {
     match expected {

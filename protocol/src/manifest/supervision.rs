@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::duration::{self, DurationText};
 use super::exit::Exit;
+use super::source::in_words;
 
 /// The `supervision` section; what is absent has the protocol's default (the numbers of its section 8).
 ///
@@ -92,7 +93,7 @@ impl Supervision {
             merged[name] = value.clone();
         }
         serde_path_to_error::deserialize(merged)
-            .map_err(|error| format!("`{}`: {}", error.path(), error.inner()))
+            .map_err(|error| format!("`{}`: {}", error.path(), in_words(&error.inner().to_string())))
     }
 }
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def find_command() -> str:
-    """The `astros` executable: ASTROS_BIN, PATH, a build in a source tree; raises AstrOSError."""
+def find_command(who: str) -> str:
+    """The `astros` executable: ASTROS_BIN, PATH, a build in a source tree; AstrOSError says who needs it."""
     named = os.environ.get("ASTROS_BIN")
     if named:
         if not os.access(named, os.X_OK):
@@ -30,8 +30,8 @@ def find_command() -> str:
         if os.access(built, os.X_OK):
             return str(built)
     raise AstrOSError(
-        "`process_text` needs the `astros` command, and there is none in ASTROS_BIN, on PATH or in target/: "
-        "build it with `cargo build --bin astros`, or call handlers in memory with `client.call`"
+        f"{who} needs the `astros` command, and there is none in ASTROS_BIN, on PATH or in target/: "
+        "build it with `cargo build --bin astros`"
     )
 
 
@@ -45,7 +45,8 @@ def _builds() -> Iterator[Path]:
 
 def ask(text: str, home: Path, plugin_dir: Path, session: str, timeout: float) -> Response:
     """One `astros ask`; a failure is a Response with `error`, as for call_plugin."""
-    command = [find_command(), "ask", "--json", "--session", session, "--plugin-dir", str(plugin_dir), "--", text]
+    options = ["--json", "--session", session, "--plugin-dir", str(plugin_dir)]
+    command = [find_command("`process_text`"), "ask", *options, "--", text]
     env = {name: value for name, value in os.environ.items() if name not in ("ASTROS_PROTOCOL", "ASTROS_RPC_FDS")}
     env["ASTROS_HOME"] = str(home)
     try:

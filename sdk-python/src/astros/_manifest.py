@@ -1,6 +1,6 @@
-"""The default settings in a plugin's manifest, for the test client; under the host, the host reads the manifest.
+"""What tests need of a plugin's manifest: default settings and how it is run; under the host, the host reads it.
 
-The standard library has no YAML, so this reads the part of it that settings are written in: nested names and
+The standard library has no YAML, so this reads the part of it that these are written in: nested names and
 lists by indentation, scalars, and flat `[…]` and `{}`. Anything else is refused with its line.
 """
 
@@ -22,19 +22,26 @@ WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 def default_settings(folder: Path) -> dict[str, Any]:
     """`configuration.settings` of the folder's plugin.yaml; raises LoadError for YAML beyond this reader."""
+    return _section(folder, ["configuration", "settings"], "give `load_plugin` its `settings`")
+
+
+def run_section(folder: Path) -> dict[str, Any]:
+    """`run` of the folder's plugin.yaml: how the plugin is started; raises LoadError likewise."""
+    return _section(folder, ["run"], "give `--astros-command` how it is started")
+
+
+def _section(folder: Path, names: list[str], instead: str) -> dict[str, Any]:
     file = folder / "plugin.yaml"
     if not file.is_file():
         return {}
     lines = _lines(file.read_text("utf-8"))
-    for name in ("configuration", "settings"):
+    for name in names:
         lines = _under(lines, name)
     try:
-        settings = _block(lines, 0)[0] if lines else {}
+        section = _block(lines, 0)[0] if lines else {}
     except _Beyond as line:
-        raise LoadError(
-            f"cannot read the settings of `{file}` at line {line}; give `load_plugin` its `settings`"
-        ) from None
-    return settings if isinstance(settings, dict) else {}
+        raise LoadError(f"cannot read the {names[-1]} of `{file}` at line {line}; {instead}") from None
+    return section if isinstance(section, dict) else {}
 
 
 class _Beyond(Exception):

@@ -21,6 +21,7 @@ from .errors import (
     FrameTooLarge,
     HandlerFailed,
     InvalidParams,
+    InvalidRequest,
     NotConnected,
     RemoteError,
 )
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     OnProgress = Callable[[dict[str, Any]], object]
 
 # What a plugin may answer with by itself; every other exception becomes handler_failed.
-_OWN_CODES = {-32700, -32600, -32601, -32602, -32603, -32005, *range(-32016, -32009)}
+_OWN_CODES = {-32700, *range(-32603, -32599), -32005, *range(-32013, -32009), -32015, -32016}
 
 # Who took it back waits for no answer; who waits has asked a plugin that is being stopped.
 TAKEN_BACK = "the request was taken back, or the plugin stops"
@@ -282,7 +283,7 @@ class Peer:
         else:
             id, answers = _wire.salvage(problem.head)
             told = id
-            problem = FrameTooLarge(f"a line of {problem.size} bytes is longer than a frame may be")
+            problem = InvalidRequest(f"a line of {problem.size} bytes is longer than a frame may be")
         if answers:
             call = self._calls.pop(id, None) if id is not None else None
             if call is not None:

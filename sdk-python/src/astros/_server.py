@@ -16,7 +16,6 @@ from .errors import (
     InvalidParams,
     InvalidRequest,
     InvalidSettings,
-    NotInitialized,
     ShuttingDown,
     UnsupportedVersion,
 )
@@ -172,7 +171,7 @@ class Server:
 
     def _must_be_ready(self) -> None:
         if self.stage in ("new", "starting"):
-            raise NotInitialized(f"`{plugin_name(self.plugin)}` is not initialized: `initialize` comes first")
+            raise InvalidRequest(f"`{plugin_name(self.plugin)}` is not initialized: `initialize` comes first")
         if self.stage in ("stopping", "stopped"):
             raise ShuttingDown(f"`{plugin_name(self.plugin)}` is shutting down", retryable=True)
 

@@ -6,6 +6,8 @@ mod command;
 mod control;
 mod crash;
 mod daemon;
+mod examples;
+mod exchanges;
 mod guide;
 mod interrupt;
 mod load;

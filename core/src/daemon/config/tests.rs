@@ -69,6 +69,11 @@ fn points_at_what_is_wrong() {
         ),
         ("plugins: {a: {supervision: {idle_stop: soon}}}\n", "1:28", "`idle_stop`: expected a duration"),
         (
+            "plugins: {a: {supervision: {instances: 0}}}\n",
+            "1:28",
+            "`instances`: found integer `0`, expected a whole number from 1",
+        ),
+        (
             "observability:\n  prometheus: 9464\n",
             "2:15",
             "`observability.prometheus` is the number `9464`, expected an address and a port such as `127.0.0.1:9464`",

@@ -1,0 +1,152 @@
+//! A whole run: the command is found, a first session learns what the plugin is, then all rules are held side by side.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use astros_protocol::rules::{Group, Rule};
+use futures_util::{StreamExt, stream};
+
+use crate::{
+    findings::Findings,
+    options::{Level, Options},
+    outcome::Stop,
+    process::Program,
+    profile::Profile,
+    report::{Outcome, Report, RuleReport},
+    rules,
+    session::Session,
+    subject::Subject,
+};
+
+/// So many rules are held at once, and more on a larger machine: most of the time a check waits.
+const AT_ONCE: usize = 4;
+
+/// Why there is no report: the harness was used wrongly.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No word.
+    #[error("there is no command to run: expected the plugin's command and its arguments")]
+    NoCommand,
+    /// The program is nowhere.
+    #[error("the command `{0}` does not exist, or cannot be executed")]
+    NoProgram(String),
+    /// A rule that is not in the protocol.
+    #[error("there is no rule `{0}` for plugins: expected one such as `R07`; the reference lists them")]
+    NoRule(String),
+}
+
+/// Runs the command and holds the plugin that it is against the rules.
+///
+/// Each rule has processes of its own, in a throw-away home; when this is dropped, all that they started is ended.
+/// Arguments that are paths of files are made absolute, since the plugin runs in another folder.
+pub async fn check<S: Into<OsString>>(
+    command: impl IntoIterator<Item = S>,
+    options: Options,
+) -> Result<Report, Error> {
+    let begun = Instant::now();
+    let chosen = options.chosen().map_err(Error::NoRule)?;
+    let program = find(command.into_iter().map(Into::into).collect())?;
+    let findings = Arc::new(Mutex::new(Findings::default()));
+    let learned = learn(&program, &options, &findings).await;
+    let outcomes = match &learned {
+        Ok(profile) => hold(&chosen, &program, &options, profile, &findings).await,
+        Err(stop) => chosen.iter().map(|rule| without_a_profile(rule, stop)).collect(),
+    };
+    let findings = findings.lock().unwrap_or_else(PoisonError::into_inner);
+    let rules = chosen.into_iter().zip(outcomes);
+    let rules =
+        rules.map(|(rule, outcome)| RuleReport { rule, outcome: settle(rule, outcome, &findings) }).collect();
+    let plugin = learned.ok().map(|profile| (profile.name, profile.version));
+    Ok(Report::new(plugin, &options, rules, begun.elapsed()))
+}
+
+async fn learn(
+    program: &Program,
+    options: &Options,
+    findings: &Arc<Mutex<Findings>>,
+) -> Result<Profile, Stop> {
+    let mut session = Session::start(program, "R00", options.timeout, findings)?;
+    Profile::learn(&mut session, options).await
+}
+
+/// Nothing can be held against who does not begin; that is a miss of one rule.
+fn without_a_profile(rule: &Rule, stop: &Stop) -> Outcome {
+    match stop {
+        Stop::Missed(miss) if rule.id == "R01" => Outcome::Failed(miss.clone()),
+        _ => Outcome::Skipped("it does not answer `initialize` and then `ping` (R01)".to_owned()),
+    }
+}
+
+async fn hold(
+    chosen: &[&'static Rule],
+    program: &Program,
+    options: &Options,
+    profile: &Profile,
+    findings: &Arc<Mutex<Findings>>,
+) -> Vec<Outcome> {
+    let at_once =
+        std::thread::available_parallelism().map_or(AT_ONCE, |cores| cores.get().clamp(AT_ONCE, 16));
+    let one = |rule: &&'static Rule| {
+        let subject = Subject { program, options, profile, findings, rule: rule.id };
+        async move {
+            match rules::check(&subject).await {
+                Ok(()) => Outcome::Passed,
+                Err(Stop::Missed(miss)) => Outcome::Failed(miss),
+                Err(Stop::Skipped(why)) => Outcome::Skipped(why),
+            }
+        }
+    };
+    // In the order of the rules, whatever ends first.
+    stream::iter(chosen.iter().map(one)).buffered(at_once).collect().await
+}
+
+/// What the traffic of all sessions says of a rule counts as well.
+fn settle(rule: &Rule, outcome: Outcome, findings: &Findings) -> Outcome {
+    if let (Some(miss), false) = (findings.miss(rule.id), matches!(outcome, Outcome::Failed(_))) {
+        return Outcome::Failed(miss);
+    }
+    match (rule.group, &outcome) {
+        (Group::Services, Outcome::Passed) if findings.asked.is_empty() => {
+            Outcome::Skipped("it asked the host for nothing".to_owned())
+        }
+        (Group::Streams, Outcome::Passed) if !findings.streamed => {
+            Outcome::Skipped("it sent no progress".to_owned())
+        }
+        _ => outcome,
+    }
+}
+
+/// The program, looked up as a shell does; paths are made absolute.
+fn find(command: Vec<OsString>) -> Result<Program, Error> {
+    let mut words = command.into_iter();
+    let name = words.next().filter(|name| !name.is_empty()).ok_or(Error::NoCommand)?;
+    let missing = || Error::NoProgram(name.to_string_lossy().into_owned());
+    let path = which::which(&name).map_err(|_| missing())?;
+    let path = std::path::absolute(path).map_err(|_| missing())?;
+    Ok(Program { path, arguments: words.map(absolute).collect() })
+}
+
+fn absolute(argument: OsString) -> OsString {
+    let path = Path::new(&argument);
+    // A word such as `run` may be the name of a folder by chance: only what looks like a path, or is a file.
+    let is_path = argument.to_string_lossy().contains('/') && path.exists() || path.is_file();
+    match std::path::absolute(path) {
+        Ok(absolute) if is_path => PathBuf::into_os_string(absolute),
+        _ => argument,
+    }
+}
+
+impl Options {
+    /// Whether a run with these can give a grade: only all rules of a level can.
+    pub(crate) fn grades(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    pub(crate) fn is_core(&self) -> bool {
+        self.level == Level::Core
+    }
+}

@@ -1,0 +1,339 @@
+//! One process of the plugin, and what is said to it: requests and raw bytes, answers, and the ends of both.
+//!
+//! Nothing is read but while something is waited for: so a check decides when nobody reads.
+
+use std::{
+    collections::HashMap,
+    process::ExitStatus,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use astros_protocol::MAX_FRAME_BYTES;
+use serde_json::{Value, json};
+use tokio::{
+    process::ChildStdout,
+    time::{Instant, timeout, timeout_at},
+};
+
+use crate::{
+    findings::Findings,
+    host::{Asked, Host},
+    ledger::Ledger,
+    line::{self, Line, Reply},
+    outcome::{Checked, Miss, Stop},
+    process::{Process, Program},
+    reader::{Piece, Reader},
+    writer::Writer,
+};
+
+/// What one process may write, in bytes; who writes more floods.
+const MOST: usize = 256 << 20;
+
+pub(crate) struct Session {
+    process: Process,
+    /// None once the plugin's input was closed.
+    writer: Option<Writer>,
+    reader: Reader<ChildStdout>,
+    pub(crate) host: Host,
+    pub(crate) ledger: Ledger,
+    replies: HashMap<String, Reply>,
+    /// Errors whose id is null: answers to what could not be read.
+    pub(crate) nameless: Vec<Reply>,
+    /// Progress that came, by the request's id.
+    pub(crate) progress: HashMap<String, usize>,
+    /// Whether progress is acknowledged as it comes.
+    pub(crate) acknowledges: bool,
+    last_id: i64,
+    timeout: Duration,
+    taken: usize,
+    ended: bool,
+    findings: Arc<Mutex<Findings>>,
+    rule: &'static str,
+}
+
+/// Why nothing more came.
+enum Quiet {
+    Late(Duration),
+    Ended,
+    Floods,
+}
+
+impl Session {
+    pub(crate) fn start(
+        program: &Program,
+        rule: &'static str,
+        timeout: Duration,
+        findings: &Arc<Mutex<Findings>>,
+    ) -> Checked<Session> {
+        let (process, pipes) = Process::start(program).map_err(|error| {
+            Stop::Missed(Miss {
+                sent: String::new(),
+                expected: "a process".to_owned(),
+                received: format!("`{}` cannot be started: {error}", program.path.display()),
+            })
+        })?;
+        Ok(Session {
+            process,
+            writer: Some(Writer::new(pipes.stdin)),
+            reader: Reader::new(pipes.stdout, MAX_FRAME_BYTES),
+            host: Host::default(),
+            ledger: Ledger::default(),
+            replies: HashMap::new(),
+            nameless: Vec::new(),
+            progress: HashMap::new(),
+            acknowledges: true,
+            last_id: 0,
+            timeout,
+            taken: 0,
+            ended: false,
+            findings: findings.clone(),
+            rule,
+        })
+    }
+
+    // --- saying -------------------------------------------------------------------------------------
+
+    /// Sends a request, and gives its id.
+    pub(crate) fn ask(&mut self, method: &str, params: Value) -> Value {
+        let (id, line) = self.write_request(method, params);
+        self.send(line);
+        id
+    }
+
+    /// The line of a request with a new id, not sent yet.
+    pub(crate) fn write_request(&mut self, method: &str, params: Value) -> (Value, String) {
+        self.last_id += 1;
+        let id = Value::from(self.last_id);
+        let line = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string();
+        (id, line)
+    }
+
+    pub(crate) fn notify(&mut self, method: &str, params: Value) {
+        self.send(json!({ "jsonrpc": "2.0", "method": method, "params": params }).to_string());
+    }
+
+    /// Sends one line; its end is added.
+    pub(crate) fn send(&mut self, line: impl Into<Vec<u8>>) {
+        let mut line = line.into();
+        line.push(b'\n');
+        self.write(line);
+    }
+
+    /// Writes bytes as they are; lines among them that are requests are entered as such.
+    pub(crate) fn write(&mut self, bytes: impl Into<Vec<u8>>) {
+        let bytes = bytes.into();
+        bytes.split(|byte| *byte == b'\n').for_each(|line| {
+            if !line.is_empty() {
+                self.ledger.sends(line);
+            }
+        });
+        self.put(bytes);
+    }
+
+    /// Writes bytes that the ledger knows already.
+    pub(crate) fn put(&self, bytes: impl Into<Vec<u8>>) {
+        if let Some(writer) = &self.writer {
+            writer.write(bytes);
+        }
+    }
+
+    /// Closes the plugin's input, after all that was sent.
+    pub(crate) fn close(&mut self) {
+        self.writer = None;
+    }
+
+    /// Answers what was held back.
+    pub(crate) fn release(&mut self) {
+        for answer in self.host.release() {
+            self.send(answer.to_string());
+        }
+    }
+
+    /// Answers one that was held back.
+    pub(crate) fn answer_held(&mut self, asked: Asked) {
+        let answer = self.host.answer(&asked);
+        self.send(answer.to_string());
+    }
+
+    // --- hearing ------------------------------------------------------------------------------------
+
+    /// The answer to a request, while the plugin's own are served.
+    pub(crate) async fn answer(&mut self, id: &Value, expected: &str) -> Checked<Reply> {
+        let within = self.timeout;
+        self.answer_within(id, within, expected).await
+    }
+
+    pub(crate) async fn answer_within(
+        &mut self,
+        id: &Value,
+        within: Duration,
+        expected: &str,
+    ) -> Checked<Reply> {
+        let (key, until) = (id.to_string(), Instant::now() + within);
+        loop {
+            if let Some(reply) = self.replies.remove(&key) {
+                return Ok(reply);
+            }
+            if let Err(quiet) = self.take(until, within).await {
+                return Err(self.quiet(quiet, expected));
+            }
+        }
+    }
+
+    /// Sends a request and waits for its answer.
+    pub(crate) async fn call(&mut self, method: &str, params: Value, expected: &str) -> Checked<Reply> {
+        let id = self.ask(method, params);
+        self.answer(&id, expected).await
+    }
+
+    /// Takes lines until something is so.
+    pub(crate) async fn until(&mut self, expected: &str, mut is_so: impl FnMut(&Session) -> bool) -> Checked {
+        let until = Instant::now() + self.timeout;
+        while !is_so(self) {
+            if let Err(quiet) = self.take(until, self.timeout).await {
+                return Err(self.quiet(quiet, expected));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the plugin has read all that was written; nothing is read meanwhile.
+    pub(crate) async fn is_read(&self) -> bool {
+        let Some(writer) = &self.writer else { return false };
+        timeout(self.timeout, writer.is_read()).await.unwrap_or(false)
+    }
+
+    /// Whether an answer to this request came and was not taken.
+    pub(crate) fn has_answer(&self, id: &Value) -> bool {
+        self.replies.contains_key(&id.to_string())
+    }
+
+    /// Reads to the end of the output, then waits for the end of the process: its status, where it ends in time.
+    pub(crate) async fn end(&mut self, within: Duration) -> Option<ExitStatus> {
+        let until = Instant::now() + within;
+        while self.take(until, within).await.is_ok() {}
+        self.process.ended(until.saturating_duration_since(Instant::now())).await
+    }
+
+    /// Waits for the end of the process only; what it started may hold its output open.
+    pub(crate) async fn gone(&mut self, within: Duration) -> Option<ExitStatus> {
+        self.process.ended(within).await
+    }
+
+    /// Waits for the next line and deals with it.
+    async fn take(&mut self, until: Instant, within: Duration) -> Result<(), Quiet> {
+        if self.ended {
+            return Err(Quiet::Ended);
+        }
+        let piece = timeout_at(until, self.reader.next()).await.map_err(|_| Quiet::Late(within))?;
+        match piece {
+            Piece::Line(bytes) => {
+                self.taken += bytes.len() + 1;
+                self.line(&bytes);
+            }
+            Piece::TooLong { size, begin } => {
+                self.taken += size;
+                self.ledger.reads_too_much(size, self.reader.limit, &begin);
+            }
+            Piece::End(rest) => {
+                self.ended = true;
+                if !rest.is_empty() {
+                    self.ledger.ends_within(&rest);
+                }
+                return Err(Quiet::Ended);
+            }
+        }
+        if self.taken > MOST { Err(Quiet::Floods) } else { Ok(()) }
+    }
+
+    fn line(&mut self, bytes: &[u8]) {
+        let (line, faults) = line::read(bytes);
+        self.ledger.reads(bytes, &line, faults);
+        match line {
+            Line::Response(reply) if reply.id.is_null() => self.nameless.push(reply),
+            Line::Response(reply) => drop(self.replies.entry(reply.id.to_string()).or_insert(reply)),
+            Line::Request { id, method, params } => {
+                if let Some(answer) = self.host.takes(Asked { id, method, params }) {
+                    self.send(answer.to_string());
+                }
+            }
+            Line::Notification { method, params } => self.notified(&method, &params),
+            Line::Stray => {}
+        }
+    }
+
+    fn notified(&mut self, method: &str, params: &Value) {
+        let id = &params["id"];
+        match method {
+            "$/progress" => {
+                *self.progress.entry(id.to_string()).or_default() += 1;
+                if self.acknowledges && self.ledger.is_open(id) {
+                    self.acknowledge(id, 1);
+                }
+            }
+            "$/cancel" => {
+                if let Some(answer) = self.host.cancelled(id) {
+                    self.send(answer.to_string());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn acknowledge(&mut self, id: &Value, count: usize) {
+        self.ledger.acknowledges(id, count);
+        let sent = std::mem::take(&mut self.ledger.sent);
+        self.notify("$/ack", json!({ "id": id, "count": count }));
+        // What the plugin works on is of more use in a report than that its news was read.
+        self.ledger.sent = sent;
+    }
+
+    // --- what is missed -----------------------------------------------------------------------------
+
+    /// A miss after what was sent last.
+    pub(crate) fn miss(&self, expected: impl Into<String>, received: impl Into<String>) -> Stop {
+        let sent = self.ledger.sent.clone();
+        Stop::Missed(Miss { sent, expected: expected.into(), received: received.into() })
+    }
+
+    pub(crate) fn missed<T>(&self, expected: impl Into<String>, reply: &Reply) -> Checked<T> {
+        Err(self.miss(expected, reply.text.clone()))
+    }
+
+    fn quiet(&mut self, quiet: Quiet, expected: &str) -> Stop {
+        let story = self.process.story();
+        let received = match quiet {
+            Quiet::Late(within) => format!("nothing within {} ms; {story}", within.as_millis()),
+            Quiet::Ended => format!("the end of its output; {story}"),
+            Quiet::Floods => format!("a flood of {} MiB; {story}", self.taken >> 20),
+        };
+        self.miss(expected, received)
+    }
+
+    // --- the process --------------------------------------------------------------------------------
+
+    pub(crate) fn folder(&self, name: &str) -> String {
+        self.process.folder(name)
+    }
+
+    pub(crate) fn story(&mut self) -> String {
+        self.process.story()
+    }
+
+    pub(crate) fn left(&self) -> Vec<String> {
+        self.process.left()
+    }
+
+    /// Announces another limit of the host's; for `initialize`.
+    pub(crate) fn limit(&mut self, bytes: usize) {
+        self.reader.limit = bytes;
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
+        findings.add(self.rule, &mut self.ledger);
+    }
+}

@@ -1,0 +1,64 @@
+//! The plugins without an SDK of `plugins/examples`: in shell, Node.js and Perl, each as a person uses it.
+
+use std::path::{Path, PathBuf};
+
+use astros_tests::{Outcome, World};
+use serde_json::json;
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/examples").canonicalize().unwrap()
+}
+
+/// Asks in a world where these plugins are, in the words of a person.
+fn ask(world: &World, text: &str) -> Outcome {
+    world.astros(["ask", "--json", text, "--plugin-dir"]).arg(examples()).run()
+}
+
+/// Says what is missing, where a plugin would only say that it cannot be started.
+fn needs(program: &str) {
+    let found =
+        std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|dir| dir.join(program).is_file());
+    assert!(
+        found,
+        "`{program}` is not on PATH, and a plugin is written for it; `tests/run` installs what is needed"
+    );
+}
+
+#[test]
+fn the_shell_plugin_says_how_much_room_a_folder_takes() {
+    needs("jq");
+    let world = World::new();
+    let folder = world.file("a b/ü\t\"1\"/large", vec![1; 200_000]).parent().unwrap().to_owned();
+    let answer = ask(&world, &format!("how much room does \"{}\" take", world.path("a b").display()));
+    let answer = answer.succeeds().answered_by("room.folder_size");
+    assert!(answer.data()["kib"].as_u64().unwrap() >= 196, "{answer:?}");
+    ask(&world, "how much room is left in /").succeeds().answered_by("room.free_space");
+    let call = |path: &Path| world.calling("room", "folder_size", json!({ "path": path }));
+    call(&folder).arg("--plugin-dir").arg(examples()).run().succeeds();
+    let nowhere = call(&world.path("nowhere")).arg("--plugin-dir").arg(examples()).run();
+    assert_eq!(nowhere.json()["success"], false, "{nowhere:?}");
+}
+
+#[test]
+fn the_node_plugin_computes_a_checksum_and_says_how_far_it_is() {
+    needs("node");
+    let world = World::new();
+    // More pieces than may be told of without an answer of the host's.
+    let file = world.file("large", vec![b'a'; 100 << 16]);
+    let answer = ask(&world, &format!("what is the sha256 of {}", file.display())).succeeds();
+    let answer = answer.answered_by("checksum.sha256");
+    assert_eq!(answer.data()["bytes"], 100 << 16);
+    let expected = std::process::Command::new("sha256sum").arg(&file).output().unwrap().stdout;
+    assert_eq!(answer.message(), String::from_utf8(expected).unwrap()[..64]);
+}
+
+#[test]
+fn the_perl_plugin_keeps_a_list_over_its_restarts() {
+    needs("perl");
+    let world = World::new();
+    ask(&world, "add oat milk to my todo list").succeeds().answered_by("todo.add");
+    ask(&world, "i have to call Zoë").succeeds().answered_by("todo.add");
+    let list = ask(&world, "show my todo list").succeeds().answered_by("todo.show").data();
+    assert_eq!(list, json!({ "list": ["oat milk", "call Zoë"] }));
+    ask(&world, "i have done oat milk").succeeds().answered_by("todo.remove").says("call Zoë");
+}

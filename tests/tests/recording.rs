@@ -1,0 +1,171 @@
+//! `astros record` and `astros replay`, with the real command and real plugins.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+
+use astros_tests::{Outcome, World, folder, python};
+use serde_json::{Value, json};
+
+const GREETER: &str = r#"
+from astros.plugin import BasePlugin, plugin_handler
+from astros.types import Response
+
+class Greeter(BasePlugin):
+    @plugin_handler("greet", effects="none")
+    async def greet(self, intent):
+        await self.storage.set("greeted", intent.context.get("name"))
+        print("not a message")
+        return Response(message="Good day", data={"name": intent.context.get("name"), "extra": 1})
+"#;
+
+/// Records a command, and gives the file.
+fn record(world: &World, plugin: &str, command: &[&str]) -> PathBuf {
+    let file = world.path(&format!("{plugin}.jsonl"));
+    let output = file.to_string_lossy().into_owned();
+    let words = ["record", plugin, "--output", &output, "--"].into_iter().chain(command.iter().copied());
+    world.astros(words).run().succeeds().warns("recorded in");
+    file
+}
+
+fn replay(world: &World, file: &PathBuf, more: &[&str]) -> Outcome {
+    let file = file.to_string_lossy().into_owned();
+    world.astros(["replay", &file].into_iter().chain(more.iter().copied())).run()
+}
+
+fn lines(file: &PathBuf) -> Vec<Value> {
+    let text = fs::read_to_string(file).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_bundled_plugin_does_again_what_was_recorded() {
+    let world = World::new();
+    let file = record(&world, "hello-world", &["ask", "say hello"]);
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let lines = lines(&file);
+    assert_eq!(lines[0]["plugin"], "hello-world");
+    assert_eq!(lines[0]["command"], json!(["ask", "say hello"]));
+    assert_eq!(lines.last().unwrap()["end"], json!({ "lines": lines.len() - 1, "status": 0 }));
+    assert_eq!(lines[2]["line"]["method"], "initialize");
+    replay(&world, &file, &[]).succeeds().says("does what the recording says");
+}
+
+#[test]
+fn a_plugin_with_services_and_requests_of_its_own_does_again_what_was_recorded() {
+    let world = World::new();
+    world.file("inbox/a.txt", "1");
+    world.file("inbox/b.jpg", "2");
+    let inbox = world.path("inbox").to_string_lossy().into_owned();
+    let ask = format!("list the files in {inbox}");
+    let listed = record(&world, "file-manager", &["ask", &ask]);
+    replay(&world, &listed, &[]).succeeds();
+    fs::remove_file(world.path("inbox/b.jpg")).unwrap();
+    let other = replay(&world, &listed, &["--json"]).exits(1).json();
+    let pointers = other["differences"].as_array().unwrap().iter().map(|one| one["pointer"].clone());
+    assert!(pointers.clone().any(|one| one.as_str().unwrap().starts_with("/result/data")), "{other:#}");
+}
+
+#[test]
+fn a_changed_plugin_is_told_where_it_differs() {
+    let world = World::new().with(python("greeter", GREETER));
+    let call = ["plugins", "call", "greeter", "greet", "--params", r#"{"name": "Ada"}"#];
+    let file = record(&world, "greeter", &call);
+    replay(&world, &file, &[]).succeeds();
+    // The person's storage and folders are not touched: answers come from the recording.
+    let world = world.with(python("greeter", &GREETER.replace("Good day", "Hullo").replace("\"greeted\"", "\"seen\"")));
+    let shown = replay(&world, &file, &[]).exits(1);
+    let shown = shown.says("its request `storage/set` at /params/key").says(r#"expected "greeted""#);
+    shown.says("the answer to `handle_intent` at /result/message").says(r#"got      "Hullo""#);
+    replay(&world, &file, &["--mask", "/result/message", "--mask", "/params/key"]).succeeds();
+    let world = world.with(python("greeter", "raise SystemExit(3)"));
+    replay(&world, &file, &[]).exits(1).says("did not come before its end").says("how its process ended");
+}
+
+#[test]
+fn another_command_is_held_against_the_recording() {
+    let world = World::new();
+    let file = record(&world, "hello-world", &["ask", "say hello"]);
+    replay(&world, &file, &["--", "cat"]).exits(1).says("the answer to `initialize`");
+    replay(&world, &file, &["--", "./not-there"]).exits(6).warns("not-there");
+}
+
+#[test]
+fn a_file_that_is_no_whole_recording_is_refused() {
+    let world = World::new();
+    let file = record(&world, "hello-world", &["ask", "say hello"]);
+    let whole = fs::read_to_string(&file).unwrap();
+    let cases = [
+        (&whole[..whole.len() - 20], "cannot be read"),
+        (&whole[..whole.trim_end().rfind('\n').unwrap() + 1], "it breaks off"),
+        (&whole.replacen("\"astros_recording\":1", "\"astros_recording\":9", 1), "the format 9, expected 1"),
+        ("{}\n", "it is no recording"),
+        ("", "it is no recording"),
+        ("\u{0}\u{1}", "it is no recording"),
+    ];
+    for (text, said) in cases {
+        let file = world.file("bad.jsonl", text);
+        replay(&world, &file, &["--json"]).fails(2, "invalid_params").says(said);
+    }
+    let without = whole.lines().enumerate().filter(|(index, _)| *index != 3);
+    let without: Vec<&str> = without.map(|(_, line)| line).collect();
+    let file = world.file("bad.jsonl", without.join("\n"));
+    replay(&world, &file, &[]).exits(2).warns("some are missing");
+    replay(&world, &world.path("nowhere"), &[]).exits(2).warns("cannot be read");
+}
+
+#[test]
+fn secrets_are_not_recorded() {
+    const CODE: &str = r#"
+from astros.plugin import BasePlugin, plugin_handler
+import sys
+
+class Safe(BasePlugin):
+    settings_schema = {"properties": {"pin": {"type": "string", "writeOnly": True}, "city": {"type": "string"}}}
+
+    @plugin_handler("tell", effects="none")
+    async def tell(self, intent):
+        print("my pin", self.settings["pin"], file=sys.stderr)
+        return "it is " + self.settings["pin"] + " in " + self.settings["city"]
+"#;
+    let by_manifest = folder("locked").file("src/main.py", CODE.replace("settings_schema =", "unused =")).file(
+        "plugin.yaml",
+        "metadata: {name: locked, version: 1.0.0}\nconfiguration:\n  schema:\n    properties: {pin: {writeOnly: true}}\n",
+    );
+    let settings = |name| format!("  {name}:\n    settings: {{pin: hunter-7, city: Oslo, api_key: k-12345}}\n");
+    let yaml = format!("plugins:\n{}{}", settings("safe"), settings("locked"));
+    let world = World::new().with(python("safe", CODE)).with(by_manifest).configured(&yaml);
+    for plugin in ["safe", "locked"] {
+        let file = record(&world, plugin, &["plugins", "call", plugin, "tell"]);
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("hunter-7") && !text.contains("k-12345"), "{text}");
+        assert!(text.contains("(hidden: a secret setting)") && text.contains("Oslo"), "{text}");
+        replay(&world, &file, &[]).succeeds();
+    }
+}
+
+#[test]
+fn no_file_is_overwritten_and_none_is_left_where_nothing_was_recorded() {
+    let world = World::new();
+    let file = record(&world, "hello-world", &["ask", "say hello"]);
+    let output = file.to_string_lossy().into_owned();
+    let again = world.astros(["record", "hello-world", "--output", &output, "--", "ask", "say hello"]).run();
+    again.exits(2).warns("is there already");
+    let unused = world.path("unused.jsonl");
+    let output = unused.to_string_lossy().into_owned();
+    for (command, code) in [(&["plugins", "list"][..], 0), (&["status"], 3), (&["schema"], 2), (&["what"], 2)] {
+        let words = ["record", "hello-world", "--output", &output, "--"].into_iter().chain(command.iter().copied());
+        world.astros(words).run().exits(code);
+        assert!(!unused.exists(), "{command:?}");
+    }
+    world.astros(["record", "nobody", "--", "ask", "say hello"]).run().exits(2).warns("`nobody`");
+}
+
+#[test]
+fn a_recording_says_that_a_daemon_runs_beside_it() {
+    let world = World::new();
+    let daemon = world.daemon([""; 0]);
+    let file = world.path("beside.jsonl").to_string_lossy().into_owned();
+    let recorded = world.astros(["record", "hello-world", "--output", &file, "--", "ask", "say hello", "--json"]).run();
+    let pid = format!("a daemon runs (pid {})", daemon.pid());
+    recorded.succeeds().warns(&pid).answered_by("hello-world.say_hello");
+    daemon.stop().succeeds();
+}
