@@ -18,7 +18,7 @@ const AT_ONCE: usize = 6;
 fn rules(report: &Value, outcome: &str) -> Vec<String> {
     let rules = report["data"]["rules"].as_array().unwrap_or_else(|| panic!("no report: {report}"));
     let rules = rules.iter().filter(|rule| rule["outcome"] == outcome);
-    rules.map(|rule| rule["rule"].as_str().unwrap().to_owned()).collect()
+    rules.map(|rule| rule["rule"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
 fn all() -> Vec<String> {
