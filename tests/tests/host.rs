@@ -1,5 +1,7 @@
 //! The host's duties, H01 to H29: our daemon keeps them all, and the probe names each one that a host breaks.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail there")]
+
 use std::{
     process::Command,
     sync::atomic::{AtomicUsize, Ordering},

@@ -1,5 +1,7 @@
 //! `astros record` and `astros replay`, with the real command and real plugins.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail there")]
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
