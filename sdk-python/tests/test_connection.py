@@ -145,7 +145,7 @@ def test_a_line_beyond_the_limit_is_refused_in_bounded_memory(adversary: PluginP
         adversary.write(b"x" * MIB)
     adversary.write(b'"}\n')
     error = adversary.error("big")
-    assert error["code"] == -32600
+    assert error["code"] == -32009
     assert adversary.result(adversary.call("echo"))["success"] is True
     assert peak() - before < 40 * MIB
 
@@ -159,7 +159,7 @@ def test_an_answer_beyond_the_hosts_limit_is_a_failure(start: Start) -> None:
     process = start("adversary.py")
     process.initialize(limits={"max_frame_bytes": 10_000})
     error = process.error(process.call("large", {"size": 10_000}))
-    assert error["code"] == -32012
+    assert error["code"] == -32009
     assert "more than the 10000" in error["message"]
 
 

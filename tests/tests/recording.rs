@@ -1,6 +1,12 @@
 //! `astros record` and `astros replay`, with the real command and real plugins.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+#![allow(clippy::unwrap_used, reason = "a test may fail there")]
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use astros_tests::{Outcome, World, folder, python};
 use serde_json::{Value, json};
@@ -26,14 +32,14 @@ fn record(world: &World, plugin: &str, command: &[&str]) -> PathBuf {
     file
 }
 
-fn replay(world: &World, file: &PathBuf, more: &[&str]) -> Outcome {
+fn replay(world: &World, file: &Path, more: &[&str]) -> Outcome {
     let file = file.to_string_lossy().into_owned();
     world.astros(["replay", &file].into_iter().chain(more.iter().copied())).run()
 }
 
-fn lines(file: &PathBuf) -> Vec<Value> {
-    let text = fs::read_to_string(file).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+fn lines(file: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(file).expect("the recording");
+    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
 #[test]
@@ -79,6 +85,56 @@ fn a_changed_plugin_is_told_where_it_differs() {
     replay(&world, &file, &["--mask", "/result/message", "--mask", "/params/key"]).succeeds();
     let world = world.with(python("greeter", "raise SystemExit(3)"));
     replay(&world, &file, &[]).exits(1).says("did not come before its end").says("how its process ended");
+}
+
+#[test]
+fn what_is_no_message_is_marked_and_a_crash_is_told() {
+    const CODE: &str = r#"#!/bin/sh
+while read -r line; do
+    id=${line#*\"id\":}; id=${id%%,*}
+    case $line in
+        *'"initialize"'*) echo '{"jsonrpc":"2.0","id":'"$id"',"result":{"protocol_version":"1.0","limits":{"max_frame_bytes":65536},"plugin":{"name":"odd","version":"1.0.0","handlers":[{"name":"break","effects":"none"}]}}}' ;;
+        *) echo hello; echo warning >&2; printf '\377\n'; echo '{"jsonrpc":"2.0","id":'"$id"',"result":{'; exit 7 ;;
+    esac
+done
+"#;
+    let odd =
+        folder("odd").executable("odd", CODE).file("plugin.yaml", "metadata: {name: odd, version: 1.0.0}\n");
+    let world = World::new().with(odd);
+    let output = world.path("odd.jsonl");
+    let words =
+        ["record", "odd", "--output", &output.to_string_lossy(), "--", "plugins", "call", "odd", "break"];
+    world.astros(words).run().exits(5).warns("recorded in");
+    let lines = lines(&output);
+    let find = |name: &str| lines.iter().filter_map(|line| line.get(name).cloned()).collect::<Vec<_>>();
+    assert_eq!(find("stray"), [json!("hello"), json!({ "base64": "/w==" })]);
+    assert_eq!(find("malformed").len(), 1);
+    assert_eq!(find("text"), [json!("warning")]);
+    assert_eq!(find("exit")[0], 7);
+    assert_eq!(lines.last().unwrap()["end"]["status"], 5);
+    replay(&world, &output, &[]).succeeds();
+}
+
+#[test]
+fn requests_at_the_same_time_may_come_in_another_order() {
+    const CODE: &str = r#"
+import asyncio, random
+from astros.plugin import BasePlugin, plugin_handler
+
+class Many(BasePlugin):
+    @plugin_handler("keep", effects="none")
+    async def keep(self, intent):
+        numbers = list(range(12))
+        random.shuffle(numbers)
+        await asyncio.gather(*(self.storage.set(f"key-{number}", number) for number in numbers))
+        return str(await self.storage.get("key-7"))
+"#;
+    let world = World::new().with(python("many", CODE));
+    let file = record(&world, "many", &["plugins", "call", "many", "keep"]);
+    (0..3).for_each(|_| drop(replay(&world, &file, &[]).succeeds()));
+    let world = world.with(python("many", &CODE.replace("range(12)", "range(11)")));
+    let shown = replay(&world, &file, &["--timeout", "1s"]).exits(1);
+    shown.says("its request `storage/set` did not come within 1 s").says(r#""key":"key-11""#);
 }
 
 #[test]

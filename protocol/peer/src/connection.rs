@@ -21,7 +21,7 @@ pub struct Options {
     /// `overloaded`. A plugin says [`usize::MAX`]: a host that asks for much gets it.
     pub max_answer_bytes: usize,
     /// Whether a line that cannot be read is answered with `parse_error` or `invalid_request` and the id null, as a
-    /// plugin does, which sends none of the host's codes; a host treats it as output that went astray.
+    /// plugin does; a host treats it as output that went astray.
     pub answer_malformed: bool,
     /// A side that takes nothing of what waits for so long counts as gone. A plugin says `None`: a halted host is no
     /// reason for it to end.
@@ -50,7 +50,8 @@ where
     let shared = Arc::new(Shared::new(&options));
     let peer = Peer { shared: shared.clone() };
     let reader = FrameReader::new(input, options.max_frame_bytes);
-    (peer, Connection { shared, reader, output, service, stalled_after: options.stalled_after })
+    let Options { answer_malformed, stalled_after, .. } = options;
+    (peer, Connection { shared, reader, output, service, answer_malformed, stalled_after })
 }
 
 /// The future that moves the bytes.
@@ -59,6 +60,7 @@ pub struct Connection<R, W, S> {
     reader: FrameReader<R>,
     output: W,
     service: S,
+    answer_malformed: bool,
     stalled_after: Option<Duration>,
 }
 
@@ -71,8 +73,8 @@ where
     /// Reads and writes until the other side's output ends, or its input is closed while something is to be written;
     /// then every open call fails with [`crate::Failure::Closed`].
     pub async fn run(self) {
-        let Connection { shared, mut reader, output, service, stalled_after } = self;
-        let dispatch = Dispatch { shared: &shared, service: &service };
+        let Connection { shared, mut reader, output, service, answer_malformed, stalled_after } = self;
+        let dispatch = Dispatch { shared: &shared, service: &service, answer_malformed };
         let guard = CloseOnDrop(&shared);
         let reading = async {
             loop {

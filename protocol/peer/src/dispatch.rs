@@ -22,6 +22,7 @@ use crate::{
 pub(crate) struct Dispatch<'a, S> {
     pub(crate) shared: &'a Arc<Shared>,
     pub(crate) service: &'a S,
+    pub(crate) answer_malformed: bool,
 }
 
 impl<S: Service> Dispatch<'_, S> {
@@ -32,8 +33,8 @@ impl<S: Service> Dispatch<'_, S> {
                 let error = too_large(size, limit);
                 self.fail_answered(prefix, &error);
                 self.service.oddity(Oddity::TooLarge { size, prefix });
-                if self.shared.answer_malformed {
-                    self.answer_null(&Error::new(ErrorCode::INVALID_REQUEST, error.message));
+                if self.answer_malformed {
+                    self.answer_null(&error);
                 }
             }
         }
@@ -105,7 +106,7 @@ impl<S: Service> Dispatch<'_, S> {
             return;
         }
         self.unreadable(line, malformed.to_string());
-        if self.shared.answer_malformed {
+        if self.answer_malformed {
             let code = match malformed {
                 Malformed::Json(_) => ErrorCode::PARSE_ERROR,
                 Malformed::Envelope(_) => ErrorCode::INVALID_REQUEST,

@@ -236,17 +236,17 @@ impl Shared {
         };
         self.learn_size(&frame);
         let limit = self.lock().frame_limit_out;
-        // A plugin sends none of the host's codes.
-        let too_large =
-            if self.answer_malformed { ErrorCode::HANDLER_FAILED } else { ErrorCode::FRAME_TOO_LARGE };
         let refused = match written {
             Err(error) => Some(Error::new(
                 ErrorCode::INTERNAL_ERROR,
                 format!("the answer cannot be written as JSON: {error}"),
             )),
             Ok(()) if frame.len() > limit => Some(
-                Error::new(too_large, format!("the answer has {} bytes, the limit is {limit}", frame.len()))
-                    .with_hint("send what is large by file"),
+                Error::new(
+                    ErrorCode::FRAME_TOO_LARGE,
+                    format!("the answer has {} bytes, the limit is {limit}", frame.len()),
+                )
+                .with_hint("send what is large by file"),
             ),
             Ok(()) => None,
         };

@@ -21,7 +21,6 @@ from .errors import (
     FrameTooLarge,
     HandlerFailed,
     InvalidParams,
-    InvalidRequest,
     NotConnected,
     RemoteError,
 )
@@ -290,7 +289,7 @@ class Peer:
         else:
             id, answers = _wire.salvage(problem.head)
             told = id
-            problem = InvalidRequest(f"a line of {problem.size} bytes is longer than a frame may be")
+            problem = FrameTooLarge(f"a line of {problem.size} bytes is longer than a frame may be")
         if answers:
             call = self._calls.pop(id, None) if id is not None else None
             if call is not None:

@@ -99,7 +99,7 @@ impl Process {
     /// How it is, with the last of what it wrote to standard error. `ends`: its output has ended, so it may end, too.
     pub(crate) async fn story(&mut self, ends: bool) -> String {
         let status = self.ended(if ends { GONE } else { Duration::ZERO }).await;
-        if status.is_some() {
+        if status.is_some() && !self.listener.is_finished() {
             // What it said last is on its way; who holds its standard error open is not waited for.
             let _ = timeout(GONE, &mut self.listener).await;
         }

@@ -1,12 +1,12 @@
 //! The proof of the harness: every rule has mutants, each is failed for its own rule and no other, and the good are gold.
 //!
-//! Each mutant is held against its own rule; a third of them, chosen by the day, against all rules.
+//! Each mutant is held against its own rule; a tenth of them, chosen by the day, against all rules.
 //! `ASTROS_MUTANTS=all` holds all of them against all rules, `ASTROS_MUTANTS=R07` those whose names begin so.
 
 use std::{
     collections::BTreeSet,
-    path::PathBuf,
     process::Command,
+    sync::LazyLock,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -36,13 +36,19 @@ impl Mutant {
     }
 }
 
-fn program() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("mutants/good.py")
+/// What starts the good plugin. A `python3` that is a script of a version manager would be started a thousand times.
+fn program() -> &'static [String] {
+    static PROGRAM: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let itself = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().unwrap();
+        let python = String::from_utf8(itself.stdout).unwrap().trim().to_owned();
+        vec![python, "-SE".to_owned(), concat!(env!("CARGO_MANIFEST_DIR"), "/mutants/good.py").to_owned()]
+    });
+    &PROGRAM
 }
 
 /// The table of the mutants, as they tell it themselves.
 fn mutants() -> Vec<Mutant> {
-    let listed = Command::new("python3").arg(program()).arg("--list").output().unwrap();
+    let listed = Command::new(&program()[0]).args(&program()[1..]).arg("--list").output().unwrap();
     assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
     let table = String::from_utf8(listed.stdout).unwrap();
     let row = |line: &str| {
@@ -54,9 +60,7 @@ fn mutants() -> Vec<Mutant> {
 }
 
 async fn run(arguments: &[&str], rules: Vec<String>) -> Report {
-    let program = program();
-    let python = ["python3", program.to_str().unwrap()];
-    let command = python.iter().chain(arguments);
+    let command = program().iter().map(String::as_str).chain(arguments.iter().copied());
     check(command, Options { rules, timeout: PATIENCE, ..Options::default() }).await.unwrap()
 }
 
@@ -112,19 +116,21 @@ async fn fails_no_mutant_for_another_rule() {
         let mut expected: BTreeSet<_> = mutant.also.iter().cloned().collect();
         expected.insert(mutant.rule().to_owned());
         let failed = failed(&report);
-        (failed != expected).then(|| format!("`{}` fails {failed:?}:\n{}", mutant.name, report.text()))
+        let wrong = (failed != expected).then(|| format!("`{}` fails {failed:?}:\n{}", mutant.name, report.text()));
+        // As it comes: all of them take minutes.
+        wrong.inspect(|wrong| eprintln!("{wrong}"))
     });
     let wrong = complaints(runs).await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Those that are held against all rules: all of them within three days.
+/// Those that are held against all rules: all of them within ten days.
 fn chosen() -> Vec<Mutant> {
     let days = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / 86_400;
-    let third = usize::try_from(days % 3).unwrap_or(0);
+    let first = usize::try_from(days % 10).unwrap_or(0);
     match std::env::var("ASTROS_MUTANTS") {
         Ok(all) if all == "all" => mutants(),
         Ok(wanted) => mutants().into_iter().filter(|mutant| mutant.name.starts_with(&wanted)).collect(),
-        Err(_) => mutants().into_iter().skip(third).step_by(3).collect(),
+        Err(_) => mutants().into_iter().skip(first).step_by(10).collect(),
     }
 }

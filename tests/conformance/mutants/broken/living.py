@@ -97,7 +97,7 @@ class NoSettingsSchema(Plugin):
         return own(lambda it: it.update(settings_schema={"properties": ["prefix"]}))
 
 
-@mutant("R17:shape", "describes examples that are no list")
+@mutant("R17:shape", "describes examples that are no list", also=("R26",))
 class NoList(Plugin):
     def describe(self):
         return own(lambda it: it["handlers"][0].update(examples="say {text}"))

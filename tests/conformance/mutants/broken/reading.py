@@ -30,13 +30,13 @@ class UnknownDone(UnknownMethod):
         self.answer(request, None)
 
 
-@mutant("R08:silent", "does not answer an unknown method")
+@mutant("R08:silent", "does not answer an unknown method", also=("R05", "R41"))
 class UnknownIgnored(UnknownMethod):
     def unknown(self, request):
         pass
 
 
-@mutant("R08:ends", "ends at an unknown method")
+@mutant("R08:ends", "ends at an unknown method", also=("R05", "R41"))
 class UnknownFatal(UnknownMethod):
     def unknown(self, request):
         os._exit(1)
@@ -124,7 +124,7 @@ class Ordered(Picky):
         return line.strip().startswith((b"[", b'{"jsonrpc"', b'{ "jsonrpc"')) or b'"method"' not in line
 
 
-@mutant("R11:escapes", "does not read escapes")
+@mutant("R11:escapes", "does not read escapes, also in an id", also=("R05",))
 class Unescaped(Plugin):
     def parse(self, line):
         return super().parse(line.replace(b"\\u", b"\\\\u"))
@@ -133,7 +133,8 @@ class Unescaped(Plugin):
 @mutant("R11:plane", "fails at a character beyond the basic plane")
 class Basic(Plugin):
     def problem(self, message):
-        return "too exotic" if max(json.dumps(message, ensure_ascii=False)) > "\uffff" else super().problem(message)
+        params = message.get("params") if isinstance(message, dict) else None
+        return "too exotic" if max(json.dumps(params, ensure_ascii=False)) > "\uffff" else super().problem(message)
 
 
 class Chunks(Plugin):
@@ -158,10 +159,10 @@ class Pieces(Chunks):
 class First(Chunks):
     def cut(self, rest, chunk):
         lines = (rest + chunk).split(b"\n")
-        return [*lines[:1], b""] if len(lines) == 6 and len(chunk) < 4096 else lines
+        return [*lines[:1], b""] if chunk.count(b'"ping"') == 5 else lines
 
 
-@mutant("R12:characters", "decodes piece by piece, also where a character is cut")
+@mutant("R12:characters", "decodes piece by piece, also where a character of an id is cut", also=("R05",))
 class CutCharacters(Chunks):
     def cut(self, rest, chunk):
         return (rest + chunk.decode("utf-8", "replace").encode()).split(b"\n")

@@ -2,9 +2,9 @@
 
 import json
 
-from good import Failure, Plugin
+from good import LIMIT, Failure, Plugin
 
-from . import Errors, mutant, once, own
+from . import Errors, mutant, own
 
 # --- initialize and what is written -------------------------------------------------------------------------
 
@@ -18,7 +18,7 @@ class NoVersion(Plugin):
 @mutant("R01:shape", "announces a limit that is no number")
 class WordyLimit(Plugin):
     def initialize(self, request, params):
-        return super().initialize(request, params) | {"limits": {"max_in_flight": "many"}}
+        return super().initialize(request, params) | {"limits": {"max_frame_bytes": LIMIT, "max_in_flight": "many"}}
 
 
 @mutant("R01:error", "refuses to start")
@@ -93,38 +93,44 @@ class Digits(OtherIds):
         return int(id) if isinstance(id, str) and id.isdecimal() and id.isascii() else id
 
 
-@mutant("R04:large", "loses the last digits of a large id")
+@mutant("R04:large", "loses the last digits of a large id", also=("R05",))
 class Floats(OtherIds):
     def other(self, id):
         return int(id / 1000) * 1000 if isinstance(id, int) and abs(id) > 1 << 52 else id
 
 
-@mutant("R04:characters", "takes what is not ASCII out of an id")
-class Ascii(OtherIds):
+@mutant("R04:characters", "takes control characters out of an id", also=("R05",))
+class Printable(OtherIds):
     def other(self, id):
-        return id.encode("ascii", "ignore").decode() if isinstance(id, str) else id
+        return "".join(filter(str.isprintable, id)) if isinstance(id, str) else id
 
 
-@mutant("R04:sign", "forgets the sign of an id")
+@mutant("R04:sign", "forgets the sign of an id", also=("R05",))
 class Absolute(OtherIds):
     def other(self, id):
         return abs(id) if isinstance(id, int) else id
 
 
-@mutant("R05:twice", "answers a ping twice")
+@mutant("R05:twice", "answers an intent twice")
 class Twice(Plugin):
     def answer(self, request, result):
         super().answer(request, result)
-        if request.method == "ping":
+        if request.method == "handle_intent":
             super().answer(request, result)
 
 
-@mutant("R05:never", "does not answer its second intent")
+@mutant("R05:never", "forgets its thirteenth request, where it has refused one")
 class Forgetful(Plugin):
-    def answer(self, request, result):
-        if request.method == "handle_intent" and not once(self, "first") and once(self, "second"):
-            return
-        super().answer(request, result)
+    count, refused = 0, False
+
+    def begin(self, message):
+        self.count += 1
+        if not (self.count == 13 and self.refused):
+            super().begin(message)
+
+    def refuse(self, id, code, message):
+        self.refused = True
+        super().refuse(id, code, message)
 
 
 @mutant("R05:stranger", "answers a request that was never sent")
@@ -155,10 +161,10 @@ class Neither(Replies):
         return {}
 
 
-@mutant("R06:code", "sends a code that is a string", also=("R08", "R20"))
+@mutant("R06:code", "sends a code that is a string")
 class WordyCode(Errors):
     def form(self, code, message):
-        return {"code": str(code), "message": message}
+        return {"code": "wrong" if code == -32602 else code, "message": message}
 
 
 @mutant("R06:message", "sends an error without a message")
