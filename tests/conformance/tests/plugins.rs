@@ -2,7 +2,8 @@
 
 use std::{path::Path, process::Command};
 
-use astros_conformance::{Error, Grade, Level, Options, Outcome, Report, check};
+use astros_conformance::{Call, Error, Grade, Level, Options, Outcome, Report, check};
+use astros_protocol::Extra;
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
@@ -62,6 +63,40 @@ async fn says_what_went_on_where_a_plugin_does_not_begin() {
     let (_, miss) = report.failures().next().unwrap();
     assert!(miss.sent.contains("\"initialize\""), "{miss:?}");
     assert!(miss.received.contains("exit status: 3") && miss.received.contains("no licence"), "{miss:?}");
+}
+
+#[tokio::test]
+async fn names_the_rule_that_a_misbehaving_plugin_breaks() {
+    let adversary = root().join("tests/plugins/adversary.py");
+    for (switch, rules, broken) in [
+        ("exit-in-initialize", &["R01"][..], &["R01"][..]),
+        ("refuses", &["R01"], &["R01"]),
+        ("shapeless", &["R01"], &["R01"]),
+        ("stray-output", &["R01", "R02"], &["R02"]),
+        ("wrong-version", &["R01", "R14"], &["R14"]),
+        ("grandchild", &["R39"], &["R39"]),
+        ("deaf", &["R22", "R24"], &["R22", "R24"]),
+    ] {
+        let command = ["python3", adversary.to_str().unwrap(), switch];
+        let report = check(command, only(rules)).await.unwrap();
+        assert_eq!(failed(&report), broken, "{switch}\n{}", report.text());
+    }
+}
+
+#[tokio::test]
+async fn calls_what_the_options_name_whatever_its_effects() {
+    let adversary = root().join("tests/plugins/adversary.py").display().to_string();
+    let held = async |handler: &str, rule: &str| {
+        let calls = vec![Call { handler: handler.to_owned(), context: Extra::new() }];
+        let options = Options { calls, ..only(&[rule]) };
+        failed(&check(["python3", &adversary], options).await.unwrap()).len()
+    };
+    assert_eq!(held("echo", "R19").await, 0);
+    assert_eq!(held("shapeless", "R19").await, 1);
+    assert_eq!(held("claim", "R40").await, 1);
+    assert_eq!(held("stray", "R02").await, 1);
+    assert_eq!(held("duplicate", "R02").await, 1);
+    assert_eq!(held("daemon", "R39").await, 1);
 }
 
 #[tokio::test]
