@@ -3,7 +3,7 @@
 //!
 //! The way of a request, and the order in which modules may import each other:
 //! `cli → control → daemon → agent → router → { bus, services, observe, supervisor → launcher } → protocol`; `registry`
-//! is read by daemon and cli.
+//! is read by daemon and cli, `recording` is below the supervisor, `replay` between it and cli.
 
 pub mod agent;
 pub mod bus;

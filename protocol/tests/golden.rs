@@ -162,6 +162,32 @@ fn invalid_lines_are_refused() {
 }
 
 #[test]
+fn the_messages_that_the_book_shows_fit_the_schemas() {
+    let text = std::fs::read_to_string(Path::new(PROTOCOL).join("../docs/src/languages.md")).unwrap();
+    let blocks = text.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let check = |name: &str, value: &Value| {
+        let validator = jsonschema::validator_for(&schema::schema(name).unwrap()).unwrap();
+        assert!(validator.is_valid(value), "{name}: {value}");
+    };
+    let mut shown = 0;
+    for block in blocks {
+        let mut asked = String::new();
+        for line in block.lines() {
+            let message: Value = serde_json::from_str(line).unwrap();
+            check("message", &message);
+            if let Some(method) = message["method"].as_str() {
+                check(method, &message["params"]);
+                method.clone_into(&mut asked);
+            } else if message.get("result").is_some() && !asked.is_empty() {
+                check(&format!("{asked}.result"), &message["result"]);
+            }
+            shown += 1;
+        }
+    }
+    assert!(shown > 8, "{shown}");
+}
+
+#[test]
 fn the_schema_of_messages_refuses_what_is_none() {
     let validator = jsonschema::validator_for(&schema::schema("message").unwrap()).unwrap();
     for message in [

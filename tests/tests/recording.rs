@@ -82,6 +82,56 @@ fn a_changed_plugin_is_told_where_it_differs() {
 }
 
 #[test]
+fn what_is_no_message_is_marked_and_a_crash_is_told() {
+    const CODE: &str = r#"#!/bin/sh
+while read -r line; do
+    id=${line#*\"id\":}; id=${id%%,*}
+    case $line in
+        *'"initialize"'*) echo '{"jsonrpc":"2.0","id":'"$id"',"result":{"protocol_version":"1.0","limits":{"max_frame_bytes":65536},"plugin":{"name":"odd","version":"1.0.0","handlers":[{"name":"break","effects":"none"}]}}}' ;;
+        *) echo hello; echo warning >&2; printf '\377\n'; echo '{"jsonrpc":"2.0","id":'"$id"',"result":{'; exit 7 ;;
+    esac
+done
+"#;
+    let odd =
+        folder("odd").executable("odd", CODE).file("plugin.yaml", "metadata: {name: odd, version: 1.0.0}\n");
+    let world = World::new().with(odd);
+    let output = world.path("odd.jsonl");
+    let words =
+        ["record", "odd", "--output", &output.to_string_lossy(), "--", "plugins", "call", "odd", "break"];
+    world.astros(words).run().exits(5).warns("recorded in");
+    let lines = lines(&output);
+    let find = |name: &str| lines.iter().filter_map(|line| line.get(name).cloned()).collect::<Vec<_>>();
+    assert_eq!(find("stray"), [json!("hello"), json!({ "base64": "/w==" })]);
+    assert_eq!(find("malformed").len(), 1);
+    assert_eq!(find("text"), [json!("warning")]);
+    assert_eq!(find("exit")[0], 7);
+    assert_eq!(lines.last().unwrap()["end"]["status"], 5);
+    replay(&world, &output, &[]).succeeds();
+}
+
+#[test]
+fn requests_at_the_same_time_may_come_in_another_order() {
+    const CODE: &str = r#"
+import asyncio, random
+from astros.plugin import BasePlugin, plugin_handler
+
+class Many(BasePlugin):
+    @plugin_handler("keep", effects="none")
+    async def keep(self, intent):
+        numbers = list(range(12))
+        random.shuffle(numbers)
+        await asyncio.gather(*(self.storage.set(f"key-{number}", number) for number in numbers))
+        return str(await self.storage.get("key-7"))
+"#;
+    let world = World::new().with(python("many", CODE));
+    let file = record(&world, "many", &["plugins", "call", "many", "keep"]);
+    (0..3).for_each(|_| drop(replay(&world, &file, &[]).succeeds()));
+    let world = world.with(python("many", &CODE.replace("range(12)", "range(11)")));
+    let shown = replay(&world, &file, &["--timeout", "1s"]).exits(1);
+    shown.says("its request `storage/set` did not come within 1 s").says(r#""key":"key-11""#);
+}
+
+#[test]
 fn another_command_is_held_against_the_recording() {
     let world = World::new();
     let file = record(&world, "hello-world", &["ask", "say hello"]);

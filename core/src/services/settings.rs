@@ -14,6 +14,7 @@ use std::path::Path;
 
 use astros_protocol::manifest::Configuration;
 use astros_protocol::{Error, ErrorCode, Extra};
+use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
 /// All that settings come from.
@@ -124,9 +125,15 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Extra, SettingsError> {
         let all = Value::Object(settings.clone());
         for error in validator.iter_errors(&all) {
             let pointer = error.instance_path().to_string();
-            // Said already, in better words.
-            if !(pointer.is_empty() && error.kind().keyword() == "required") {
-                problems.push(problem(pointer, error.to_string(), &places));
+            match error.kind() {
+                // Also of a schema within, such as one that is referred to; said already of the outermost.
+                ValidationErrorKind::Required { property } if pointer.is_empty() => {
+                    let name = property.as_str().unwrap_or_default();
+                    if !missing.iter().any(|said| said == name) {
+                        missing.push(name.to_owned());
+                    }
+                }
+                _ => problems.push(problem(pointer, error.to_string(), &places)),
             }
         }
     }

@@ -31,6 +31,18 @@ fn every_link_leads_somewhere() {
 }
 
 #[test]
+fn every_file_that_is_included_is_there() {
+    let mut included = 0;
+    for page in pages() {
+        for path in read(&page).split("{{#include ").skip(1).filter_map(|rest| rest.split("}}").next()) {
+            assert!(page.parent().unwrap().join(path).is_file(), "{}: `{path}`", page.display());
+            included += 1;
+        }
+    }
+    assert!(included >= 5, "{included}");
+}
+
+#[test]
 fn the_summary_names_every_page_once() {
     let book = root().join("docs/src");
     let mut named = links(&read(&book.join("SUMMARY.md")));

@@ -82,6 +82,41 @@ fn the_books_shell_plugin_does_what_it_says() {
 }
 
 #[test]
+fn the_sdk_authors_test_of_the_golden_messages_passes() {
+    let mut node = Command::new("node");
+    node.args(["-e", &blocks("docs/src/sdk-authors.md", "js")[0]]).current_dir(root());
+    let output = node.output().expect("`node` is there; `tests/run` installs it");
+    let (said, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains(" messages survive"), "{said}{why}");
+}
+
+#[test]
+fn the_recipes_for_ci_hold_a_plugin_to_the_rules() {
+    let astros = Path::new(env!("CARGO_BIN_EXE_astros")).parent().unwrap();
+    for recipe in ["docs/ci/github.yml", "docs/ci/gitlab.yml"] {
+        let text = read(&root().join(recipe));
+        let value = |start: &str| {
+            let line = text
+                .lines()
+                .find_map(|line| line.split_once(start))
+                .unwrap_or_else(|| panic!("{recipe}: {start}"));
+            line.1.split(" #").next().unwrap().trim().to_owned()
+        };
+        let script = format!("astros conformance --junit {}", value("astros conformance --junit "));
+        let repository = tempfile::tempdir().unwrap();
+        let plugin = root().join("plugins/examples/todo/todo.pl");
+        fs::copy(plugin, repository.path().join("todo.pl")).unwrap();
+        let path = format!("{}:{}", astros.display(), std::env::var("PATH").unwrap());
+        let mut shell = Command::new("bash");
+        shell.args(["-e", "-o", "pipefail", "-c", &script]).current_dir(&repository);
+        let output = shell.env("PATH", path).env("PLUGIN", value("PLUGIN: ")).output().unwrap();
+        assert!(output.status.success(), "{recipe}: {}", String::from_utf8_lossy(&output.stdout));
+        let report = read(&repository.path().join("conformance.xml"));
+        assert!(report.contains("<testcase") && report.contains("R57"), "{recipe}: {report}");
+    }
+}
+
+#[test]
 fn the_rust_plugin_that_is_shown_is_the_example_that_is_tested() {
     let example = read(&root().join("sdk-rust/examples/words.rs"));
     let (_, code) = example.split_once("\n\n").unwrap();

@@ -1,21 +1,23 @@
 // Computes checksums of files: a plugin in Node.js that serves many requests at the same time.
 const { createHash } = require("node:crypto"), fs = require("node:fs");
 
-const properties = { path: { type: "string", format: "path", default: process.execPath } };
+const properties = { path: { type: "string", format: "path", default: __filename } };
 const plugin = { name: "checksum", version: "1.0.0", description: "Computes checksums of files.", handlers: [
   { name: "sha256", description: "Compute the SHA-256 checksum of a file.", effects: "read", idempotent: true,
     examples: ["checksum of {path}", "what is the sha256 of {path}"], parameters: { type: "object", properties } }] };
 
-async function sha256({ path = process.execPath }, progress) {
+async function sha256({ path = __filename }, progress) {
+  if (typeof path !== "string") throw failure(-32602, "`path` is no path");
   const hash = createHash("sha256"), total = fs.statSync(path).size;
-  let done = 0;
-  for await (const piece of fs.createReadStream(path)) {
+  let done = 0; // a hundredth at a time, where that is not too much
+  for await (const piece of fs.createReadStream(path, { highWaterMark: Math.min(Math.ceil(total / 100) || 1, 2 ** 20) })) {
     hash.update(piece);
     await progress({ done: (done += piece.length), total });
   }
   return { success: true, message: hash.digest("hex"), data: { bytes: done } };
 }
 
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const failure = (code, message) => Object.assign(new Error(message), { code });
 const output = fs.createWriteStream(null, { fd: 1 }); // `process.stdout` would stop everything while nobody reads
 const send = (message) => output.write(JSON.stringify({ jsonrpc: "2.0", ...message }) + "\n"); // `jsonrpc` is first
@@ -32,6 +34,7 @@ async function progress(id, request, listened, value) {
 async function serve(id, method, params = {}) {
   const request = requests.get(id);
   if (stopping) throw failure(-32015, "shutting down");
+  if (!isObject(params)) throw failure(-32602, "params are an object");
   if (method === "ping") return {};
   if (method === "initialize" || method === "describe") {
     if (params.protocol_versions.some((version) => /^1\./.test(version))) return { protocol_version: "1.0", plugin };
@@ -39,7 +42,9 @@ async function serve(id, method, params = {}) {
   }
   if (method === "handle_intent") {
     if (params.handler !== "sha256") throw failure(-32013, "the only handler is `sha256`");
-    return sha256(params.intent.context, (value) => progress(id, request, params.meta?.progress, value));
+    const { context = {} } = params.intent ?? {};
+    if (!isObject(params.intent) || !isObject(context)) throw failure(-32602, "`intent` and its context are objects");
+    return sha256(context, (value) => progress(id, request, params.meta?.progress, value));
   }
   if (method !== "shutdown") throw failure(-32601, "unknown method");
   stopping = true; // what is being done ends first
@@ -53,7 +58,7 @@ async function answer(id, method, params) {
   try {
     send({ id, result: await serve(id, method, params) });
   } catch ({ code, syscall, message }) {
-    if (syscall) send({ id, result: { success: false, message } }); // the file cannot be read: no fault of ours
+    if (syscall) send({ id, result: { success: false, message: `It cannot be read: ${code}.` } }); // no fault of ours
     else send({ id, error: { code: Number.isInteger(code) ? code : -32012, message } });
   }
   requests.delete(id);

@@ -19,13 +19,15 @@ jq --unbuffered -nRr '
   def work: .params as {$handler, $intent}
     | if $handler | type != "string" then error(-32602; "`handler` is missing")
       elif $handler | IN("folder_size", "free_space") | not then error(-32013; "no such handler")
-      elif $intent | .context? | .path? | type != "string" then error(-32602; "`path` is missing")
-      else [$handler, (.id, $intent.context.path | tojson)] | join("\t") end;
+      else ($intent | try .context.path catch null) as $path
+        | if $path | type != "string" or length > 4096 then error(-32602; "`path` is not a path")
+          else [$handler, (.id, $path | tojson)] | join("\t") end end;
 
   label $out | inputs | select(test("\\S"))  # each line that is not empty
-  | [try fromjson catch "no JSON"][0]
-  | if type != "object" or (.id | type | IN("string", "number", "null") | not) then
-      {id: null} | error(-32600; "this is no message")
+  | [try fromjson catch null][0]
+  | if type == "array" then {id: null} | error(-32600; "one message a line, please")
+    elif type != "object" then {id: null} | error(-32700; "this is no message")
+    elif .id | type | IN("string", "number", "null") | not then {id: null} | error(-32600; "this is no id")
     elif has("id") and has("method") | not then empty  # an answer, or a notification: `$/cancel`, too, since
                                                        # what it takes back may be answered all the same
     elif .params | type | IN("object", "null") | not then error(-32602; "params are an object")

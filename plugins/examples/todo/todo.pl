@@ -22,8 +22,11 @@ my %handlers = (
 );
 
 sub handle {
-    my ($name, $item) = @_;
-    my $handler = $handlers{$name} or die { code => -32013, message => "no handler `$name`" };
+    my ($name, $intent) = @_;
+    my $handler = $handlers{ $name // '' } or die { code => -32013, message => 'no such handler' };
+    my $context = ref $intent eq 'HASH' ? $intent->{context} // {} : '';
+    die { code => -32602, message => '`intent` and its context are objects' } if ref $context ne 'HASH';
+    my $item = $context->{item} // '';
     die { code => -32602, message => '`item` is missing' } if $name ne 'show' && (ref $item || !length $item);
     my $stored = ask('storage/get', { key => 'list', default => [] });
     my $list = $handler->($stored->{value}, $item);
@@ -42,9 +45,10 @@ sub put { my ($id, $name, $value) = @_; say qq({"jsonrpc":"2.0","id":$id,), subs
 sub receive {
     while (defined(my $line = <STDIN>)) {
         next if $line !~ /\S/;
-        my $message = length $line <= $limit && eval { $json->decode($line) };
-        return $message if ref $message eq 'HASH' && !ref $message->{id};
-        put('null', error => { code => -32600, message => 'this is no message' });
+        chomp $line;
+        my $message = length $line <= $limit && eval { [$json->decode($line)] };
+        return $message->[0] if $message && ref $message->[0] eq 'HASH' && !ref $message->[0]{id};
+        put('null', error => { code => $message ? -32600 : -32700, message => 'this is no message' });
     }
     exit;                                 # the host is gone
 }
@@ -69,7 +73,7 @@ sub ask {
 sub serve {
     my ($method, $params) = @_;
     die { code => -32602, message => 'params are an object' } if ref $params ne 'HASH';
-    return handle($params->{handler}, $params->{intent}{context}{item}) if $method eq 'handle_intent';
+    return handle($params->{handler}, $params->{intent}) if $method eq 'handle_intent';
     return undef if $method eq 'shutdown';
     return {} if $method eq 'ping';
     die { code => -32601, message => 'unknown method' } if $method ne 'initialize' && $method ne 'describe';

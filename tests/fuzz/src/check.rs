@@ -2,8 +2,9 @@
 
 use std::{
     cell::Cell,
-    fs,
+    fs, io,
     panic::{self, AssertUnwindSafe},
+    path::Path,
     sync::Once,
     time::{Duration, Instant},
 };
@@ -21,7 +22,8 @@ thread_local! {
 }
 
 /// Runs a target over its regressions, its seeds, and as many changes of them as `ASTROS_FUZZ_SECONDS` allow, from the
-/// seed `ASTROS_FUZZ_SEED` on; over the one file `ASTROS_FUZZ_INPUT`, where that is named.
+/// seed `ASTROS_FUZZ_SEED` on. Where they are named, only over the file `ASTROS_FUZZ_INPUT`; or only writes the seeds
+/// into the folder `ASTROS_FUZZ_CORPUS`.
 ///
 /// # Panics
 /// An input is found that it does not stand; the input is in the file that is named.
@@ -32,10 +34,13 @@ pub fn check(name: &str) {
         let input = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         return assert!(stands(target, &input), "`{name}` does not stand {}", path.display());
     }
+    let seeds = (target.seeds)();
+    if let Some(folder) = std::env::var_os("ASTROS_FUZZ_CORPUS") {
+        return write_corpus(&Path::new(&folder).join(name), &seeds).expect("the corpus can be written");
+    }
     for (path, input) in regressions(name) {
         assert!(stands(target, &input), "`{name}` does not stand what it stood before: {path}");
     }
-    let seeds = (target.seeds)();
     for input in &seeds {
         assert!(stands(target, input), "`{name}` does not stand its own seed: {}", keep(name, input));
     }
@@ -75,6 +80,15 @@ fn regressions(name: &str) -> Vec<(String, Vec<u8>)> {
     entries
         .map(|entry| (entry.path().display().to_string(), fs::read(entry.path()).expect("it can be read")))
         .collect()
+}
+
+/// Where libFuzzer begins.
+fn write_corpus(folder: &Path, seeds: &[Vec<u8>]) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    seeds
+        .iter()
+        .enumerate()
+        .try_for_each(|(number, seed)| fs::write(folder.join(format!("seed-{number}")), seed))
 }
 
 /// Keeps an input, and says where.

@@ -1,12 +1,17 @@
 //! The plugins without an SDK of `plugins/examples`: in shell, Node.js and Perl, each as a person uses it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::{Path, PathBuf};
 
 use astros_tests::{Outcome, World};
 use serde_json::json;
 
 fn examples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/examples").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../plugins/examples")
+        .canonicalize()
+        .expect("plugins/examples")
 }
 
 /// Asks in a world where these plugins are, in the words of a person.
@@ -22,6 +27,24 @@ fn needs(program: &str) {
         found,
         "`{program}` is not on PATH, and a plugin is written for it; `tests/run` installs what is needed"
     );
+}
+
+/// Holds a plugin to the rules; it reaches gold.
+fn is_gold(command: [&str; 2]) {
+    let [program, file] = command;
+    let file = examples().join(file);
+    let report = World::new().astros(["conformance", "--json", "--", program]).arg(file).run().json();
+    let rules = report["rules"].as_array().into_iter().flatten();
+    let failed: Vec<_> = rules.filter(|rule| rule["outcome"] == "failed").collect();
+    assert_eq!(report["grade"], "gold", "{failed:#?}");
+}
+
+#[test]
+fn the_plugins_without_an_sdk_are_gold() {
+    ["jq", "node", "perl"].into_iter().for_each(needs);
+    is_gold(["sh", "room/room.sh"]);
+    is_gold(["node", "checksum/checksum.js"]);
+    is_gold(["perl", "todo/todo.pl"]);
 }
 
 #[test]

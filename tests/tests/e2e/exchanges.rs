@@ -4,6 +4,8 @@
 //! asked of that plugin by this test. What differs from run to run is masked. Run with `ASTROS_RECORD=1`, it writes
 //! `protocol/exchanges.json` anew.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{
     collections::HashMap,
     fs,

@@ -172,6 +172,9 @@ fn blocks_until_required_settings_are_there() {
 
     let error = run(Case { schema: Some(json!({"required": ["city"]})), ..case() }).unwrap_err();
     assert_eq!(error.to_string(), "needs settings: `city`");
+    let within = json!({"allOf": [{"$ref": "#/$defs/place"}], "$defs": {"place": {"required": ["city"]}}});
+    let error = run(Case { schema: Some(within), ..case() }).unwrap_err();
+    assert_eq!(error.to_string(), "needs settings: `city`", "a schema within requires it");
     let error = run(Case { requires_config: true, defaults: json!({"a": 1}), ..case() }).unwrap_err();
     assert_eq!(error.to_string(), "needs settings");
     assert!(run(Case { requires_config: true, configured: json!({"a": 1}), ..case() }).is_ok());

@@ -64,7 +64,13 @@ def judge(tell, lines, who, limit):
     tell("H02", True, who, "whole messages", f"{len(lines)} lines")
     tell("H04", True, who, "nothing before `initialize` is answered", "nothing")
     if shut_down:
-        tell("H16", ended, "the answer to `shutdown`", "the end of the input", "it came" if ended else "it did not come")
+        tell(
+            "H16",
+            ended,
+            "the answer to `shutdown`",
+            "the end of the input",
+            "it came" if ended else "it did not come",
+        )
 
 
 def malformed(text, size, limit):
@@ -89,4 +95,6 @@ def fits(params):
         return False
     folders = [params["directories"].get(name) for name in ("data", "cache", "config")]
     names = [params["host"].get("name"), params["host"].get("version"), params["plugin"].get("name")]
-    return all(isinstance(one, str) for one in folders + names) and isinstance(params["limits"].get("max_frame_bytes"), int)
+    return all(isinstance(one, str) for one in folders + names) and isinstance(
+        params["limits"].get("max_frame_bytes"), int
+    )

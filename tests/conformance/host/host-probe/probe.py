@@ -7,8 +7,12 @@ journals in its data folder: the shutdown of this process is judged by the next 
 import json
 import os
 import pathlib
+import sys
 import threading
 import time
+
+# The folder is as it was installed.
+sys.dont_write_bytecode = True
 
 import journal
 from checks import Checks
@@ -16,7 +20,7 @@ from wire import LIMIT, Wire
 
 RULES = [f"H{number:02}" for number in range(1, 30)]
 HANDLERS = [("check_host", "Check what a plugin may rely on of its host"), ("hold", "Wait until it is told to go on")]
-REFERENCE = "protocol.md#rules-of-a-host"
+REFERENCE = "conformance.md#the-hosts-duties"
 
 
 class Probe:
@@ -89,7 +93,7 @@ class Probe:
         elif context.get("inner"):
             self.answer(id, {"data": {"inner": True}})
         else:
-            self.answer(id, self.check(id, params.get("meta") or {}))
+            self.answer(id, self.check(id, params.get("meta") or {}, context.get("work_seconds", 5.5)))
 
     def hold(self, id, key):
         self.held[json.dumps(id)] = key
@@ -106,7 +110,7 @@ class Probe:
         self.wire.note(mark=f"answered {json.dumps(id)}")
         self.wire.say(id=id, result=None)
 
-    def check(self, id, meta):
+    def check(self, id, meta, work_seconds):
         findings = {rule: [] for rule in RULES}
 
         def tell(rule, fine, sent, expected, received):
@@ -114,7 +118,7 @@ class Probe:
 
         problem = None
         try:
-            Checks(self, self.wire, id, meta, tell).all()
+            Checks(self, self.wire, id, meta, tell).all(work_seconds)
         except Exception as error:  # a host that answers nonsense is told, not died of
             problem = f"the check ended early: {type(error).__name__}: {error}"
         journal.judge(tell, list(self.wire.lines), "this process", LIMIT)
