@@ -1,6 +1,12 @@
 //! `astros record` and `astros replay`, with the real command and real plugins.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+#![allow(clippy::unwrap_used, reason = "a test may fail there")]
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use astros_tests::{Outcome, World, folder, python};
 use serde_json::{Value, json};
@@ -26,14 +32,14 @@ fn record(world: &World, plugin: &str, command: &[&str]) -> PathBuf {
     file
 }
 
-fn replay(world: &World, file: &PathBuf, more: &[&str]) -> Outcome {
+fn replay(world: &World, file: &Path, more: &[&str]) -> Outcome {
     let file = file.to_string_lossy().into_owned();
     world.astros(["replay", &file].into_iter().chain(more.iter().copied())).run()
 }
 
-fn lines(file: &PathBuf) -> Vec<Value> {
-    let text = fs::read_to_string(file).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+fn lines(file: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(file).expect("the recording");
+    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
 #[test]

@@ -40,8 +40,13 @@ pub(crate) async fn command(spec: &Spec) -> Result<Policy, Error> {
 /// What `initialize` names is there: for nobody else to see, since plugins keep what is the person's.
 fn make_directories(spec: &Spec) -> Result<(), Error> {
     let Directories { data, cache, config } = &spec.directories;
-    for folder in [data, cache, config].into_iter().filter(|folder| !folder.is_empty()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
+    let make = |folder: &String| DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    if !config.is_empty() {
+        // People keep their configuration where nothing can write: no reason not to start.
+        let _ = make(config);
+    }
+    for folder in [data, cache].into_iter().filter(|folder| !folder.is_empty()) {
+        make(folder).map_err(|error| {
             program::unavailable(spec, format!("its folder `{folder}` cannot be made: {error}"))
                 .with_hint("see who may write there; `ASTROS_HOME` may name a folder of your own")
         })?;
