@@ -35,6 +35,11 @@ soak seconds="600":
 fuzz *args:
     tests/fuzz/run {{ args }}
 
+# Hold every mutant against every rule of the protocol; takes minutes
+[group('test')]
+mutants:
+    ASTROS_MUTANTS=all cargo test -p astros-conformance --test mutants -- --nocapture
+
 # Check dependencies for advisories and licences (needs cargo-deny)
 [group('test')]
 audit:

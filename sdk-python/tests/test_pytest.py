@@ -45,9 +45,9 @@ def test_a_good_plugin_is_gold_beside_its_own_tests(tmp_path: Path, astros: str)
 
 def test_a_rule_that_is_broken_is_an_item_that_failed(tmp_path: Path, astros: str) -> None:
     command = f"{sys.executable} {GOOD} --break R20:code"
-    done = run("--astros-command", command, "-k", "R19 or R20", folder=tmp_path, ASTROS_BIN=astros)
+    done = run("--astros-command", command, folder=tmp_path, ASTROS_BIN=astros)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "1 failed, 1 passed" in done.stdout
+    assert "1 failed, 56 passed" in done.stdout
     assert "R20: a plugin refuses a handler that it does not have" in done.stdout
     assert all(word in done.stdout for word in ("sent", "expected", "received", "-32602"))
 

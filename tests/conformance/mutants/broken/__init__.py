@@ -58,7 +58,7 @@ class Errors(Plugin):
     """Writes errors in a form of its own."""
 
     def refuse(self, id, code, message):
-        self.send(id=id, error=self.form(code, message))
+        self.send(id=id, error=self.form(code, message[:500]))
 
 
 class Lines(Plugin):

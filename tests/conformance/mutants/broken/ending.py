@@ -19,7 +19,7 @@ class ShutdownObject(Plugin):
         return {}
 
 
-@mutant("R22:silent", "does not answer `shutdown`")
+@mutant("R22:silent", "does not answer `shutdown`", also=("R05", "R23", "R38", "R39"))
 class ShutdownSilent(Plugin):
     def begin(self, message):
         self.idle = message["method"] == "shutdown" and not self.open
@@ -57,7 +57,7 @@ class Lingers(Leaves):
         time.sleep(3 if self.ending else 0)
 
 
-@mutant("R24", "stays when its input ends without `shutdown`")
+@mutant("R24", "stays when its input ends without `shutdown`", also=("R36",))
 class Stays(Leaves):
     def left(self):
         if not self.ending and not self.open:

@@ -149,7 +149,7 @@ class HandlerAs(UnknownHandler):
         raise Failure(-32602, "what?")
 
 
-@mutant("R20:ends", "ends at an unknown handler")
+@mutant("R20:ends", "ends at an unknown handler", also=("R05", "R10", "R41"))
 class HandlerFatal(UnknownHandler):
     def unknown(self, request):
         os._exit(1)
