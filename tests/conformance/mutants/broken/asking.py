@@ -50,7 +50,7 @@ class OnRefusal(Plugin):
         try:
             return super().ask(request, method, params)
         except Refused:
-            if request.method == "handle_intent":
+            if request.method == "handle_intent" and method == "storage/get":
                 self.refused()
             raise
 
