@@ -31,6 +31,11 @@ fn resolves_any_settings_or_says_what_does_not_fit() {
 }
 
 #[test]
+fn reads_any_recording_or_says_what_is_wrong_with_it() {
+    check("recording");
+}
+
+#[test]
 fn ends_every_call_whatever_a_plugin_says() {
     check("plugin");
 }

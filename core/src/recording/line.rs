@@ -1,8 +1,9 @@
 //! What the lines of a recording are.
 
+use astros_protocol::Message;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 
 /// The version of the format; another one is not read.
 pub const FORMAT: u64 = 1;
@@ -50,7 +51,7 @@ pub enum Source {
 /// The member of a line that was written, and its value as JSON: `line` as it was where it is JSON and a message;
 /// `stray`, `malformed` or `text` where it is not.
 pub(super) fn content(source: Source, bytes: &[u8], length: usize) -> (&'static str, String) {
-    let begins = begins_as_message(bytes);
+    let begins = begins_as_message(bytes) || is_message(bytes);
     if source == Source::Stderr {
         return ("text", text(bytes).to_string());
     }
@@ -67,6 +68,11 @@ pub(super) fn content(source: Source, bytes: &[u8], length: usize) -> (&'static 
 /// What a line of the plugin's is: `line`, `stray` or `malformed`.
 pub fn kind(bytes: &[u8]) -> &'static str {
     content(Source::Plugin, bytes, bytes.len()).0
+}
+
+/// Members may stand in any order: one that is whole is a message wherever it says `jsonrpc`.
+fn is_message(line: &[u8]) -> bool {
+    Message::<&RawValue>::parse(line).is_ok()
 }
 
 /// As the host tells a message from stray output.
@@ -92,6 +98,8 @@ mod tests {
         let of = |bytes: &[u8]| content(Source::Plugin, bytes, bytes.len());
         let message = r#"{"jsonrpc":"2.0", "id":1.50, "result":"\u0041"}"#;
         assert_eq!(of(message.as_bytes()), ("line", message.to_owned()));
+        let late = format!(r#"{{"result":"{}","id":1,"jsonrpc":"2.0"}}"#, "x".repeat(80));
+        assert_eq!(of(late.as_bytes()), ("line", late.clone()), "as the host reads it");
         assert_eq!(of(b"hello"), ("stray", "\"hello\"".to_owned()));
         assert_eq!(of(br#"{"jsonrpc":"2.0","#), ("malformed", r#""{\"jsonrpc\":\"2.0\",""#.to_owned()));
         assert_eq!(of(b"\xff\n"), ("stray", r#"{"base64":"/wo="}"#.to_owned()));

@@ -14,7 +14,7 @@ pub(crate) fn sections() -> String {
     ];
     let mut text = "## Rules\n\n\
         Each rule has a number for good: one that is given up leaves its number, a new one takes the next.\n\
-        `astros conformance` holds a plugin to its rules, one by one; its reports name them by these numbers.\n\n\
+        [`astros conformance`](conformance.md) holds a plugin to its rules, one by one, and another host [can be held](conformance.md#the-hosts-duties) to its own; reports name them by these numbers.\n\n\
         | group | what it is about |\n| --- | --- |\n"
         .to_owned();
     for group in Group::ALL {

@@ -253,11 +253,22 @@ async fn connections(line: &[u8], message: &Result<Message<'_>, Malformed>) {
             Err(_) if line.is_empty() || line == b"\r" => &[&[]],
             Err(_) => &[&["stray"], &["malformed"]],
         };
+        is_recorded_so(line, message, &seen);
         assert!(expected.contains(&&*seen), "{seen:?}, expected one of {expected:?}: {shown}");
         for answer in answers.split(|byte| *byte == b'\n').filter(|answer| !answer.is_empty()) {
             let answer: Result<Message<'_>, _> = Message::parse(answer);
             assert!(answer.is_ok(), "it writes what it would not read: {answer:?}: {shown}");
         }
+    }
+}
+
+/// A recording tells messages from what is none as the connection does; it keeps only what everybody can read.
+fn is_recorded_so(line: &[u8], message: &Result<Message<'_>, Malformed>, seen: &[&str]) {
+    let shown = String::from_utf8_lossy(line);
+    match astros_core::recording::kind(line) {
+        "stray" => assert!(message.is_err() && (seen == ["stray"] || seen.is_empty()), "{seen:?}: {shown}"),
+        "line" => assert_ne!(seen, ["stray"], "{shown}"),
+        _ => assert!(seen != ["stray"], "{shown}"),
     }
 }
 

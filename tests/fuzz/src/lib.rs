@@ -11,6 +11,7 @@ mod manifest;
 mod mutate;
 mod plugin;
 mod recognition;
+mod recording;
 mod settings;
 mod wire;
 
@@ -31,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "envelope", run: envelope::run, seeds: envelope::seeds },
     Target { name: "manifest", run: manifest::run, seeds: manifest::seeds },
     Target { name: "recognition", run: recognition::run, seeds: recognition::seeds },
+    Target { name: "recording", run: recording::run, seeds: recording::seeds },
     Target { name: "settings", run: settings::run, seeds: settings::seeds },
     Target { name: "host", run: host::run, seeds: host::seeds },
     Target { name: "plugin", run: plugin::run, seeds: plugin::seeds },
