@@ -41,7 +41,7 @@ class AnswerFatal(AnswerToNothing):
         os._exit(1)
 
 
-@mutant("R42:answers", "answers an answer to nothing")
+@mutant("R42:answers", "answers an answer to nothing", also=("R05",))
 class AnswerAnswered(AnswerToNothing):
     def nothing(self, id):
         self.refuse(id, -32600, "what?")
