@@ -86,7 +86,7 @@ class SettingsAs(Settings):
         raise Failure(-32603, "not now")
 
 
-@mutant("R44:ends", "ends where settings change")
+@mutant("R44:ends", "ends where settings change", also=("R45",))
 class SettingsFatal(Settings):
     def changed(self, request):
         os._exit(1)
