@@ -20,6 +20,8 @@ const AT_ONCE: usize = 6;
 const WHOLE_AT_ONCE: usize = 2;
 /// Who answers does so sooner, also on a machine that has much to do; and many mutants never do.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The same where much is asked for at once.
+const WHOLE_PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Debug)]
 struct Mutant {
@@ -64,7 +66,8 @@ fn mutants() -> Vec<Mutant> {
 
 async fn run(arguments: &[&str], rules: Vec<String>) -> Report {
     let command = program().iter().map(String::as_str).chain(arguments.iter().copied());
-    check(command, Options { rules, timeout: PATIENCE, ..Options::default() }).await.unwrap()
+    let timeout = if rules.is_empty() { WHOLE_PATIENCE } else { PATIENCE };
+    check(command, Options { rules, timeout, ..Options::default() }).await.unwrap()
 }
 
 fn failed(report: &Report) -> BTreeSet<String> {

@@ -41,7 +41,7 @@ class AnswerFatal(AnswerToNothing):
         os._exit(1)
 
 
-@mutant("R42:answers", "answers an answer to nothing")
+@mutant("R42:answers", "answers an answer to nothing", also=("R05",))
 class AnswerAnswered(AnswerToNothing):
     def nothing(self, id):
         self.refuse(id, -32600, "what?")
@@ -86,7 +86,7 @@ class SettingsAs(Settings):
         raise Failure(-32603, "not now")
 
 
-@mutant("R44:ends", "ends where settings change")
+@mutant("R44:ends", "ends where settings change", also=("R45",))
 class SettingsFatal(Settings):
     def changed(self, request):
         os._exit(1)

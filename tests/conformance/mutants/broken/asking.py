@@ -50,7 +50,7 @@ class OnRefusal(Plugin):
         try:
             return super().ask(request, method, params)
         except Refused:
-            if request.method == "handle_intent":
+            if request.method == "handle_intent" and method == "storage/get":
                 self.refused()
             raise
 
@@ -67,7 +67,7 @@ class RefusedFatal(OnRefusal):
         os._exit(1)
 
 
-@mutant("R52", "does not read while it waits for an answer")
+@mutant("R52", "does not read while it waits for an answer", also=("R56", "R57"))
 class Deaf(Plugin):
     """Serves as a serial plugin does, and says that it is none."""
 
@@ -81,7 +81,7 @@ class Deaf(Plugin):
         return result
 
 
-@mutant("R53", "waits for the host's answer where it is cancelled")
+@mutant("R53", "waits for the host's answer where it is cancelled", also=("R07",))
 class Patient(Plugin):
     def news(self, request):
         try:
