@@ -19,6 +19,8 @@ pub(super) async fn run(command: Conformance, output: &Output) -> Result<ExitCod
     };
     let calls = calls.iter().map(|call| parse(call)).collect::<Result<_, _>>()?;
     let options = Options { level, rules, timeout, calls };
+    // What cannot be written is better told before the run than after it.
+    junit.as_deref().map_or(Ok(()), |file| write(file, ""))?;
     let report = astros_conformance::check(command, options).await;
     let report = report.map_err(|error| wrong_use(error.to_string()))?;
     print(&report, output);

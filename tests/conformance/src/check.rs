@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use astros_protocol::rules::{Group, Rule};
+use astros_protocol::rules::{Group, Rule, find as find_rule};
 use futures_util::{StreamExt, stream};
 
 use crate::{
@@ -24,6 +24,8 @@ use crate::{
 
 /// So many rules are held at once, and more on a larger machine: most of the time a check waits.
 const AT_ONCE: usize = 8;
+/// The rule that who does not begin breaks.
+const BEGINS: &str = "R01";
 
 /// Why there is no report: the harness was used wrongly.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +39,9 @@ pub enum Error {
     /// A rule that is not in the protocol.
     #[error("there is no rule `{0}` for plugins: expected one such as `R07`; the reference lists them")]
     NoRule(String),
+    /// A handler to call that the plugin does not describe.
+    #[error("there is no handler `{0}` to call: expected one that the plugin describes")]
+    NoHandler(String),
 }
 
 /// Runs the command and holds the plugin that it is against the rules.
@@ -48,10 +53,17 @@ pub async fn check<S: Into<OsString>>(
     options: Options,
 ) -> Result<Report, Error> {
     let begun = Instant::now();
-    let chosen = options.chosen().map_err(Error::NoRule)?;
+    let mut chosen = options.chosen().map_err(Error::NoRule)?;
     let program = find(command.into_iter().map(Into::into).collect())?;
     let findings = Arc::new(Mutex::new(Findings::default()));
     let learned = learn(&program, &options, &findings).await;
+    if let Some(name) = learned.as_ref().ok().and_then(|profile| profile.unknown_call(&options)) {
+        return Err(Error::NoHandler(name));
+    }
+    if learned.is_err() && chosen.first().is_some_and(|first| first.id != BEGINS) {
+        // Rules that nobody could hold must not look as if they were kept.
+        chosen.splice(0..0, find_rule(BEGINS));
+    }
     let outcomes = match &learned {
         Ok(profile) => hold(&chosen, &program, &options, profile, &findings).await,
         Err(stop) => chosen.iter().map(|rule| without_a_profile(rule, stop)).collect(),
@@ -76,7 +88,7 @@ async fn learn(
 /// Nothing can be held against who does not begin; that is a miss of one rule.
 fn without_a_profile(rule: &Rule, stop: &Stop) -> Outcome {
     match stop {
-        Stop::Missed(miss) if rule.id == "R01" => Outcome::Failed(miss.clone()),
+        Stop::Missed(miss) if rule.id == BEGINS => Outcome::Failed(miss.clone()),
         _ => Outcome::Skipped("it does not answer `initialize` and then `ping` (R01)".to_owned()),
     }
 }

@@ -48,7 +48,10 @@ pub(crate) struct Fault {
 /// Reads a line without its end.
 pub(crate) fn read(bytes: &[u8]) -> (Line, Vec<Fault>) {
     let mut faults = Vec::new();
-    let line = match object(bytes) {
+    if let Err(error) = std::str::from_utf8(bytes) {
+        faults.push(fault("R02", format!("one JSON-RPC 2.0 message a line: this is not UTF-8: {error}")));
+    }
+    let line = match object(&String::from_utf8_lossy(bytes)) {
         Ok(members) => {
             if !begins_as_message(bytes) {
                 faults.push(fault("R03", "`\"jsonrpc\"` among the first 64 bytes of the line"));
@@ -74,8 +77,7 @@ fn fault(rule: &'static str, expected: impl Into<String>) -> Fault {
 }
 
 /// The members of a JSON-RPC 2.0 message, or why it is none.
-fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
-    let text = std::str::from_utf8(bytes).map_err(|error| format!("this is not UTF-8: {error}"))?;
+fn object(text: &str) -> Result<Map<String, Value>, String> {
     let members: Map<String, Value> = match serde_json::from_str(text) {
         Ok(Value::Object(members)) => members,
         Ok(_) => return Err("this is no object".to_owned()),

@@ -1,6 +1,6 @@
 //! What a plugin is, learned in a first session: limits, what it offers, what of it may be called, and what that does.
 
-use astros_protocol::Extra;
+use astros_protocol::{Extra, MESSAGE_HANDLER};
 use serde_json::{Value, json};
 
 use crate::{options::Options, outcome::Checked, sample, session::Session, subject};
@@ -24,6 +24,8 @@ pub(crate) struct Profile {
 pub(crate) struct Handler {
     pub(crate) name: String,
     pub(crate) context: Extra,
+    /// The same with words beyond ASCII, where it takes any words.
+    pub(crate) foreign: Option<Extra>,
     /// It answered when it was called for the first time.
     pub(crate) answers: bool,
     /// With an error.
@@ -64,6 +66,13 @@ impl Profile {
             handlers: callable(&description, options),
             description,
         }
+    }
+
+    /// A handler that the options call, and that it does not describe.
+    pub(crate) fn unknown_call(&self, options: &Options) -> Option<String> {
+        let described = self.description["handlers"].as_array().map_or(&[][..], Vec::as_slice);
+        let known = |name: &str| name == MESSAGE_HANDLER || described.iter().any(|one| one["name"] == *name);
+        options.calls.iter().map(|call| &call.handler).find(|name| !known(name)).cloned()
     }
 
     async fn look_at(&mut self, at: usize, session: &mut Session) {
@@ -116,7 +125,8 @@ fn callable(description: &Value, options: &Options) -> Vec<Handler> {
             Some(schema) => sample::object(schema)?,
             None => sample::slots(&handler["examples"]),
         };
-        Some(Handler::new(name, context))
+        let foreign = sample::foreign(&handler["parameters"], &context);
+        Some(Handler { foreign, ..Handler::new(name, context) })
     });
     let calls = options.calls.iter().map(|call| Handler::new(&call.handler, call.context.clone()));
     calls.chain(harmless.take(HANDLERS)).collect()
@@ -127,6 +137,7 @@ impl Handler {
         Handler {
             name: name.to_owned(),
             context,
+            foreign: None,
             answers: false,
             fails: false,
             asks: Vec::new(),

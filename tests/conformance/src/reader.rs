@@ -47,6 +47,11 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         }
     }
 
+    /// How many bytes came of a line that has no end yet.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.thrown + self.buffer.len()
+    }
+
     fn buffered(&mut self) -> Option<Piece> {
         let end = self.buffer[self.seen..].iter().position(|byte| *byte == b'\n').map(|at| self.seen + at);
         let Some(end) = end else {

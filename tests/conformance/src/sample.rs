@@ -8,6 +8,11 @@ const DEEPEST: usize = 16;
 /// The longest text or list that is made because a schema asks for it.
 const LONGEST: u64 = 10_000;
 
+/// Any word.
+const WORD: &str = "conformance";
+/// Words with characters of one, two, three and four bytes, and beyond the basic plane.
+pub(crate) const FOREIGN: &str = "Zo\u{eb} \u{2192} \u{1f600}";
+
 /// An object that fits, with what is required; none where none was found.
 pub(crate) fn object(schema: &Value) -> Option<Extra> {
     let made = Schemas { root: schema }.sample(schema, 0)?;
@@ -47,11 +52,18 @@ pub(crate) fn slots(examples: &Value) -> Extra {
         let name = |slot: &str| {
             slot.chars().take_while(|one| one.is_alphanumeric() || *one == '_').collect::<String>()
         };
-        slots.extend(
-            parts.map(|(slot, _)| (name(slot), json!("conformance"))).filter(|(name, _)| !name.is_empty()),
-        );
+        slots.extend(parts.map(|(slot, _)| (name(slot), json!(WORD))).filter(|(name, _)| !name.is_empty()));
     }
     slots
+}
+
+/// The same with words beyond ASCII in place of those that were made; none where the schema has none, or refuses them.
+pub(crate) fn foreign(schema: &Value, context: &Extra) -> Option<Extra> {
+    let mut foreign = context.clone();
+    let words = foreign.values_mut().filter(|value| **value == *WORD);
+    let count = words.map(|word| *word = json!(FOREIGN)).count();
+    let fits = schema.is_null() || jsonschema::is_valid(schema, &Value::Object(foreign.clone()));
+    Some(foreign).filter(|_| count > 0 && fits)
 }
 
 struct Schemas<'a> {
@@ -126,7 +138,7 @@ fn text(schema: &Value) -> String {
         Some("uri" | "url" | "iri") => "https://example.org/",
         Some("email") => "ada@example.org",
         Some("uuid") => "00000000-0000-4000-8000-000000000000",
-        _ => "conformance",
+        _ => WORD,
     };
     let least = usize::try_from(schema["minLength"].as_u64().unwrap_or(0).min(LONGEST)).unwrap_or(0);
     let most = usize::try_from(schema["maxLength"].as_u64().unwrap_or(LONGEST)).unwrap_or(usize::MAX);
@@ -171,6 +183,19 @@ mod tests {
         assert!(!made.contains_key("not_needed"));
         let wrong = misfit(&schema).unwrap();
         assert!(!jsonschema::is_valid(&schema, &Value::Object(wrong)));
+    }
+
+    #[test]
+    fn says_words_beyond_ascii_where_any_do() {
+        let schema = |more: Value| {
+            let mut word = json!({ "type": "string" });
+            word.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            json!({ "type": "object", "required": ["word"], "properties": { "word": word } })
+        };
+        let of = |schema: &Value| foreign(schema, &object(schema).unwrap());
+        assert_eq!(of(&schema(json!({}))).unwrap()["word"], FOREIGN);
+        assert_eq!(of(&schema(json!({ "pattern": "^[a-z]+$" }))), None);
+        assert_eq!(of(&schema(json!({ "enum": ["by_date"] }))), None);
     }
 
     #[test]

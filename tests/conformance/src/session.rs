@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     findings::Findings,
-    host::{Asked, Host},
+    host::{Asked, Host, Policy},
     ledger::Ledger,
     line::{self, Line, Reply},
     outcome::{Checked, Miss, Stop, shown},
@@ -309,9 +309,10 @@ impl Session {
                 self.line(&bytes);
             }
             Piece::TooLong { size, begin } => {
+                let shown_first = |bytes: &[u8]| shown(&bytes[..bytes.len().min(200)]) + "…";
                 self.taken += size;
                 self.ledger.reads_too_much(size, self.reader.limit, &begin);
-                let text = format!("a line of {size} bytes, which no host reads: {}", shown(&begin));
+                let text = format!("a line of {size} bytes, which no host reads: {}", shown_first(&begin));
                 return Err(Quiet::TooLong(text));
             }
             Piece::End(rest) => {
@@ -333,9 +334,12 @@ impl Session {
             Line::Response(reply) if reply.id.is_null() => self.nameless.push(reply),
             Line::Response(reply) => drop(self.replies.entry(reply.id.to_string()).or_insert(reply)),
             Line::Request { id, method, params } => {
+                // A usual answer is of less use in a report than what the plugin works on.
+                let sent = (self.host.policy == Policy::Answer).then(|| self.ledger.sent.clone());
                 if let Some(answer) = self.host.takes(Asked { id, method, params }) {
                     self.send(answer.to_string());
                 }
+                self.ledger.sent = sent.unwrap_or(std::mem::take(&mut self.ledger.sent));
             }
             Line::Notification { method, params } => self.notified(&method, &params),
             Line::Stray => {}
@@ -383,7 +387,13 @@ impl Session {
     async fn quiet(&mut self, quiet: Quiet, expected: &str) -> Stop {
         let story = self.process.story(self.ended).await;
         let received = match quiet {
-            Quiet::Late(within) => format!("nothing within {} ms; {story}", within.as_millis()),
+            Quiet::Late(within) => {
+                let what = match self.reader.unfinished() {
+                    0 => "nothing".to_owned(),
+                    bytes => format!("{bytes} bytes without a line feed"),
+                };
+                format!("{what} within {within:?}; {story}")
+            }
             Quiet::Ended => format!("the end of its output; {story}"),
             Quiet::Floods => format!("a flood of {} lines; {story}", self.lines),
             Quiet::TooLong(line) => line,

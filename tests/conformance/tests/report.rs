@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use astros_conformance::{Options, Report, check};
+use astros_conformance::{Call, Options, Report, check};
+use astros_protocol::Extra;
 use serde_json::Value;
 
 /// Answers everything with a Response, whatever it is, and says so in colour.
@@ -78,4 +79,20 @@ assert 'received: {\"jsonrpc\"' in next(root.iter('failure')).text
     let mut python = python.spawn().unwrap();
     std::io::Write::write_all(&mut python.stdin.take().unwrap(), xml.as_bytes()).unwrap();
     assert!(python.wait().unwrap().success(), "{xml}");
+}
+
+#[tokio::test]
+async fn fails_who_does_not_begin_also_where_another_rule_was_asked_for() {
+    let options = Options { rules: vec!["R07".to_owned()], ..Options::default() };
+    let report = check(["sh", "-c", "echo no config >&2; exit 3"], options).await.unwrap();
+    let failed: Vec<_> = report.failures().map(|(rule, _)| rule.id).collect();
+    assert_eq!(failed, ["R01"]);
+    assert!(report.text().contains("exit status: 3; its last words: no config"), "{}", report.text());
+}
+
+#[tokio::test]
+async fn refuses_to_call_a_handler_that_is_not_described() {
+    let calls = vec![Call { handler: "gret".to_owned(), context: Extra::new() }];
+    let refused = check(["python3", "-c", YES_SAYER], Options { calls, ..Options::default() }).await;
+    assert!(refused.unwrap_err().to_string().contains("`gret`"));
 }

@@ -13,7 +13,8 @@ pub(super) fn write(report: &Report, colored: bool) -> String {
     let paint = Paint(colored);
     let mut text = String::new();
     let title = format!("AstrOS plugin conformance, protocol {}", protocol());
-    let _ = writeln!(text, "{title:<70}{:>3} rules", report.rules.len());
+    let count = report.rules.len();
+    let _ = writeln!(text, "{title:<70}{count:>3} rule{}", if count == 1 { "" } else { "s" });
     if let Some((name, version)) = &report.plugin {
         let _ = writeln!(text, "{} {}", one_line(name), one_line(version));
     }
@@ -50,7 +51,7 @@ fn write_group(text: &mut String, group: Group, rules: &[&RuleReport], paint: Pa
         }
     }
     for (why, ids) in by_reason(&skipped) {
-        let _ = writeln!(text, "  – {} {}", ids.join(", "), paint.dim(&format!("skipped: {why}")));
+        let _ = writeln!(text, "  – {} {}", spans(&ids), paint.dim(&format!("skipped: {why}")));
     }
 }
 
@@ -76,6 +77,17 @@ fn by_reason<'a>(skipped: &[&&'a RuleReport]) -> Vec<(&'a str, Vec<&'a str>)> {
         }
     }
     reasons
+}
+
+/// Ids in a row, the first and the last of those that follow each other: `R02, R05 to R07`.
+fn spans(ids: &[&str]) -> String {
+    let number = |id: &str| id.trim_start_matches(|one: char| !one.is_ascii_digit()).parse::<u32>().ok();
+    let follows = |one: &&str, next: &&str| number(one).map(|one| one + 1) == number(next);
+    let span = |row: &[&str]| match row {
+        [first, _, .., last] => format!("{first} to {last}"),
+        _ => row.join(", "),
+    };
+    ids.chunk_by(follows).map(span).collect::<Vec<_>>().join(", ")
 }
 
 fn write_grade(text: &mut String, report: &Report, paint: Paint) {
@@ -122,5 +134,17 @@ impl Paint {
 
     fn dim(self, text: &str) -> String {
         self.with("2", text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_rules_in_a_row_by_the_first_and_the_last() {
+        assert_eq!(spans(&["R07"]), "R07");
+        assert_eq!(spans(&["R07", "R08"]), "R07, R08");
+        assert_eq!(spans(&["R02", "R05", "R06", "R07", "R45"]), "R02, R05 to R07, R45");
     }
 }

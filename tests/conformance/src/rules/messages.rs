@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     outcome::Checked,
     profile::intent,
+    sample::FOREIGN,
     session::Session,
     subject::{Subject, ask_to_initialize},
 };
@@ -27,6 +28,9 @@ pub(super) async fn does_everything_once(plugin: &Subject<'_>) -> Checked {
     session.call("handle_intent", intent("no_such_handler", json_object()), "an answer").await?;
     for handler in plugin.profile.handlers.iter().filter(|handler| handler.answers) {
         session.call("handle_intent", handler.intent(), "an answer").await?;
+        if let Some(foreign) = handler.foreign.clone() {
+            session.call("handle_intent", intent(&handler.name, foreign), "an answer").await?;
+        }
     }
     session.fence(GOES_ON).await?;
     let id = session.ask("shutdown", json!({ "reason": "conformance", "grace_ms": 5_000 }));
@@ -68,7 +72,8 @@ pub(super) async fn echoes_ids(plugin: &Subject<'_>) -> Checked {
 
 pub(super) async fn refuses_unknown_methods(plugin: &Subject<'_>) -> Checked {
     let mut session = plugin.ready().await?;
-    for method in ["x/conformance/unknown", "no_such_method", "Ping"] {
+    let foreign = format!("x/conformance/{FOREIGN}");
+    for method in ["x/conformance/unknown", "no_such_method", "Ping", &foreign] {
         let reply = session.call(method, json!({}), "the error -32601").await?;
         if reply.code() != Some(ErrorCode::METHOD_NOT_FOUND.0) {
             return session.missed("the error -32601", &reply);
