@@ -82,7 +82,8 @@ fn takes_a_line_that_does_not_end_in_bounded_memory() {
         host.echoes("villain").await;
         let before = memory();
         let endless = host.call_within(Duration::from_secs(1), "villain", "endless", json!({})).await;
-        assert_eq!(kind(&endless), "deadline_exceeded");
+        // Where a ping comes meanwhile, the end of its answer ends the line.
+        assert!(["deadline_exceeded", "frame_too_large"].contains(&kind(&endless)), "{endless:?}");
         let grown = memory().saturating_sub(before);
         println!("  48 MiB in one line: {} KiB more", grown >> 10);
         assert!(grown < GROWTH, "{grown} bytes");
