@@ -34,8 +34,11 @@ pub enum Error {
     #[error("there is no command to run: expected the plugin's command and its arguments")]
     NoCommand,
     /// The program is nowhere.
-    #[error("the command `{0}` does not exist, or cannot be executed")]
+    #[error("the command `{0}` does not exist: expected a program on PATH, or its path")]
     NoProgram(String),
+    /// A file that is there.
+    #[error("`{0}` is no executable file: `chmod +x` makes it one, or name what runs it before it")]
+    NotExecutable(String),
     /// A rule that is not in the protocol.
     #[error("there is no rule `{0}` for plugins: expected one such as `R07`; the reference lists them")]
     NoRule(String),
@@ -142,7 +145,10 @@ fn settle(rule: &Rule, outcome: Outcome, findings: &Findings) -> Outcome {
 fn find(command: Vec<OsString>) -> Result<Program, Error> {
     let mut words = command.into_iter();
     let name = words.next().filter(|name| !name.is_empty()).ok_or(Error::NoCommand)?;
-    let missing = || Error::NoProgram(name.to_string_lossy().into_owned());
+    let missing = || match (name.to_string_lossy().into_owned(), Path::new(&name).exists()) {
+        (name, true) => Error::NotExecutable(name),
+        (name, false) => Error::NoProgram(name),
+    };
     let path = which::which(&name).map_err(|_| missing())?;
     let path = std::path::absolute(path).map_err(|_| missing())?;
     Ok(Program { path, arguments: words.map(absolute).collect() })
