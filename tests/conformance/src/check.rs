@@ -13,7 +13,7 @@ use futures_util::{StreamExt, stream};
 use crate::{
     findings::Findings,
     options::{Level, Options},
-    outcome::Stop,
+    outcome::{Miss, Stop},
     process::Program,
     profile::Profile,
     report::{Outcome, Report, RuleReport},
@@ -85,7 +85,21 @@ async fn learn(
     findings: &Arc<Mutex<Findings>>,
 ) -> Result<Profile, Stop> {
     let mut session = Session::start(program, "R00", options.timeout, findings)?;
-    Profile::learn(&mut session, options).await
+    Profile::learn(&mut session, options).await.map_err(|stop| with_a_folder(stop, program))
+}
+
+/// Tells of a word that names a folder here, and nothing where the plugin runs.
+fn with_a_folder(stop: Stop, program: &Program) -> Stop {
+    let folder =
+        program.arguments.iter().find(|word| Path::new(word).is_relative() && Path::new(word).is_dir());
+    match (stop, folder.map(|word| word.to_string_lossy())) {
+        (Stop::Missed(miss), Some(word)) => {
+            let hint =
+                format!("{}; it runs in a folder of its own, where `./{word}` would be found", miss.received);
+            Stop::Missed(Miss { received: hint, ..miss })
+        }
+        (stop, _) => stop,
+    }
 }
 
 /// Nothing can be held against who does not begin; that is a miss of one rule.
@@ -145,7 +159,7 @@ fn settle(rule: &Rule, outcome: Outcome, findings: &Findings) -> Outcome {
 fn find(command: Vec<OsString>) -> Result<Program, Error> {
     let mut words = command.into_iter();
     let name = words.next().filter(|name| !name.is_empty()).ok_or(Error::NoCommand)?;
-    let missing = || match (name.to_string_lossy().into_owned(), Path::new(&name).exists()) {
+    let missing = || match (name.to_string_lossy().into_owned(), Path::new(&name).is_file()) {
         (name, true) => Error::NotExecutable(name),
         (name, false) => Error::NoProgram(name),
     };
@@ -157,7 +171,8 @@ fn find(command: Vec<OsString>) -> Result<Program, Error> {
 fn absolute(argument: OsString) -> OsString {
     let path = Path::new(&argument);
     // A word such as `run` may be the name of a folder by chance: only what looks like a path, or is a file.
-    let is_path = argument.to_string_lossy().contains('/') && path.exists() || path.is_file();
+    let looks_so = argument.to_string_lossy().contains('/') || argument == "." || argument == "..";
+    let is_path = looks_so && path.exists() || path.is_file();
     match std::path::absolute(path) {
         Ok(absolute) if is_path => PathBuf::into_os_string(absolute),
         _ => argument,
