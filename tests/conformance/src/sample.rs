@@ -197,9 +197,9 @@ mod tests {
         };
         let of = |schema: &Value| foreign(schema, &object(schema).unwrap());
         let words: Vec<_> = of(&schema(json!({}))).iter().map(|made| made["word"].clone()).collect();
-        assert_eq!(words, FOREIGN);
-        assert_eq!(of(&schema(json!({ "pattern": "^[a-z]+$" }))), []);
-        assert_eq!(of(&schema(json!({ "enum": ["by_date"] }))), []);
+        assert_eq!(words, FOREIGN.map(Value::from));
+        assert!(of(&schema(json!({ "pattern": "^[a-z]+$" }))).is_empty());
+        assert!(of(&schema(json!({ "enum": ["by_date"] }))).is_empty());
     }
 
     #[test]
