@@ -54,9 +54,10 @@ def test_a_rule_that_is_broken_is_an_item_that_failed(tmp_path: Path, astros: st
 
 def test_a_plugin_that_does_not_start_fails_the_first_rule(tmp_path: Path, astros: str) -> None:
     (tmp_path / "broken.py").write_text("raise ValueError('half done')\n")
-    done = run("--astros", "broken.py", "-k", "R01", folder=tmp_path, ASTROS_BIN=astros)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "half done" in done.stdout
+    for chosen in ["R01", "R07"]:
+        done = run("--astros", "broken.py", "-k", chosen, folder=tmp_path, ASTROS_BIN=astros)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "half done" in done.stdout
 
 
 def test_what_cannot_be_run_is_said_before_anything_runs(tmp_path: Path) -> None:
@@ -69,6 +70,12 @@ def test_what_cannot_be_run_is_said_before_anything_runs(tmp_path: Path) -> None
         done = run(*arguments, folder=tmp_path, **env)
         assert done.returncode == pytest.ExitCode.USAGE_ERROR
         assert words in done.stderr
+
+
+def test_a_command_that_does_not_exist_is_named(tmp_path: Path, astros: str) -> None:
+    done = run("--astros-command", "no-such-command", folder=tmp_path, ASTROS_BIN=astros)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "`no-such-command` does not exist" in done.stderr
 
 
 def test_who_does_not_use_the_option_imports_nothing_of_it(tmp_path: Path) -> None:

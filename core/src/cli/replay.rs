@@ -34,7 +34,12 @@ pub(super) async fn run(
         environment: options.environment.clone(),
         python_sdk: options.python_sdk()?,
     };
-    let differences = replay(&recording, &options).await?;
+    let differences = replay(&recording, &options).await;
+    let differences = differences.map_err(|error| match options.command {
+        Some(_) if error.code == ErrorCode::PLUGIN_UNAVAILABLE => invalid(error.message)
+            .with_hint("the command after `--` is looked for in the current folder and on PATH"),
+        _ => error,
+    })?;
     let messages = messages(&recording);
     if output.json {
         output.print_json(&json!({

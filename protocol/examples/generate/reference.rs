@@ -174,6 +174,10 @@ fn choices(schema: &Value) -> Option<String> {
 /// A schema in a few words.
 fn type_of(schema: &Value) -> String {
     if let Some(reference) = schema["$ref"].as_str() {
+        // The only schema that refers to itself is what a component is drawn as.
+        if reference == "#" {
+            return "[node](#uirender)".to_owned();
+        }
         let name = reference.trim_start_matches("#/$defs/");
         let tag = schema["properties"]["type"]["const"].as_str().map(|tag| format!("`{tag}`, "));
         return format!("{}[{name}](#{})", tag.unwrap_or_default(), anchor(name));

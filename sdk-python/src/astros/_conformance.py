@@ -25,6 +25,7 @@ class Conformance:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.report: dict[str, Any] | None = None
+        self.rules: list[RuleItem] = []
 
     @pytest.hookimpl(tryfirst=True)  # before `-k` and `-m` choose
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
@@ -37,7 +38,14 @@ class Conformance:
         except (AstrOSError, ValueError) as error:
             raise pytest.UsageError(f"cannot hold `{path or command}` to the rules: {error}") from None
         parent = Plugin.from_parent(session, name=path or command, nodeid=path or command)
-        items.extend(RuleItem.from_parent(parent, name=entry["rule"], entry=entry) for entry in self.report["rules"])
+        self.rules = [RuleItem.from_parent(parent, name=one["rule"], entry=one) for one in self.report["rules"]]
+        items.extend(self.rules)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """A plugin that does not begin fails, also where `-k` chose other rules: nobody could hold those."""
+        begins = self.report is None or self.report.get("plugin") is not None
+        if not begins and self.rules[0] not in session.items and any(one in session.items for one in self.rules):
+            session.items.append(self.rules[0])
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self.report is None:
@@ -140,6 +148,8 @@ def run(plugin: list[str], level: str) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         said = done.stderr.decode("utf-8", "replace").strip()[-2000:] if isinstance(error, ValueError) else error
         raise AstrOSError(f"`{command[0]} conformance` gave no report: {said or 'it was silent'}") from None
+    if isinstance(report, dict) and isinstance(error := report.get("error"), dict) and error.get("message"):
+        raise AstrOSError(str(error["message"]))
     if not isinstance(report, dict) or not isinstance(report.get("rules"), list):
         raise AstrOSError(f"`{command[0]} conformance` gave a report of another version; expected `rules`")
     return report

@@ -13,7 +13,7 @@ use futures_util::{StreamExt, stream};
 use crate::{
     findings::Findings,
     options::{Level, Options},
-    outcome::Stop,
+    outcome::{Miss, Stop},
     process::Program,
     profile::Profile,
     report::{Outcome, Report, RuleReport},
@@ -34,8 +34,11 @@ pub enum Error {
     #[error("there is no command to run: expected the plugin's command and its arguments")]
     NoCommand,
     /// The program is nowhere.
-    #[error("the command `{0}` does not exist, or cannot be executed")]
+    #[error("the command `{0}` does not exist: expected a program on PATH, or its path")]
     NoProgram(String),
+    /// A file that is there.
+    #[error("`{0}` is no executable file: `chmod +x` makes it one, or name what runs it before it")]
+    NotExecutable(String),
     /// A rule that is not in the protocol.
     #[error("there is no rule `{0}` for plugins: expected one such as `R07`; the reference lists them")]
     NoRule(String),
@@ -82,7 +85,21 @@ async fn learn(
     findings: &Arc<Mutex<Findings>>,
 ) -> Result<Profile, Stop> {
     let mut session = Session::start(program, "R00", options.timeout, findings)?;
-    Profile::learn(&mut session, options).await
+    Profile::learn(&mut session, options).await.map_err(|stop| with_a_folder(stop, program))
+}
+
+/// Tells of a word that names a folder here, and nothing where the plugin runs.
+fn with_a_folder(stop: Stop, program: &Program) -> Stop {
+    let folder =
+        program.arguments.iter().find(|word| Path::new(word).is_relative() && Path::new(word).is_dir());
+    match (stop, folder.map(|word| word.to_string_lossy())) {
+        (Stop::Missed(miss), Some(word)) => {
+            let hint =
+                format!("{}; it runs in a folder of its own, where `./{word}` would be found", miss.received);
+            Stop::Missed(Miss { received: hint, ..miss })
+        }
+        (stop, _) => stop,
+    }
 }
 
 /// Nothing can be held against who does not begin; that is a miss of one rule.
@@ -142,7 +159,10 @@ fn settle(rule: &Rule, outcome: Outcome, findings: &Findings) -> Outcome {
 fn find(command: Vec<OsString>) -> Result<Program, Error> {
     let mut words = command.into_iter();
     let name = words.next().filter(|name| !name.is_empty()).ok_or(Error::NoCommand)?;
-    let missing = || Error::NoProgram(name.to_string_lossy().into_owned());
+    let missing = || match (name.to_string_lossy().into_owned(), Path::new(&name).is_file()) {
+        (name, true) => Error::NotExecutable(name),
+        (name, false) => Error::NoProgram(name),
+    };
     let path = which::which(&name).map_err(|_| missing())?;
     let path = std::path::absolute(path).map_err(|_| missing())?;
     Ok(Program { path, arguments: words.map(absolute).collect() })
@@ -151,7 +171,8 @@ fn find(command: Vec<OsString>) -> Result<Program, Error> {
 fn absolute(argument: OsString) -> OsString {
     let path = Path::new(&argument);
     // A word such as `run` may be the name of a folder by chance: only what looks like a path, or is a file.
-    let is_path = argument.to_string_lossy().contains('/') && path.exists() || path.is_file();
+    let looks_so = argument.to_string_lossy().contains('/') || argument == "." || argument == "..";
+    let is_path = looks_so && path.exists() || path.is_file();
     match std::path::absolute(path) {
         Ok(absolute) if is_path => PathBuf::into_os_string(absolute),
         _ => argument,

@@ -25,7 +25,7 @@ pub(crate) struct Handler {
     pub(crate) name: String,
     pub(crate) context: Extra,
     /// The same with words beyond ASCII, where it takes any words.
-    pub(crate) foreign: Option<Extra>,
+    pub(crate) foreign: Vec<Extra>,
     /// It answered when it was called for the first time.
     pub(crate) answers: bool,
     /// With an error.
@@ -137,7 +137,7 @@ impl Handler {
         Handler {
             name: name.to_owned(),
             context,
-            foreign: None,
+            foreign: Vec::new(),
             answers: false,
             fails: false,
             asks: Vec::new(),

@@ -82,8 +82,8 @@ impl Patience {
     }
 
     /// The time is over: whether there is more of it.
-    async fn is_longer(&mut self, process: &Process) -> bool {
-        if self.left == 0 || !works(process).await {
+    async fn is_longer(&mut self, process: &Process, writer: Option<&Writer>) -> bool {
+        if self.left == 0 || !works(process, writer).await {
             return false;
         }
         (self.until, self.left) = (Instant::now() + self.within, self.left - 1);
@@ -91,16 +91,17 @@ impl Patience {
     }
 }
 
-/// Whether the plugin uses the processor, or waits for it.
-async fn works(process: &Process) -> bool {
-    let (before, mut wants) = process.effort();
+/// Whether the plugin uses the processor, or waits for it, or for what is still being written to it.
+async fn works(process: &Process, writer: Option<&Writer>) -> bool {
+    let written = || writer.map_or(0, Writer::written);
+    let (begun, (before, mut wants)) = (written(), process.effort());
     for _ in 0..5 {
         if wants {
             break;
         }
         sleep(LOOK).await;
         let (effort, runs) = process.effort();
-        wants = runs || effort > before;
+        wants = runs || effort > before || written() > begun;
     }
     wants
 }
@@ -252,7 +253,7 @@ impl Session {
         loop {
             match timeout_at(patience.until, &mut read).await {
                 Ok(is_read) => return is_read,
-                Err(_) if patience.is_longer(&self.process).await => {}
+                Err(_) if patience.is_longer(&self.process, self.writer.as_ref()).await => {}
                 Err(_) => return false,
             }
         }
@@ -279,7 +280,7 @@ impl Session {
         loop {
             let left = patience.until.saturating_duration_since(Instant::now());
             match self.process.ended(left).await {
-                None if patience.is_longer(&self.process).await => {}
+                None if patience.is_longer(&self.process, self.writer.as_ref()).await => {}
                 status => return status,
             }
         }
@@ -293,13 +294,13 @@ impl Session {
         // Who floods is always ready to be read; a look at the clock now and then is enough.
         patience.lines += 1;
         let over = patience.lines.is_multiple_of(1_024) && Instant::now() >= patience.until;
-        if over && !patience.is_longer(&self.process).await {
+        if over && !patience.is_longer(&self.process, self.writer.as_ref()).await {
             return Err(Quiet::Floods);
         }
         let piece = loop {
             match timeout_at(patience.until, self.reader.next()).await {
                 Ok(piece) => break piece,
-                Err(_) if patience.is_longer(&self.process).await => {}
+                Err(_) if patience.is_longer(&self.process, self.writer.as_ref()).await => {}
                 Err(_) => return Err(Quiet::Late(patience.within)),
             }
         };

@@ -49,12 +49,14 @@ class Latin(AfterInitialize):
         self.write('{"jsonrpc":"2.0","method":"log","params":{"message":"café"}}\n'.encode("latin-1"))
 
 
-@mutant("R02:echo", "writes back words of other languages in Latin-1")
+@mutant("R02:echo", "writes a byte for each character where it can, as Perl does")
 class LatinEcho(Plugin):
     def encode(self, message):
         text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
-        foreign = "\xeb" in text and isinstance(message.get("id"), int)  # ids are of another rule
-        return (text.encode("latin-1", "replace") if foreign else text.encode("utf-8", "replace")) + b"\n"
+        try:
+            return text.encode("latin-1") + b"\n"
+        except UnicodeEncodeError:
+            return text.encode("utf-8", "replace") + b"\n"
 
 
 @mutant("R02:lines", "breaks a message into lines")

@@ -59,7 +59,8 @@ fn fits_a_response(session: &Session, reply: &Reply) -> Checked {
 
 pub(super) async fn refuses_unknown_handlers(plugin: &Subject<'_>) -> Checked {
     let mut session = plugin.ready().await?;
-    for name in ["no_such_handler", "$conformance", "", FOREIGN] {
+    let [near, far] = FOREIGN;
+    for name in ["no_such_handler", "$conformance", "", near, far] {
         let reply = session.call("handle_intent", intent(name, Extra::new()), "the error -32013").await?;
         if reply.code() != Some(ErrorCode::HANDLER_NOT_FOUND.0) {
             return session.missed("the error -32013", &reply);

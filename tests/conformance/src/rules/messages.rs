@@ -28,8 +28,8 @@ pub(super) async fn does_everything_once(plugin: &Subject<'_>) -> Checked {
     session.call("handle_intent", intent("no_such_handler", json_object()), "an answer").await?;
     for handler in plugin.profile.handlers.iter().filter(|handler| handler.answers) {
         session.call("handle_intent", handler.intent(), "an answer").await?;
-        if let Some(foreign) = handler.foreign.clone() {
-            session.call("handle_intent", intent(&handler.name, foreign), "an answer").await?;
+        for foreign in &handler.foreign {
+            session.call("handle_intent", intent(&handler.name, foreign.clone()), "an answer").await?;
         }
     }
     session.fence(GOES_ON).await?;
@@ -72,8 +72,8 @@ pub(super) async fn echoes_ids(plugin: &Subject<'_>) -> Checked {
 
 pub(super) async fn refuses_unknown_methods(plugin: &Subject<'_>) -> Checked {
     let mut session = plugin.ready().await?;
-    let foreign = format!("x/conformance/{FOREIGN}");
-    for method in ["x/conformance/unknown", "no_such_method", "Ping", &foreign] {
+    let [near, far] = FOREIGN;
+    for method in ["x/conformance/unknown", "no_such_method", "Ping", near, far] {
         let reply = session.call(method, json!({}), "the error -32601").await?;
         if reply.code() != Some(ErrorCode::METHOD_NOT_FOUND.0) {
             return session.missed("the error -32601", &reply);
