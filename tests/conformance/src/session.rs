@@ -35,6 +35,8 @@ const LOOK: Duration = Duration::from_millis(20);
 const MOST: usize = 128 << 20;
 /// The same, in lines.
 const MOST_LINES: usize = 200_000;
+/// So many errors whose id is null are looked at.
+const MOST_NAMELESS: usize = 64;
 
 pub(crate) struct Session {
     process: Process,
@@ -330,8 +332,16 @@ impl Session {
         let (line, faults) = line::read(bytes);
         self.ledger.reads(bytes, &line, faults);
         match line {
-            Line::Response(reply) if reply.id.is_null() => self.nameless.push(reply),
-            Line::Response(reply) => drop(self.replies.entry(reply.id.to_string()).or_insert(reply)),
+            Line::Response(reply) if reply.id.is_null() => {
+                // Who sends them without end fills no memory.
+                if self.nameless.len() < MOST_NAMELESS {
+                    self.nameless.push(reply);
+                }
+            }
+            Line::Response(reply) if self.ledger.knows(&reply.id) => {
+                self.replies.entry(reply.id.to_string()).or_insert(reply);
+            }
+            Line::Response(_) => {}
             Line::Request { id, method, params } => {
                 if let Some(answer) = self.host.takes(Asked { id, method, params }) {
                     self.send(answer.to_string());
