@@ -13,7 +13,7 @@ use astros_protocol::MAX_FRAME_BYTES;
 use serde_json::{Value, json};
 use tokio::{
     process::ChildStdout,
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, timeout_at},
 };
 
 use crate::{
@@ -22,15 +22,12 @@ use crate::{
     ledger::Ledger,
     line::{self, Line, Reply},
     outcome::{Checked, Miss, Stop, shown},
+    patience::Patience,
     process::{Process, Program},
     reader::{Piece, Reader},
     writer::Writer,
 };
 
-/// How often a plugin that works is given as much time again.
-const AGAIN: u32 = 3;
-/// How long it is looked whether it works.
-const LOOK: Duration = Duration::from_millis(20);
 /// What one process may write, in bytes; who writes more floods.
 const MOST: usize = 128 << 20;
 /// The same, in lines.
@@ -67,44 +64,6 @@ enum Quiet {
     Ended,
     Floods,
     TooLong(String),
-}
-
-/// How long is waited. On a machine with more to do than it can, a plugin is given more time while it works.
-struct Patience {
-    until: Instant,
-    within: Duration,
-    left: u32,
-    /// Lines that came meanwhile.
-    lines: usize,
-}
-
-impl Patience {
-    fn new(within: Duration) -> Patience {
-        Patience { until: Instant::now() + within, within, left: AGAIN, lines: 0 }
-    }
-
-    /// The time is over: whether there is more of it.
-    async fn is_longer(&mut self, process: &Process) -> bool {
-        if self.left == 0 || !works(process).await {
-            return false;
-        }
-        (self.until, self.left) = (Instant::now() + self.within, self.left - 1);
-        true
-    }
-}
-
-/// Whether the plugin uses the processor, or waits for it.
-async fn works(process: &Process) -> bool {
-    let (before, mut wants) = process.effort();
-    for _ in 0..5 {
-        if wants {
-            break;
-        }
-        sleep(LOOK).await;
-        let (effort, runs) = process.effort();
-        wants = runs || effort > before;
-    }
-    wants
 }
 
 impl Session {
