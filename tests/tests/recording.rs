@@ -144,10 +144,8 @@ fn another_command_is_held_against_the_recording() {
     replay(&world, &file, &["--", "cat"]).exits(1).says("the answer to `initialize`");
     replay(&world, &file, &["--", "./not-there"]).exits(6).warns("not-there");
     // Who says ever more is not heard for ever.
-    for script in ["while echo x; do sleep 0.1; done", "yes"] {
-        let shown = replay(&world, &file, &["--timeout", "1s", "--", "sh", "-c", script]).exits(1);
-        shown.says("the answer to `initialize` did not come within 1 s");
-    }
+    let chatter = ["--timeout", "1s", "--", "sh", "-c", "while echo x; do sleep 0.1; done"];
+    replay(&world, &file, &chatter).exits(1).says("the answer to `initialize` did not come within 1 s");
 }
 
 #[test]
