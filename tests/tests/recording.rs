@@ -143,6 +143,20 @@ fn another_command_is_held_against_the_recording() {
     let file = record(&world, "hello-world", &["ask", "say hello"]);
     replay(&world, &file, &["--", "cat"]).exits(1).says("the answer to `initialize`");
     replay(&world, &file, &["--", "./not-there"]).exits(6).warns("not-there");
+    // Who says ever more is not heard for ever.
+    let chatter = ["--timeout", "1s", "--", "sh", "-c", "while echo x; do sleep 0.1; done"];
+    replay(&world, &file, &chatter).exits(1).says("the answer to `initialize` did not come within 1 s");
+}
+
+#[test]
+fn a_recording_makes_no_folder_but_those_that_are_thrown_away() {
+    let world = World::new();
+    let file = record(&world, "hello-world", &["ask", "say hello"]);
+    let (text, outside) = (fs::read_to_string(&file).unwrap(), world.path("outside"));
+    let named = format!("{:?}:", outside.display().to_string());
+    let file = world.file("moved.jsonl", text.replace("\"cache\":", &named));
+    replay(&world, &file, &["--", "true"]).exits(1);
+    assert!(!outside.exists());
 }
 
 #[test]

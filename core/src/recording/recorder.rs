@@ -17,6 +17,9 @@ use super::{
     secrets::Secrets,
 };
 
+/// No more is held, in bytes: who says that much before it says what it is has no setting shown.
+const HELD: usize = 8 << 20;
+
 /// The file that a plugin's traffic is written to. Its clones write to the same one.
 #[derive(Clone, Debug)]
 pub struct Recorder(Arc<Shared>);
@@ -37,6 +40,8 @@ struct State {
     processes: u32,
     /// What waits until it is known which settings are secret: the plugin's code says so in its first answer.
     held: Option<Vec<Line>>,
+    /// The bytes of it.
+    held_bytes: usize,
     secrets: Secrets,
     failed: Option<io::Error>,
 }
@@ -57,7 +62,7 @@ impl Recorder {
     pub fn create(path: &Path, head: &Head) -> io::Result<Recorder> {
         let file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
         let (held, secrets) = (Some(Vec::new()), Secrets::default());
-        let state = State { file, lines: 0, processes: 0, held, secrets, failed: None };
+        let state = State { file, lines: 0, processes: 0, held, held_bytes: 0, secrets, failed: None };
         let (plugin, path) = (head.plugin.clone(), path.to_owned());
         let shared = Shared { plugin, path, began: Instant::now(), state: Mutex::new(state) };
         shared.add(json!(head), None);
@@ -159,12 +164,16 @@ impl Shared {
         let Value::Object(members) = members else { return };
         let mut state = self.lock();
         let described = content.as_ref().is_some_and(|(_, text)| state.learns(text));
+        state.held_bytes += content.as_ref().map_or(0, |(_, text)| text.len()) + size_of::<Line>();
         let line = Line { members, content };
         match &mut state.held {
             Some(held) => held.push(line),
             None => state.write(line),
         }
         if described {
+            state.release();
+        } else if state.held_bytes > HELD {
+            state.secrets.hide_all();
             state.release();
         }
     }
@@ -217,5 +226,38 @@ impl State {
         {
             self.failed = Some(error);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holds_no_more_than_it_may_and_then_shows_no_setting() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.jsonl");
+        let words = |text: &str| text.to_owned();
+        let head = Head {
+            astros_recording: 1,
+            protocol: words("1.0"),
+            plugin: words("p"),
+            astros: words("1"),
+            command: Vec::new(),
+            at: words("now"),
+        };
+        let recorder = Recorder::create(&path, &head).unwrap();
+        let started = Started { program: words("p"), args: Vec::new(), folder: words("/") };
+        let tape = recorder.started(&started);
+        let initialize =
+            br#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"settings":{"city":"Oslo"}}}"#;
+        tape.wrote(Source::Host, initialize, initialize.len());
+        let stray = vec![b'x'; 1 << 20];
+        let size = || std::fs::metadata(&path).unwrap().len();
+        assert_eq!(size(), 0);
+        (0..9).for_each(|_| tape.wrote(Source::Plugin, &stray, stray.len()));
+        assert!(size() > 8 << 20, "it is written, and not held");
+        recorder.finish(0).unwrap();
+        assert!(!std::fs::read_to_string(&path).unwrap().contains("Oslo"));
     }
 }

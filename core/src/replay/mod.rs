@@ -91,9 +91,11 @@ fn elsewhere(process: &Process, below: &std::path::Path) -> Result<Process, Erro
         _ => None,
     });
     let first = first.unwrap_or_default();
-    for (name, recorded) in first["params"]["directories"].as_object().into_iter().flatten() {
+    let directories = first["params"]["directories"].as_object().into_iter().flatten();
+    for (number, (_, recorded)) in directories.enumerate() {
         let Some(recorded) = recorded.as_str().filter(|path| path.len() > 1) else { continue };
-        let own = below.join(name);
+        // A name is the file's to say, and may lead anywhere.
+        let own = below.join(number.to_string());
         std::fs::create_dir_all(&own).map_err(|error| {
             Error::new(ErrorCode::INTERNAL_ERROR, format!("the folder `{}`: {error}", own.display()))
         })?;

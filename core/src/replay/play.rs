@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     sync::mpsc,
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 
 use super::{Difference, Options, compare};
@@ -16,6 +16,9 @@ use crate::{
     recording::{Event, Process, What},
     supervisor::{self, Spec, Started},
 };
+
+/// No more is read of one process, in bytes: who writes without end fills no memory.
+const MOST: usize = 256 << 20;
 
 /// What the plugin wrote.
 enum Heard {
@@ -109,12 +112,22 @@ impl<'a> Play<'a> {
 
     /// Hears until all has come that stands before this line; what does not come is a difference.
     async fn wait_for(&mut self, number: usize) {
-        while self.expected.iter().any(|one| !one.met && one.number < number) {
-            match timeout(self.options.timeout, self.heard.recv()).await {
+        let (mut missing, mut since) = (self.missing(number), Instant::now());
+        while missing > 0 {
+            match timeout_at(since + self.options.timeout, self.heard.recv()).await {
                 Ok(Some(heard)) => self.hear(heard),
                 late => return self.miss(number, late.is_err()),
             }
+            // Who says ever more of something else is not waited for.
+            let left = self.missing(number);
+            if left < missing {
+                (missing, since) = (left, Instant::now());
+            }
         }
+    }
+
+    fn missing(&self, number: usize) -> usize {
+        self.expected.iter().filter(|one| !one.met && one.number < number).count()
     }
 
     fn miss(&mut self, number: usize, late: bool) {
@@ -294,8 +307,14 @@ async fn write(mut input: tokio::net::unix::pipe::Sender, mut lines: mpsc::Unbou
 
 async fn read(output: impl AsyncRead + Unpin, tell: mpsc::UnboundedSender<Heard>) {
     let mut frames = FrameReader::new(output, MAX_FRAME_BYTES);
+    let mut left = MOST;
     loop {
         while let Some(frame) = frames.buffered() {
+            let size = if let Frame::Line(line) = &frame { line.len() } else { 0 };
+            left = left.saturating_sub(size + size_of::<Heard>());
+            if left == 0 {
+                return;
+            }
             let heard = match frame {
                 Frame::Line(line) => kind(line),
                 Frame::TooLarge { prefix, .. } => match kind(prefix) {

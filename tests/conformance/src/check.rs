@@ -4,11 +4,12 @@ use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use astros_protocol::rules::{Group, Rule, find as find_rule};
 use futures_util::{StreamExt, stream};
+use tokio::time::timeout;
 
 use crate::{
     findings::Findings,
@@ -26,6 +27,11 @@ use crate::{
 const AT_ONCE: usize = 8;
 /// The rule that who does not begin breaks.
 const BEGINS: &str = "R01";
+
+/// How long one rule may take in all: who answers each request just in time would hold everybody up for hours.
+pub(crate) fn budget(options: &Options) -> Duration {
+    (options.timeout * 6).max(Duration::from_secs(60))
+}
 
 /// Why there is no report: the harness was used wrongly.
 #[derive(Debug, thiserror::Error)]
@@ -122,10 +128,11 @@ async fn hold(
     let one = |rule: &&'static Rule| {
         let subject = Subject { program, options, profile, findings, rule: rule.id };
         async move {
-            match rules::check(&subject).await {
-                Ok(()) => Outcome::Passed,
-                Err(Stop::Missed(miss)) => Outcome::Failed(miss),
-                Err(Stop::Skipped(why)) => Outcome::Skipped(why),
+            match timeout(budget(options), rules::check(&subject)).await {
+                Ok(Ok(())) => Outcome::Passed,
+                Ok(Err(Stop::Missed(miss))) => Outcome::Failed(miss),
+                Ok(Err(Stop::Skipped(why))) => Outcome::Skipped(why),
+                Err(_) => Outcome::Failed(too_slow(options)),
             }
         }
     };
@@ -137,6 +144,14 @@ async fn hold(
     // In the order of the rules, whatever ended first.
     outcomes.sort_by_key(|(at, _)| *at);
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+fn too_slow(options: &Options) -> Miss {
+    Miss {
+        sent: "all that the rule takes".to_owned(),
+        expected: format!("all answers within {} s; `--timeout` gives more", budget(options).as_secs()),
+        received: "each in time, and all of them together too late".to_owned(),
+    }
 }
 
 /// What the traffic of all sessions says of a rule counts as well.

@@ -15,7 +15,7 @@ pub(crate) struct Findings {
 impl Findings {
     /// Adds what a session found; `rule` is what it was held for.
     pub(crate) fn add(&mut self, rule: &'static str, ledger: &mut Ledger) {
-        self.asked.extend(ledger.asked.drain(..));
+        self.asked.append(&mut ledger.asked);
         self.streamed |= ledger.streamed;
         for (broken, miss) in std::mem::take(&mut ledger.faults) {
             // Sessions run side by side: which one is first must not depend on time.

@@ -2,7 +2,7 @@
 //!
 //! It knows no I/O: each line is entered as it is written or read, and what breaks a rule is noted once a rule.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use astros_protocol::{ErrorCode, MAX_PROGRESS_BYTES, PROGRESS_WINDOW};
 use serde_json::Value;
@@ -30,8 +30,8 @@ pub(crate) struct Ledger {
     /// Ids of the plugin's own requests.
     used: HashSet<String>,
     initialize: Start,
-    /// Methods of the plugin's own requests, in order, each once.
-    pub(crate) asked: Vec<String>,
+    /// Methods of the plugin's own requests.
+    pub(crate) asked: BTreeSet<String>,
     pub(crate) streamed: bool,
 }
 
@@ -80,6 +80,12 @@ impl Ledger {
         self.open.contains_key(&id.to_string())
     }
 
+    /// Whether this id may be, or was, answered.
+    pub(crate) fn knows(&self, id: &Value) -> bool {
+        let id = id.to_string();
+        self.open.contains_key(&id) || self.answered.contains(&id) || self.tolerated.contains(&id)
+    }
+
     /// Enters a line of the plugin's, with what breaks rules by itself.
     pub(crate) fn reads(&mut self, bytes: &[u8], line: &Line, faults: Vec<Fault>) {
         // An id that was wrong from the start may be echoed.
@@ -99,9 +105,7 @@ impl Ledger {
                 if !schemas::may_be_sent_by_plugins(method) {
                     self.fault("R48", "a method that a plugin may send, or `x/…`", bytes);
                 }
-                if !self.asked.contains(method) {
-                    self.asked.push(method.clone());
-                }
+                self.asked.insert(method.clone());
                 self.asks(method, params, bytes);
             }
             Line::Notification { method, params } if method == "$/progress" => self.progress(params, bytes),
@@ -146,7 +150,8 @@ impl Ledger {
 
     /// Whose id is of another type than the request's answers it even so, and wrongly.
     fn nobody_asked(&mut self, id: &Value, bytes: &[u8]) {
-        let alike = |open: &String| open.trim_matches('"') == id.to_string().trim_matches('"');
+        let id = id.to_string();
+        let alike = |open: &String| open.trim_matches('"') == id.trim_matches('"');
         match self.open.keys().any(alike) {
             true => self.fault("R04", "the id of the request, of the same type", bytes),
             false => self.fault("R05", "answers to requests that were sent, and to no others", bytes),

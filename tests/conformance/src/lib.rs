@@ -40,6 +40,7 @@ mod ledger;
 mod line;
 mod options;
 mod outcome;
+mod patience;
 mod process;
 mod profile;
 mod reader;

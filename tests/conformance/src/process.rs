@@ -64,7 +64,9 @@ pub(crate) struct Pipes {
 
 impl Process {
     pub(crate) fn start(program: &Program) -> std::io::Result<(Process, Pipes)> {
-        let folder = tempfile::Builder::new().prefix("astros-conformance-").tempdir()?;
+        // As the kernel says it of a process that works there.
+        let parent = fs::canonicalize(std::env::temp_dir())?;
+        let folder = tempfile::Builder::new().prefix("astros-conformance-").tempdir_in(parent)?;
         for name in ["home", "tmp", "data", "cache", "config"] {
             fs::create_dir(folder.path().join(name))?;
         }
@@ -125,7 +127,7 @@ impl Process {
         others.map(|pid| describe(pid).unwrap_or_default()).collect()
     }
 
-    /// Everybody whose home is this one; a zombie has no environment, and is not among them.
+    /// Everybody whose home is this one, or who works in it; a zombie has neither, and is not among them.
     fn inhabitants(&self) -> Vec<u32> {
         let home = self.folder.path().join("home");
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -169,6 +171,10 @@ fn kill(pid: u32, home: &Path) {
 }
 
 fn lives_in(pid: u32, home: &Path) -> bool {
+    // An environment may be taken off, and be written over; a title of a process stands where it was.
+    if fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|folder| folder.starts_with(home)) {
+        return true;
+    }
     let wanted = [b"HOME=", home.as_os_str().as_bytes()].concat();
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     environment.split(|byte| *byte == 0).any(|variable| variable == wanted)

@@ -1,9 +1,11 @@
 //! What a plugin is, learned in a first session: limits, what it offers, what of it may be called, and what that does.
 
+use std::{collections::BTreeSet, time::Instant};
+
 use astros_protocol::{Extra, MESSAGE_HANDLER};
 use serde_json::{Value, json};
 
-use crate::{options::Options, outcome::Checked, sample, session::Session, subject};
+use crate::{check::budget, options::Options, outcome::Checked, sample, session::Session, subject};
 
 /// More handlers than these are not looked at.
 const HANDLERS: usize = 32;
@@ -31,7 +33,7 @@ pub(crate) struct Handler {
     /// With an error.
     pub(crate) fails: bool,
     /// Methods of what it asks the host for.
-    pub(crate) asks: Vec<String>,
+    pub(crate) asks: BTreeSet<String>,
     /// How much `$/progress` it sends.
     pub(crate) progress: usize,
 }
@@ -47,7 +49,13 @@ impl Profile {
         let result = subject::initialize(session, json!({})).await?;
         let mut profile = Profile::read(&result, options);
         session.call("ping", json!({}), "an answer to `ping`").await?;
+        let begun = Instant::now();
         for at in 0..profile.handlers.len() {
+            if begun.elapsed() > budget(options) {
+                // Those that took so long are enough to say so.
+                profile.handlers.truncate(at);
+                break;
+            }
             profile.look_at(at, session).await;
         }
         Ok(profile)
@@ -140,7 +148,7 @@ impl Handler {
             foreign: Vec::new(),
             answers: false,
             fails: false,
-            asks: Vec::new(),
+            asks: BTreeSet::new(),
             progress: 0,
         }
     }

@@ -1,5 +1,7 @@
 //! A value that fits a JSON Schema: what a handler is called with that nobody has said anything about.
 
+use std::cell::Cell;
+
 use astros_protocol::Extra;
 use serde_json::{Map, Value, json};
 
@@ -7,6 +9,8 @@ use serde_json::{Map, Value, json};
 const DEEPEST: usize = 16;
 /// The longest text or list that is made because a schema asks for it.
 const LONGEST: u64 = 10_000;
+/// So many values are made for one schema; one that asks for more, or goes round in circles, has no sample.
+const MOST: usize = 20_000;
 
 /// Any word.
 const WORD: &str = "conformance";
@@ -15,7 +19,7 @@ pub(crate) const FOREIGN: [&str; 2] = ["Zo\u{eb}", "\u{2192} \u{1f600}"];
 
 /// An object that fits, with what is required; none where none was found.
 pub(crate) fn object(schema: &Value) -> Option<Extra> {
-    let made = Schemas { root: schema }.sample(schema, 0)?;
+    let made = Schemas { root: schema, left: Cell::new(MOST) }.sample(schema, 0)?;
     let Value::Object(made) = made else { return None };
     let made = Value::Object(made);
     let fits = jsonschema::validator_for(schema).ok()?.is_valid(&made);
@@ -71,6 +75,7 @@ pub(crate) fn foreign(schema: &Value, context: &Extra) -> Vec<Extra> {
 
 struct Schemas<'a> {
     root: &'a Value,
+    left: Cell<usize>,
 }
 
 impl Schemas<'_> {
@@ -78,6 +83,7 @@ impl Schemas<'_> {
         if depth > DEEPEST {
             return None;
         }
+        self.left.set(self.left.get().checked_sub(1)?);
         let given = schema.get("const").or_else(|| schema.get("default"));
         let given = given.or_else(|| schema.get("examples")?.get(0)).or_else(|| schema.get("enum")?.get(0));
         if let Some(given) = given {

@@ -13,7 +13,7 @@ use astros_protocol::MAX_FRAME_BYTES;
 use serde_json::{Value, json};
 use tokio::{
     process::ChildStdout,
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, timeout_at},
 };
 
 use crate::{
@@ -22,19 +22,18 @@ use crate::{
     ledger::Ledger,
     line::{self, Line, Reply},
     outcome::{Checked, Miss, Stop, shown},
+    patience::Patience,
     process::{Process, Program},
     reader::{Piece, Reader},
     writer::Writer,
 };
 
-/// How often a plugin that works is given as much time again.
-const AGAIN: u32 = 3;
-/// How long it is looked whether it works.
-const LOOK: Duration = Duration::from_millis(20);
 /// What one process may write, in bytes; who writes more floods.
 const MOST: usize = 128 << 20;
 /// The same, in lines.
 const MOST_LINES: usize = 200_000;
+/// So many errors whose id is null are looked at.
+const MOST_NAMELESS: usize = 64;
 
 pub(crate) struct Session {
     process: Process,
@@ -65,45 +64,6 @@ enum Quiet {
     Ended,
     Floods,
     TooLong(String),
-}
-
-/// How long is waited. On a machine with more to do than it can, a plugin is given more time while it works.
-struct Patience {
-    until: Instant,
-    within: Duration,
-    left: u32,
-    /// Lines that came meanwhile.
-    lines: usize,
-}
-
-impl Patience {
-    fn new(within: Duration) -> Patience {
-        Patience { until: Instant::now() + within, within, left: AGAIN, lines: 0 }
-    }
-
-    /// The time is over: whether there is more of it.
-    async fn is_longer(&mut self, process: &Process, writer: Option<&Writer>) -> bool {
-        if self.left == 0 || !works(process, writer).await {
-            return false;
-        }
-        (self.until, self.left) = (Instant::now() + self.within, self.left - 1);
-        true
-    }
-}
-
-/// Whether the plugin uses the processor, or waits for it, or for what is still being written to it.
-async fn works(process: &Process, writer: Option<&Writer>) -> bool {
-    let written = || writer.map_or(0, Writer::written);
-    let (begun, (before, mut wants)) = (written(), process.effort());
-    for _ in 0..5 {
-        if wants {
-            break;
-        }
-        sleep(LOOK).await;
-        let (effort, runs) = process.effort();
-        wants = runs || effort > before || written() > begun;
-    }
-    wants
 }
 
 impl Session {
@@ -332,8 +292,16 @@ impl Session {
         let (line, faults) = line::read(bytes);
         self.ledger.reads(bytes, &line, faults);
         match line {
-            Line::Response(reply) if reply.id.is_null() => self.nameless.push(reply),
-            Line::Response(reply) => drop(self.replies.entry(reply.id.to_string()).or_insert(reply)),
+            Line::Response(reply) if reply.id.is_null() => {
+                // Who sends them without end fills no memory.
+                if self.nameless.len() < MOST_NAMELESS {
+                    self.nameless.push(reply);
+                }
+            }
+            Line::Response(reply) if self.ledger.knows(&reply.id) => {
+                self.replies.entry(reply.id.to_string()).or_insert(reply);
+            }
+            Line::Response(_) => {}
             Line::Request { id, method, params } => {
                 // A usual answer is of less use in a report than what the plugin works on.
                 let sent = (self.host.policy == Policy::Answer).then(|| self.ledger.sent.clone());

@@ -63,6 +63,13 @@ class Early(Plugin):
         super().run()
 
 
+@mutant("R14:echo", "speaks whatever MINOR the host lists")
+class EchoedMinor(Plugin):
+    def agree(self, params):
+        super().agree(params)
+        return next(one for one in params["protocol_versions"] if one.startswith("1."))
+
+
 @mutant("R16:asks", "asks for storage before `initialize`")
 class EarlyAsks(Plugin):
     def run(self):
