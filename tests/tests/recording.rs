@@ -142,7 +142,7 @@ fn another_command_is_held_against_the_recording() {
     let world = World::new();
     let file = record(&world, "hello-world", &["ask", "say hello"]);
     replay(&world, &file, &["--", "cat"]).exits(1).says("the answer to `initialize`");
-    replay(&world, &file, &["--", "./not-there"]).exits(6).warns("not-there");
+    replay(&world, &file, &["--", "./not-there"]).exits(2).warns("not-there");
     // Who says ever more is not heard for ever.
     let chatter = ["--timeout", "1s", "--", "sh", "-c", "while echo x; do sleep 0.1; done"];
     replay(&world, &file, &chatter).exits(1).says("the answer to `initialize` did not come within 1 s");
