@@ -148,8 +148,9 @@ def run(plugin: list[str], level: str) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         said = done.stderr.decode("utf-8", "replace").strip()[-2000:] if isinstance(error, ValueError) else error
         raise AstrOSError(f"`{command[0]} conformance` gave no report: {said or 'it was silent'}") from None
-    if isinstance(report, dict) and isinstance(error := report.get("error"), dict) and error.get("message"):
-        raise AstrOSError(str(error["message"]))
+    failure = report.get("error") if isinstance(report, dict) else None
+    if isinstance(failure, dict) and failure.get("message"):
+        raise AstrOSError(str(failure["message"]))
     if not isinstance(report, dict) or not isinstance(report.get("rules"), list):
         raise AstrOSError(f"`{command[0]} conformance` gave a report of another version; expected `rules`")
     return report
