@@ -158,6 +158,12 @@ class Host:
             self.hear()
 
 
+async def is_idle(server: Server) -> None:
+    """A thread cannot be taken back: one that works may still end."""
+    while server.peer.in_flight:
+        await asyncio.sleep(0.001)
+
+
 async def play(steps: list[tuple[str, Any, Any]]) -> None:
     (their_input, our_output), (our_input, their_output) = os.pipe(), os.pipe()
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
@@ -185,12 +191,13 @@ async def play(steps: list[tuple[str, Any, Any]]) -> None:
     await asyncio.wait_for(ended.wait(), PATIENCE)
     await server.stop()
     reader.join()
-    assert server.peer.in_flight == 0
+    await asyncio.wait_for(is_idle(server), PATIENCE)
     for fd in (their_input, their_output, our_input):
         os.close(fd)
 
 
-@run(max_examples=60)
+# The same ones each time: what fails for somebody fails for everybody.
+@run(max_examples=60, derandomize=True)
 @given(steps=steps)
 def test_every_request_is_answered_once(steps: list[tuple[str, Any, Any]]) -> None:
     asyncio.run(play(steps))
