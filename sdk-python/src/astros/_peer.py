@@ -160,8 +160,7 @@ class Peer:
     def cancel_all(self) -> None:
         """Cancel what is being served."""
         for request in list(self._open.values()):
-            if request.task is not None:
-                request.task.cancel()
+            self._take_back(request)
 
     @property
     def in_flight(self) -> int:
@@ -252,6 +251,11 @@ class Peer:
         if request is None or request.task is None or request.method in ("initialize", "shutdown"):
             return
         request.cancelled = True
+        self._take_back(request)
+
+    def _take_back(self, request: Request) -> None:
+        if request.task is None:
+            return
         request.task.cancel()
         if not request.started:
             # A task that is cancelled before its first step never runs, so it cannot answer.
