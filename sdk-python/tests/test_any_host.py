@@ -57,7 +57,7 @@ class Everything(BasePlugin):
 
 ids = st.sampled_from([1, 2, 3, -1, "1", "2", "é", 2**53 - 1])
 odd = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
@@ -158,6 +158,12 @@ class Host:
             self.hear()
 
 
+async def is_idle(server: Server) -> None:
+    """What is taken back at the end has its turn after that."""
+    while server.peer.in_flight:  # noqa: ASYNC110 -- the server tells nobody
+        await asyncio.sleep(0.001)
+
+
 async def play(steps: list[tuple[str, Any, Any]]) -> None:
     (their_input, our_output), (our_input, their_output) = os.pipe(), os.pipe()
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
@@ -183,15 +189,18 @@ async def play(steps: list[tuple[str, Any, Any]]) -> None:
     await asyncio.wait_for(host.is_answered(), PATIENCE)
     os.close(our_output)
     await asyncio.wait_for(ended.wait(), PATIENCE)
+    # As `_serve` ends: an id that came twice and was answered once may still be open.
+    server.peer.hang_up("the host is gone")
+    server.peer.cancel_all()
     await server.stop()
     reader.join()
-    assert server.peer.in_flight == 0
+    await asyncio.wait_for(is_idle(server), PATIENCE)
     for fd in (their_input, their_output, our_input):
         os.close(fd)
 
 
 # The same ones each time: what fails for somebody fails for everybody.
-@run(max_examples=60, derandomize=True)
+@run(max_examples=300, derandomize=True)
 @given(steps=steps)
 def test_every_request_is_answered_once(steps: list[tuple[str, Any, Any]]) -> None:
     asyncio.run(play(steps))
