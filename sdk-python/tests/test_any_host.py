@@ -204,3 +204,21 @@ async def play(steps: list[tuple[str, Any, Any]]) -> None:
 @given(steps=steps)
 def test_every_request_is_answered_once(steps: list[tuple[str, Any, Any]]) -> None:
     asyncio.run(play(steps))
+
+
+def test_what_had_not_begun_at_the_end_is_answered() -> None:
+    reading, writing = os.pipe()
+    pipe = Pipe(writing)
+
+    async def begun_and_taken_back() -> None:
+        server = Server(Everything(), pipe)
+        server.peer.receive({"jsonrpc": "2.0", "id": 1, "method": "ping"})
+        server.peer.cancel_all()
+        assert server.peer.in_flight == 0
+
+    asyncio.run(begun_and_taken_back())
+    pipe.flush(PATIENCE)
+    answer = json.loads(os.read(reading, 1 << 16))
+    assert (answer["id"], answer["error"]["code"]) == (1, -32005)
+    os.close(reading)
+    os.close(writing)
