@@ -182,15 +182,7 @@ impl Play {
         let (router, number) = (self.router.clone(), self.calls.len());
         let call = async move {
             let context = RawValue::from_string(json!({ "number": number }).to_string()).unwrap();
-            let intent = IntentRef {
-                text: "",
-                intent_type: "one",
-                confidence: 1.0,
-                user_id: None,
-                session_id: None,
-                timestamp: "2026-01-01T00:00:00Z",
-                context: &context,
-            };
+            let intent = IntentRef::of_call("one", "2026-01-01T00:00:00Z", &context);
             let begun = Instant::now();
             let call = Call {
                 plugin: "p",

@@ -94,15 +94,7 @@ impl Host {
 
     async fn call(&self, handler: &str, context: Value, timeout: Duration) -> Result<Value, Error> {
         let context = RawValue::from_string(context.to_string()).unwrap();
-        let intent = IntentRef {
-            text: "",
-            intent_type: handler,
-            confidence: 1.0,
-            user_id: None,
-            session_id: None,
-            timestamp: "2026-01-01T00:00:00Z",
-            context: &context,
-        };
+        let intent = IntentRef::of_call(handler, "2026-01-01T00:00:00Z", &context);
         let call = Call {
             plugin: "one",
             handler,

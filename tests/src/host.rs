@@ -111,13 +111,8 @@ impl Host {
     async fn ask(&self, plugin: &str, handler: &str, params: Value, limits: Limits) -> Result<Value, Error> {
         let context = to_raw_value(&params).expect("params are JSON");
         let intent = IntentRef {
-            text: "",
-            intent_type: handler,
-            confidence: 1.0,
             user_id: Some("ada"),
-            session_id: None,
-            timestamp: "2025-06-01T12:30:00Z",
-            context: &context,
+            ..IntentRef::of_call(handler, "2025-06-01T12:30:00Z", &context)
         };
         let call = Call {
             plugin,

@@ -263,13 +263,9 @@ impl PluginCall {
         };
         let timestamp = jiff::Timestamp::now().to_string();
         let intent = IntentRef {
-            text: "",
-            intent_type: &self.handler,
-            confidence: 1.0,
             user_id: root.user_id.as_deref(),
             session_id: root.session_id.as_deref(),
-            timestamp: &timestamp,
-            context: &self.context,
+            ..IntentRef::of_call(&self.handler, &timestamp, &self.context)
         };
         router
             .call(Call {

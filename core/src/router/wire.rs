@@ -72,6 +72,21 @@ pub struct IntentRef<'a> {
     pub context: &'a RawValue,
 }
 
+impl<'a> IntentRef<'a> {
+    /// The intent of a call that no text led to: of nobody, until a user and a session are set.
+    pub fn of_call(handler: &'a str, timestamp: &'a str, context: &'a RawValue) -> IntentRef<'a> {
+        IntentRef {
+            text: "",
+            intent_type: handler,
+            confidence: 1.0,
+            user_id: None,
+            session_id: None,
+            timestamp,
+            context,
+        }
+    }
+}
+
 /// `Meta`, borrowed.
 #[derive(Serialize)]
 pub struct MetaRef<'a> {

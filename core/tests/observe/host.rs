@@ -81,15 +81,7 @@ impl Host {
 
     pub(crate) async fn call(&self, plugin: &str, handler: &str, context: Value) -> Result<Value, Error> {
         let context = RawValue::from_string(context.to_string()).unwrap();
-        let intent = IntentRef {
-            text: "",
-            intent_type: handler,
-            confidence: 1.0,
-            user_id: None,
-            session_id: None,
-            timestamp: "2026-01-01T00:00:00Z",
-            context: &context,
-        };
+        let intent = IntentRef::of_call(handler, "2026-01-01T00:00:00Z", &context);
         let call = Call {
             plugin,
             handler,

@@ -67,15 +67,7 @@ impl Host {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         let context = json!({ "number": number, "seconds": seconds }).to_string();
         let context = RawValue::from_string(context).unwrap();
-        let intent = IntentRef {
-            text: "",
-            intent_type: "work",
-            confidence: 1.0,
-            user_id: None,
-            session_id: None,
-            timestamp: "2026-01-01T00:00:00Z",
-            context: &context,
-        };
+        let intent = IntentRef::of_call("work", "2026-01-01T00:00:00Z", &context);
         let call = Call {
             plugin: "one",
             handler: "work",

@@ -55,15 +55,7 @@ impl Started {
     }
 
     async fn ask(&self, handler: &str, context: &RawValue) -> Result<Box<RawValue>> {
-        let intent = IntentRef {
-            text: "",
-            intent_type: handler,
-            confidence: 1.0,
-            user_id: None,
-            session_id: None,
-            timestamp: "2025-06-01T12:30:00Z",
-            context,
-        };
+        let intent = IntentRef::of_call(handler, "2025-06-01T12:30:00Z", context);
         let (root, above) = (self.root.clone(), Above::default());
         let plugin = &*self.plugin.name;
         let call = Call {

@@ -106,15 +106,7 @@ impl Row for Started {
 }
 
 fn intent(context: &RawValue) -> IntentRef<'_> {
-    IntentRef {
-        text: "",
-        intent_type: "echo",
-        confidence: 1.0,
-        user_id: None,
-        session_id: None,
-        timestamp: "2025-06-01T12:30:00Z",
-        context,
-    }
+    IntentRef::of_call("echo", "2025-06-01T12:30:00Z", context)
 }
 
 fn main() -> Result<()> {

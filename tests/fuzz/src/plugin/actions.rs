@@ -82,15 +82,7 @@ impl Stage {
         let router = self.router.clone();
         self.calls.push(tokio::spawn(async move {
             let context = RawValue::from_string(r#"{"handler":"other"}"#.to_owned()).expect("it is JSON");
-            let intent = IntentRef {
-                text: "",
-                intent_type: handler,
-                confidence: 1.0,
-                user_id: None,
-                session_id: None,
-                timestamp: "2026-01-01T00:00:00Z",
-                context: &context,
-            };
+            let intent = IntentRef::of_call(handler, "2026-01-01T00:00:00Z", &context);
             let (sender, mut receiver) = mpsc::channel(1);
             if hears {
                 tokio::spawn(async move { while receiver.recv().await.is_some() {} });
