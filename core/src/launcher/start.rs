@@ -81,9 +81,12 @@ async fn attempt(launcher: &Path, policy: &Policy) -> io::Result<Option<Launched
         .map_err(|error| broken(launcher, &format!("cannot be started: {error}")))?;
     let report = async {
         // With the length goes the plugin's end of its input, which is then the launcher's alone.
-        send_with(&socket, &length, plugins_input.as_fd())?;
+        let sent = send_with(&socket, &length, plugins_input.as_fd());
         drop(plugins_input);
-        socket.write_all(&body).await?;
+        if sent.is_ok() {
+            // One that gives up before it has read all of this still says why.
+            let _ = socket.write_all(&body).await;
+        }
         socket.async_io(Interest::READABLE, || Report::receive(&socket)).await
     };
     let report = timeout(LAUNCH, report).await;
