@@ -80,6 +80,11 @@ impl Paths {
         self.data.join("plugins")
     }
 
+    /// Every folder of a run: what lies in them is no plugin's, but for its own there.
+    pub fn all(&self) -> Vec<PathBuf> {
+        [&self.config, &self.data, &self.cache, &self.runtime, &self.logs].map(PathBuf::clone).to_vec()
+    }
+
     /// The folders of a plugin's own, as `initialize` names them.
     pub fn of_plugin(&self, name: &str) -> Directories {
         let own = |base: &Path, kind: &str| base.join(kind).join(name).to_string_lossy().into_owned();

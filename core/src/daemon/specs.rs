@@ -9,7 +9,7 @@ use std::{
 
 use astros_protocol::{
     Extra, PluginDescription,
-    manifest::{Kind, Manifest, Permission, Program, PythonTarget, Supervision},
+    manifest::{Kind, Manifest, Program, PythonTarget, Supervision},
 };
 use serde_json::{Value, json};
 
@@ -111,9 +111,9 @@ impl Maker<'_> {
             python_version: manifest.and_then(|manifest| manifest.dependencies.python.clone()),
             environment: all.environment.clone(),
             plugins: all.names.clone(),
-            session_bus: permissions.iter().any(|one| matches!(one, Permission::SystemControl(_))),
+            granted: permissions.to_vec(),
+            hidden: self.base.paths.all(),
             settings,
-            permissions: permissions.iter().map(|permission| json!(permission)).collect(),
             directories: self.base.paths.of_plugin(&entry.name),
             dev_mode: self.base.options.dev,
             recorder,

@@ -23,7 +23,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Containment;
+use super::{Confinement, Containment};
 
 /// More than the kernel takes as arguments and environment, twice as JSON.
 const POLICY_AT_MOST: usize = 16 << 20;
@@ -42,6 +42,8 @@ pub(crate) struct Policy {
     pub(crate) folder: OsString,
     /// The strongest that is tried.
     pub(crate) containment: Containment,
+    /// What it is held to; none: to nothing, as an operator decided.
+    pub(crate) confinement: Option<Confinement>,
 }
 
 impl Policy {

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path};
 
-use astros_protocol::{Error, lifecycle::Directories, version::SUPPORTED};
+use astros_protocol::{Error, lifecycle::Directories, manifest::Permission, version::SUPPORTED};
 
 use super::{Launch, Spec, environment, program, python};
 use crate::launcher::Policy;
@@ -34,6 +34,7 @@ pub(crate) async fn command(spec: &Spec) -> Result<Policy, Error> {
         environment: variables(spec),
         folder: spec.folder.clone().into(),
         containment: spec.containment,
+        confinement: None,
     })
 }
 
@@ -55,7 +56,8 @@ fn make_directories(spec: &Spec) -> Result<(), Error> {
 }
 
 fn variables(spec: &Spec) -> Vec<(OsString, OsString)> {
-    let mut variables = environment::allowed(&spec.environment, &spec.name, &spec.plugins, spec.session_bus);
+    let session_bus = spec.granted.iter().any(|one| matches!(one, Permission::SystemControl(_)));
+    let mut variables = environment::allowed(&spec.environment, &spec.name, &spec.plugins, session_bus);
     let newest = SUPPORTED.iter().max().expect("the protocol crate speaks a version");
     variables.push(("ASTROS_PROTOCOL".into(), newest.to_string().into()));
     if let Some(sdk) = &spec.python_sdk {

@@ -39,7 +39,7 @@ pub use event::{Event, Host, Kill, LogLine};
 pub use handle::Supervisor;
 pub use session::{Crash, Session};
 pub use slots::Slot;
-pub use spec::{Launch, Spec};
+pub use spec::{Launch, Sandboxed, Spec};
 pub use state::{Admission, StateName};
 pub use status::{InstanceStatus, Status};
 pub use watchdog::Watch;

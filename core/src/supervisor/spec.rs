@@ -11,13 +11,14 @@ use std::{
 use astros_protocol::{
     Extra, MAX_FRAME_BYTES,
     lifecycle::{Directories, Identity, InitializeParams, Limits, Product, Sandbox},
-    manifest::{Supervision, VersionReq},
+    manifest::{Permission, Supervision, VersionReq},
     version::SUPPORTED,
 };
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::json;
 
 use super::{Admission, Containment, program, watchdog::Watch};
-use crate::recording::Recorder;
+use crate::{launcher, recording::Recorder};
 
 /// How long the requests of a version that was superseded may go on.
 const DRAIN: Duration = Duration::from_secs(10 * 60);
@@ -36,6 +37,19 @@ pub enum Launch {
     },
     /// A command line, its program on PATH or in the plugin's folder.
     Command(Vec<String>),
+}
+
+/// How much of what a plugin was not granted has to be enforced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sandboxed {
+    /// All of it, or the plugin is not started.
+    #[default]
+    Enforced,
+    /// What this machine can; the operator's decision alone.
+    Reduced,
+    /// Nothing; the operator's decision alone.
+    Off,
 }
 
 /// One plugin, ready to be started.
@@ -66,8 +80,12 @@ pub struct Spec {
     pub environment: Arc<Vec<(OsString, OsString)>>,
     /// The names of all plugins: a variable belongs to the longest that fits.
     pub plugins: Arc<[String]>,
-    /// The session bus is granted.
-    pub session_bus: bool,
+    /// What it may do, beside what every plugin may.
+    pub granted: Vec<Permission>,
+    pub sandboxed: Sandboxed,
+    pub limits: launcher::Limits,
+    /// Folders that no grant reaches: those of AstrOS.
+    pub hidden: Vec<PathBuf>,
     /// What keeps its processes together, at most: what cannot be had here is done without.
     pub containment: Containment,
     /// The `astros` that starts it, for a program that embeds AstrOS and neither is one nor has one beside it.
@@ -75,7 +93,6 @@ pub struct Spec {
 
     pub host: Product,
     pub settings: Extra,
-    pub permissions: Vec<Value>,
     pub directories: Directories,
     /// The time of a request that says none, in milliseconds.
     pub default_deadline_ms: Option<u64>,
@@ -101,12 +118,14 @@ impl Spec {
             python_version: None,
             environment: Arc::new(std::env::vars_os().collect()),
             plugins: Arc::default(),
-            session_bus: false,
+            granted: Vec::new(),
+            sandboxed: Sandboxed::default(),
+            limits: launcher::Limits::default(),
+            hidden: Vec::new(),
             containment: Containment::default(),
             launcher: None,
             host: Product { name: "astros".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
             settings: Extra::new(),
-            permissions: Vec::new(),
             directories: Directories::default(),
             default_deadline_ms: None,
             dev_mode: false,
@@ -131,7 +150,7 @@ impl Spec {
             host: self.host.clone(),
             plugin: Identity { name: self.name.clone(), instance },
             settings: self.settings.clone(),
-            permissions: self.permissions.clone(),
+            permissions: self.granted.iter().map(|permission| json!(permission)).collect(),
             sandbox: Sandbox::None,
             directories: self.directories.clone(),
             limits: Limits {

@@ -1,0 +1,78 @@
+//! What a plugin is held to: the daemon says all of it, the launcher enforces all of it, or nothing starts.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// What a plugin may see and do, beside its streams.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Confinement {
+    /// What it may see of the files; of those that fit a path the longest counts, and without one it is not there.
+    /// Absolute, without links; a path that does not exist is passed over.
+    pub(crate) files: Vec<Rule>,
+    pub(crate) network: Network,
+    /// Sockets of the filtering D-Bus proxies that only this plugin sees: where each is, and where it shall be.
+    pub(crate) buses: Vec<(PathBuf, PathBuf)>,
+    pub(crate) limits: Limits,
+    pub(crate) means: Means,
+}
+
+/// What one folder, with all below it, or one file is for the plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rule {
+    pub(crate) path: PathBuf,
+    pub(crate) access: Access,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Access {
+    /// Nothing, whatever holds above it.
+    Hidden,
+    /// The names in a folder.
+    List,
+    /// To read and execute.
+    Read,
+    /// To change as well.
+    Write,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Network {
+    #[default]
+    None,
+    /// The daemon's proxy alone, on [`PROXY_PORT`] of a loopback of the plugin's own.
+    Proxy,
+    /// All that the person can reach.
+    Host,
+}
+
+/// Where a plugin finds the daemon's proxy, in a network of its own.
+pub const PROXY_PORT: u16 = 3128;
+
+/// At most so much of each; none: as much as the person may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Bytes of memory of its own that a process has.
+    pub memory: Option<u64>,
+    /// Processes and threads of the whole plugin.
+    pub processes: Option<u64>,
+    /// Files that a process has open.
+    pub open_files: Option<u64>,
+    /// Seconds of processor time of a process.
+    pub cpu_seconds: Option<u64>,
+    /// Bytes of a file that it writes.
+    pub file_bytes: Option<u64>,
+}
+
+/// What enforces it, beside the filter of system calls, which always does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Means {
+    /// Namespaces of mounts, processes, the network, IPC and host names.
+    pub(crate) namespaces: bool,
+    pub(crate) landlock: bool,
+}
