@@ -14,6 +14,7 @@ use std::{
     },
 };
 
+use astros_protocol::lifecycle::Sandbox;
 use rustix::{
     net::{
         RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -23,7 +24,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Confinement, Containment};
+use super::{Confinement, Containment, Means};
 
 /// More than the kernel takes as arguments and environment, twice as JSON.
 const POLICY_AT_MOST: usize = 16 << 20;
@@ -47,6 +48,15 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    /// How far the plugin is confined.
+    pub(crate) fn sandbox(&self) -> Sandbox {
+        match &self.confinement {
+            Some(Confinement { means: Means { namespaces: true, landlock: true }, .. }) => Sandbox::Full,
+            Some(_) => Sandbox::Reduced,
+            None => Sandbox::None,
+        }
+    }
+
     /// The frame to send: the length, which takes the plugin's input along, then the rest.
     pub(super) fn frame(&self) -> io::Result<([u8; 4], Vec<u8>)> {
         let body = serde_json::to_vec(self)?;

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use astros_protocol::lifecycle::Sandbox;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 use tokio::{
     io::{Interest, unix::AsyncFd},
@@ -37,6 +38,7 @@ pub(crate) struct Process {
     reach: Reach,
     /// The plugin's id.
     pid: Pid,
+    pub(crate) sandbox: Sandbox,
     pub(crate) started: Instant,
 }
 
@@ -91,7 +93,7 @@ impl Process {
             _ => return Err(io::Error::other("the child has no pipes")),
         };
         let pid = pid.ok_or_else(|| io::Error::other("the child has no process id"))?;
-        Ok((Process { child, exit, reach, pid, started }, pipes))
+        Ok((Process { child, exit, reach, pid, sandbox: policy.sandbox(), started }, pipes))
     }
 
     pub(crate) fn pid(&self) -> u32 {

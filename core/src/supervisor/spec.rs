@@ -143,7 +143,7 @@ impl Spec {
     }
 
     /// What the plugin is told first.
-    pub(crate) fn initialize_params(&self, instance: u32) -> InitializeParams {
+    pub(crate) fn initialize_params(&self, instance: u32, sandbox: Sandbox) -> InitializeParams {
         InitializeParams {
             protocol_versions: SUPPORTED.to_vec(),
             features: Vec::new(),
@@ -151,7 +151,7 @@ impl Spec {
             plugin: Identity { name: self.name.clone(), instance },
             settings: self.settings.clone(),
             permissions: self.granted.iter().map(|permission| json!(permission)).collect(),
-            sandbox: Sandbox::None,
+            sandbox,
             directories: self.directories.clone(),
             limits: Limits {
                 max_frame_bytes: MAX_FRAME_BYTES as u64,
