@@ -33,6 +33,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::{
     observe::{Metrics, Traces},
+    services::audit,
     supervisor::{Event, Session, Spec, Supervisor},
 };
 
@@ -161,6 +162,11 @@ impl Router {
     /// Where the spans of calls go.
     pub fn traces(&self) -> Option<&Arc<Traces>> {
         self.services.traces()
+    }
+
+    /// Notes an event in the audit log.
+    pub fn audit(&self, event: audit::Event) {
+        self.services.audit(event);
     }
 
     /// What is counted of every plugin.

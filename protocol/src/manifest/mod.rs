@@ -27,7 +27,7 @@ pub use document::Document;
 pub use error::ManifestError;
 pub use exit::Exit;
 pub use metadata::{Metadata, PluginName};
-pub use permission::{BusKind, DBus, FilePaths, PERMISSIONS, Permission};
+pub use permission::{BusKind, DBus, FilePaths, PERMISSIONS, Permission, PermissionError};
 pub use run::{Program, PythonTarget, Run};
 pub use sections::{
     Capabilities, Configuration, Dependencies, Documentation, EntryPoint, Kind, PluginDependency,
