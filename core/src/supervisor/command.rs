@@ -103,7 +103,8 @@ fn proxy_variables() -> impl Iterator<Item = (OsString, OsString)> {
     let both = |name: &str, value: &str| {
         [name.to_owned(), name.to_ascii_lowercase()].map(|name| (name.into(), value.into()))
     };
-    let named = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].into_iter().flat_map(move |name| both(name, &proxy));
+    let named =
+        ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].into_iter().flat_map(move |name| both(name, &proxy));
     // Nothing is nearer than the proxy; and Node.js looks at these only where it is told to.
     named.chain(both("NO_PROXY", "")).chain([("NODE_USE_ENV_PROXY".into(), "1".into())])
 }

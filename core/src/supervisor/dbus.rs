@@ -1,12 +1,15 @@
 //! D-Bus by name: a filtering proxy (`xdg-dbus-proxy`) for each process of a plugin that may talk to some services.
 //!
-//! Its sockets lie in a folder that nobody else enters, and the launcher shows the plugin nothing but these. It ends
-//! with the plugin's process, and with the daemon.
+//! Its sockets lie in a folder that nobody else enters, and the launcher shows the plugin nothing but the relays before
+//! them. All of it ends with the plugin's process, and with the daemon.
+
+mod relay;
 
 use std::{
     ffi::OsString,
     fs::Permissions,
-    os::unix::fs::PermissionsExt,
+    io,
+    os::unix::{fs::PermissionsExt, net::UnixListener},
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -23,6 +26,7 @@ use tokio::{
     time::timeout,
 };
 
+use self::relay::Relay;
 use super::{Spec, program};
 use crate::launcher::Confinement;
 
@@ -32,11 +36,14 @@ const READY: Duration = Duration::from_secs(5);
 /// Where a plugin with a mount namespace finds its sockets.
 const INSIDE: &str = "/run/astros";
 /// A socket's path may be no longer; the folder's name and the socket's are part of it.
-const LONGEST: usize = 107 - "/astros-bus-XXXXXX/session-bus".len();
+const LONGEST: usize = 107 - "/astros-bus-XXXXXX/session-filter".len();
 
 /// The proxy of one process. Dropped, it ends and its sockets are gone.
 #[derive(Debug, Default)]
-pub(crate) struct Buses(Option<(Child, TempDir)>);
+pub(crate) struct Buses {
+    _relays: Vec<Relay>,
+    _proxy: Option<(Child, TempDir)>,
+}
 
 /// A bus that the plugin may use, and the names of services there.
 struct Bus {
@@ -65,9 +72,12 @@ pub(crate) async fn start(
     let failed = |why: String| program::unavailable(spec, format!("its D-Bus proxy does not start: {why}"));
     let folder = folder(spec).map_err(|error| failed(error.to_string()))?;
     let child = run(spec, &buses, folder.path()).await?.map_err(failed)?;
-    let mut variables = Vec::new();
+    let (mut relays, mut variables) = (Vec::new(), Vec::new());
     for bus in &buses {
         let outside = folder.path().join(bus.socket());
+        let relay =
+            bind(&outside).and_then(|listener| relay::serve(listener, folder.path().join(bus.filter())));
+        relays.push(relay.map_err(|error| failed(error.to_string()))?);
         let inside = match confinement.means.namespaces {
             true => Path::new(INSIDE).join(bus.socket()),
             false => outside.clone(),
@@ -77,7 +87,13 @@ pub(crate) async fn start(
         variables.push((bus.variable().into(), address));
         confinement.buses.push((outside, inside));
     }
-    Ok((Buses(Some((child, folder))), variables))
+    Ok((Buses { _relays: relays, _proxy: Some((child, folder)) }, variables))
+}
+
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    let listener = UnixListener::bind(path)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 /// What was granted of this bus; none where the daemon does not know where it is.
@@ -89,7 +105,9 @@ fn bus(spec: &Spec, kind: BusKind) -> Result<Option<Bus>, Error> {
     let names: Vec<String> = granted.flatten().cloned().collect();
     if let Some(bad) = names.iter().find(|name| !is_name(name)) {
         let why = format!("`system_control` has `{}`, which is no D-Bus name", bad.escape_debug());
-        return Err(program::unavailable(spec, why).with_hint("expected such as `org.freedesktop.Notifications`"));
+        return Err(
+            program::unavailable(spec, why).with_hint("expected such as `org.freedesktop.Notifications`")
+        );
     }
     let address = address(spec, kind).filter(|_| !names.is_empty());
     Ok(address.map(|address| Bus { kind, address, names }))
@@ -132,6 +150,14 @@ impl Bus {
         }
     }
 
+    /// The proxy's own socket, which the plugin does not see.
+    fn filter(&self) -> &'static str {
+        match self.kind {
+            BusKind::Session => "session-filter",
+            BusKind::System => "system-filter",
+        }
+    }
+
     fn variable(&self) -> &'static str {
         match self.kind {
             BusKind::Session => SESSION,
@@ -141,7 +167,7 @@ impl Bus {
 }
 
 /// For its owner alone; elsewhere where the runtime folder's path is too long for a socket's.
-fn folder(spec: &Spec) -> std::io::Result<TempDir> {
+fn folder(spec: &Spec) -> io::Result<TempDir> {
     let temporary = std::env::temp_dir();
     let runtime = spec.runtime.as_deref().filter(|path| path.as_os_str().len() <= LONGEST);
     let at = runtime.unwrap_or(&temporary);
@@ -152,14 +178,17 @@ fn folder(spec: &Spec) -> std::io::Result<TempDir> {
 /// Starts the proxy and waits until it listens.
 async fn run(spec: &Spec, buses: &[Bus], folder: &Path) -> Result<Result<Child, String>, Error> {
     let found = program::on_path(spec, Path::new(PROGRAM)).ok_or_else(|| {
-        program::unavailable(spec, format!("`{PROGRAM}` is missing, which lets it talk to what it was granted only"))
-            .with_hint(format!("install the package `{PROGRAM}`"))
+        program::unavailable(
+            spec,
+            format!("`{PROGRAM}` is missing, which lets it talk to what it was granted only"),
+        )
+        .with_hint(format!("install the package `{PROGRAM}`"))
     })?;
     let mut command = Command::new(found);
     // It says there when it is ready, and ends when nobody holds the other end.
     command.arg("--fd=1").env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for bus in buses {
-        command.arg(&bus.address).arg(folder.join(bus.socket())).arg("--filter");
+        command.arg(&bus.address).arg(folder.join(bus.filter())).arg("--filter");
         command.args(bus.names.iter().map(|name| format!("--talk={name}")));
     }
     Ok(listening(command.process_group(0).kill_on_drop(true)).await)
