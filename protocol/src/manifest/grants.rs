@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 
 use super::permission::{DBus, FilePaths, PERMISSIONS, Permission, scope};
 
-/// The `permissions` section: a list of names and mappings, or one mapping of names to scopes.
+/// A `permissions` section: a list of names and mappings, or one mapping of names to scopes; each name once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Permissions(pub(super) Vec<Permission>);
+pub struct Permissions(pub Vec<Permission>);
 
 impl<'de> Deserialize<'de> for Permissions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -247,6 +247,15 @@ fn says_what_is_wrong_with_a_section() {
             "2:31: `testing.coverage_threshold` is `high`, expected a number",
         ),
         ("tags: analysis", "2:7: `tags` is `analysis`, expected a list"),
+        (
+            "limits: {memory: much}",
+            "2:18: `limits.memory` is `much`, expected a size such as `512MB` or `2GiB`, \
+             or a whole number of bytes, above 0",
+        ),
+        (
+            "limits: {processes: 0}",
+            "2:21: `limits.processes` is the number `0`, expected a whole number from 1",
+        ),
     ];
     for (rest, expected) in cases {
         assert_eq!(error(rest), format!("plugin.yaml:{expected}"), "{rest:?}");
@@ -319,6 +328,18 @@ fn takes_changes_of_supervision_from_the_configuration() {
     assert_eq!(Supervision { instances: std::num::NonZeroU32::MIN, ..changed }, expected);
     let error = changes(json!({ "restart": "always" })).unwrap_err();
     assert!(error.starts_with("`restart`: unknown variant `always`"), "{error}");
+}
+
+#[test]
+fn reads_limits_and_puts_them_together() {
+    let limits = |text: &str| parse(&format!("name: a\nlimits: {{{text}}}")).unwrap().limits;
+    let own = limits("memory: 512MB, processes: 8, file_size: 1 GiB");
+    assert_eq!((own.memory, own.file_size, own.cpu_seconds), (Some(512_000_000), Some(1 << 30), None));
+    assert_eq!(limits("memory: 1024").memory, Some(1024));
+    assert_eq!(limits(""), Limits::default());
+    let bound = own.at_most(limits("memory: 64MiB, processes: 9, cpu_seconds: 5"));
+    assert_eq!(bound, limits("memory: 64MiB, processes: 8, cpu_seconds: 5, file_size: 1GiB"));
+    assert_eq!(limits("processes: 9").or(own), limits("memory: 512MB, processes: 9, file_size: 1GiB"));
 }
 
 #[test]
