@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::TcpListener,
     os::{
         fd::{AsFd, OwnedFd},
         unix::net::UnixStream as Socket,
@@ -38,6 +39,8 @@ pub(crate) struct Launched {
     pub(crate) pid: Pid,
     pub(crate) containment: Containment,
     pub(crate) input: pipe::Sender,
+    /// Where it looks for its proxy, in a network of its own.
+    pub(crate) listener: Option<TcpListener>,
 }
 
 /// Starts `launcher`, and the plugin through it.
@@ -110,7 +113,7 @@ async fn attempt(launcher: &Path, policy: &Policy) -> io::Result<Option<Launched
             };
         }
     };
-    Ok(Some(Launched { launcher: child, socket, pid, containment, input }))
+    Ok(Some(Launched { launcher: child, socket, pid, containment, input, listener: None }))
 }
 
 fn broken(launcher: &Path, what: &str) -> io::Error {

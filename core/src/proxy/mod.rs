@@ -126,8 +126,8 @@ fn room() -> usize {
     usize::try_from(descriptors / SHARE).unwrap_or(CONNECTIONS).clamp(16, 4096)
 }
 
-/// The runtime of all proxies, started with the first.
-fn runtime() -> io::Result<Handle> {
+/// The runtime of all proxies, on a thread of its own; started with the first.
+pub(crate) fn runtime() -> io::Result<Handle> {
     // A std mutex: held while the first is started, never across an await.
     static RUNTIME: Mutex<Option<Handle>> = Mutex::new(None);
     let mut started = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);

@@ -117,7 +117,11 @@ async fn forward(
     let target = match request.uri().scheme_str() {
         Some("http") => target(&request, Some(80))?,
         _ => {
-            return Err(Refusal::Bad(format!("`{} {}` cannot be passed on", request.method(), request.uri())));
+            return Err(Refusal::Bad(format!(
+                "`{} {}` cannot be passed on",
+                request.method(),
+                request.uri()
+            )));
         }
     };
     let server = client.way.connect(&target).await?;

@@ -7,7 +7,6 @@
 use std::{
     io,
     os::{fd::OwnedFd, unix::process::ExitStatusExt},
-    path::Path,
     process::{ExitStatus, Stdio},
     sync::OnceLock,
     time::Duration,
@@ -22,7 +21,11 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::launcher::{self, Containment, Policy, Report};
+use super::{Spec, command::Prepared, dbus::Buses};
+use crate::{
+    launcher::{self, Containment, Policy, Report},
+    proxy::{self, Proxy},
+};
 
 /// How long a launcher may take to end what is below it; longer only where it is halted.
 const SWEEP: Duration = Duration::from_secs(2);
@@ -40,6 +43,8 @@ pub(crate) struct Process {
     pid: Pid,
     pub(crate) sandbox: Sandbox,
     pub(crate) started: Instant,
+    /// What lets it out, and ends with it.
+    _ways: (Buses, Option<Proxy>),
 }
 
 /// How the plugin's processes are reached.
@@ -65,15 +70,25 @@ pub(crate) struct Pipes {
 
 impl Process {
     /// Starts what [`super::command::command`] describes; with a launcher that is named, or one that can be found.
-    pub(crate) async fn spawn(policy: &Policy, launcher: Option<&Path>) -> io::Result<(Process, Pipes)> {
+    /// `tell` hears of its requests to the network, as [`proxy::serve`] says.
+    pub(crate) async fn spawn(
+        spec: &Spec,
+        prepared: Prepared,
+        tell: impl Fn(proxy::Report) + Send + Sync + 'static,
+    ) -> io::Result<(Process, Pipes)> {
         let started = Instant::now();
+        let Prepared { policy, buses } = prepared;
         let launcher = match policy.containment {
             Containment::Group => None,
-            _ => launcher::program(launcher),
+            _ => launcher::program(spec.launcher.as_deref()),
         };
+        let mut network = None;
         let (mut child, input, pid, reach) = match launcher {
             Some(launcher) => {
-                let launched = launcher::start(&launcher, policy).await?;
+                let launched = launcher::start(&launcher, &policy).await?;
+                if let Some(listener) = launched.listener {
+                    network = Some(proxy::serve(listener, &spec.name, &spec.hosts(), tell)?);
+                }
                 let reach = Reach::Launcher {
                     socket: Some(launched.socket),
                     containment: launched.containment,
@@ -82,7 +97,7 @@ impl Process {
                 (launched.launcher, launched.input, Some(launched.pid), reach)
             }
             None => {
-                let (child, input) = directly(policy)?;
+                let (child, input) = directly(&policy)?;
                 let pid = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
                 (child, input, pid, Reach::Group)
             }
@@ -93,7 +108,8 @@ impl Process {
             _ => return Err(io::Error::other("the child has no pipes")),
         };
         let pid = pid.ok_or_else(|| io::Error::other("the child has no process id"))?;
-        Ok((Process { child, exit, reach, pid, sandbox: policy.sandbox(), started }, pipes))
+        let (sandbox, _ways) = (policy.sandbox(), (buses, network));
+        Ok((Process { child, exit, reach, pid, sandbox, started, _ways }, pipes))
     }
 
     pub(crate) fn pid(&self) -> u32 {
