@@ -40,7 +40,7 @@ pub use event::{Event, Host, Kill, LogLine};
 pub use handle::Supervisor;
 pub use session::{Crash, Session};
 pub use slots::Slot;
-pub use spec::{Launch, Sandboxed, Spec};
+pub use spec::{Launch, SANDBOX_REFUSED, Sandboxed, Spec};
 pub use state::{Admission, StateName};
 pub use status::{InstanceStatus, Status};
 pub use watchdog::Watch;
@@ -48,4 +48,4 @@ pub use watchdog::Watch;
 pub(crate) use once::{Started, exit, start};
 pub(crate) use process::Process;
 
-pub use crate::launcher::Containment;
+pub use crate::launcher::{Containment, Limits};
