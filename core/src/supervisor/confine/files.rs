@@ -124,10 +124,14 @@ impl Files {
         }
     }
 
-    /// Exactly `access`.
+    /// Exactly `access`, for what the path is without links.
     fn set(&mut self, path: &Path, access: Access) {
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        self.0.insert(path, access);
+        let mut links = hops(path);
+        let real = links.pop().unwrap_or_default();
+        for link in links.into_iter().filter(|_| access != Access::Hidden) {
+            self.0.entry(link).or_insert(Access::Read);
+        }
+        self.0.insert(real, access);
     }
 
     /// The home without what begins with a dot: each entry that is there, and the names of all.
@@ -161,20 +165,28 @@ pub(crate) fn expand(path: &str, home: Option<&Path>) -> Option<PathBuf> {
     }
 }
 
-/// A path, and each that it leads to where it is a link; the last one has no link in it.
+/// The links that a path leads through, then what it is without any.
 fn hops(path: &Path) -> Vec<PathBuf> {
     /// As many as the kernel follows.
     const AT_MOST: usize = 40;
-    let mut hops = vec![path.to_owned()];
-    let mut current = path.to_owned();
-    while let Ok(target) = fs::read_link(&current)
-        && hops.len() < AT_MOST
-    {
-        current = current.parent().unwrap_or(Path::new("/")).join(target);
-        hops.push(current.clone());
+    let (mut hops, mut real) = (Vec::new(), PathBuf::from("/"));
+    let names =
+        |path: &Path| path.components().rev().map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>();
+    let mut rest = names(path);
+    while let Some(part) = rest.pop() {
+        match part.to_str() {
+            Some("..") => _ = real.pop(),
+            // An absolute one begins anew.
+            _ => real.push(part),
+        }
+        if hops.len() < AT_MOST
+            && let Ok(target) = fs::read_link(&real)
+        {
+            hops.push(real.clone());
+            real.pop();
+            rest.extend(names(&target));
+        }
     }
-    if let Ok(real) = path.canonicalize() {
-        hops.push(real);
-    }
+    hops.push(real);
     hops
 }

@@ -138,3 +138,16 @@ fn believes_the_operator_alone() {
     place.spec.sandboxed = Sandboxed::Off;
     assert_eq!(place.confined(true, Some(7)).unwrap(), Sandbox::None);
 }
+
+#[test]
+fn gives_every_link_on_the_way_and_what_it_leads_to() {
+    let mut place = Place::new();
+    let base = place.folder.path().to_owned();
+    symlink("../mnt", base.join("home/relative")).unwrap();
+    symlink(base.join("home/relative"), base.join("absolute")).unwrap();
+    place.spec.python_sdk = Some(base.join("absolute/../mnt/sdk"));
+    for given in ["absolute", "home/relative", "mnt/sdk"] {
+        assert_eq!(place.access(given), Some(Access::Read), "{given}");
+    }
+    assert_eq!(place.access("mnt"), None);
+}
