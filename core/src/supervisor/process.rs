@@ -6,6 +6,7 @@
 
 use std::{
     io,
+    net::TcpListener,
     os::{fd::OwnedFd, unix::process::ExitStatusExt},
     path::Path,
     process::{ExitStatus, Stdio},
@@ -59,6 +60,9 @@ pub(crate) struct Pipes {
     pub(crate) input: pipe::Sender,
     pub(crate) output: ChildStdout,
     pub(crate) errors: ChildStderr,
+    /// Where the plugin finds the daemon's proxy, if it has one.
+    #[allow(dead_code, reason = "the proxy that serves it comes next")]
+    pub(crate) proxy: Option<TcpListener>,
 }
 
 impl Process {
@@ -69,7 +73,7 @@ impl Process {
             Containment::Group => None,
             _ => launcher::program(launcher),
         };
-        let (mut child, input, pid, reach) = match launcher {
+        let (mut child, input, pid, reach, proxy) = match launcher {
             Some(launcher) => {
                 let launched = launcher::start(&launcher, policy).await?;
                 let reach = Reach::Launcher {
@@ -77,17 +81,20 @@ impl Process {
                     containment: launched.containment,
                     ended: OnceLock::new(),
                 };
-                (launched.launcher, launched.input, Some(launched.pid), reach)
+                (launched.launcher, launched.input, Some(launched.pid), reach, launched.listener)
+            }
+            None if policy.confinement.is_some() => {
+                return Err(io::Error::other("its sandbox cannot be set up: there is no `astros-launcher`"));
             }
             None => {
                 let (child, input) = directly(policy)?;
                 let pid = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
-                (child, input, pid, Reach::Group)
+                (child, input, pid, Reach::Group, None)
             }
         };
         let exit = watch(&child)?;
         let pipes = match (child.stdout.take(), child.stderr.take()) {
-            (Some(output), Some(errors)) => Pipes { input, output, errors },
+            (Some(output), Some(errors)) => Pipes { input, output, errors, proxy },
             _ => return Err(io::Error::other("the child has no pipes")),
         };
         let pid = pid.ok_or_else(|| io::Error::other("the child has no process id"))?;
