@@ -12,7 +12,7 @@ use astros_core::{
     services::{log::Log, storage::Store},
     supervisor::{Launch, Spec, Supervisor},
 };
-use astros_protocol::{Error, ErrorCode};
+use astros_protocol::{Error, ErrorCode, manifest::Permission};
 use proptest::prelude::*;
 use serde_json::{Value, json, value::RawValue};
 use tempfile::TempDir;
@@ -84,6 +84,7 @@ impl Play {
         router.add("p", Known::default(), |host| {
             let mut spec = Spec::new("p", "/", Launch::Command(Vec::new()));
             spec.supervision.max_restarts = 100;
+            spec.granted = vec![Permission::CallPlugin(None)];
             Supervisor::in_memory(spec, host, move || {
                 let (near, far) = duplex(1 << 20);
                 let _ = begun.send(far);

@@ -13,7 +13,7 @@ use astros_core::{
     services::{log::Log, storage::Store},
     supervisor::{Launch, Spec, StateName, Supervisor},
 };
-use astros_protocol::{Error, ErrorCode};
+use astros_protocol::{Error, ErrorCode, manifest::Permission};
 use serde_json::{Value, json, value::RawValue};
 use tempfile::TempDir;
 
@@ -88,6 +88,7 @@ impl Host {
         let mut spec = Spec::new(name, self.folder.path(), Launch::Command(words));
         spec.supervision.backoff_initial = Duration::from_millis(20);
         spec.supervision.stop_grace = Duration::from_millis(100);
+        spec.granted = vec![Permission::CallPlugin(None)];
         self.router.add(name, Known::default(), |host| Supervisor::start(spec, host));
         self
     }

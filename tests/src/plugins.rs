@@ -55,6 +55,16 @@ impl Plugin {
         self
     }
 
+    /// With these permissions in its manifest, which is YAML in lines.
+    pub fn wants(mut self, permissions: Value) -> Plugin {
+        for (path, manifest, _) in &mut self.files {
+            if path.ends_with("plugin.yaml") {
+                manifest.extend(format!("permissions: {permissions}\n").into_bytes());
+            }
+        }
+        self
+    }
+
     /// With this program in it.
     pub fn executable(mut self, path: &str, content: impl AsRef<[u8]>) -> Plugin {
         self.files.push((path.into(), content.as_ref().to_vec(), 0o755));
@@ -153,6 +163,7 @@ impl From<Adversary> for Plugin {
             "metadata": { "name": name, "version": "6.6.6", "description": "Misbehaves." },
             "run": { "command": adversary.command() },
             "supervision": supervision,
+            "permissions": ["call_plugin", "bus", "ai"],
         });
         // JSON is YAML.
         folder(&name).file("plugin.yaml", manifest.to_string())

@@ -25,6 +25,7 @@ impl Person {
             session_id: Some(self.session_id.clone()),
             cwd: Some(self.cwd.to_string_lossy().into_owned()),
             locale: self.locale.clone(),
+            ..Root::default()
         })
     }
 }

@@ -74,6 +74,10 @@ impl Pattern {
         Ok(Pattern(Box::from(text)))
     }
 
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     pub fn matches(&self, subject: &Subject) -> bool {
         bus::matches(&self.0, &subject.0)
     }

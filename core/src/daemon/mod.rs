@@ -34,6 +34,7 @@ use crate::{
     registry::Status,
     router::{Router, Services, errors},
     services::{
+        audit::{self, Audit},
         log::{self, Log, Record},
         storage::Store,
     },
@@ -82,6 +83,7 @@ pub struct Daemon {
     setup: RwLock<Arc<Setup>>,
     store: Store,
     log: Log,
+    audit: Audit,
     router: Arc<Router>,
     agent: Agent,
     /// Held while something changes: two changes at once would each undo the other.
@@ -103,15 +105,18 @@ impl Daemon {
         let config = base.config()?;
         let store = Store::open(&base.paths.database())?;
         let log = Log::open(base.paths.logs.clone()).map_err(internal)?;
+        let audit = Audit::open(base.paths.logs.clone()).map_err(internal)?;
         let setup = Setup::read(&base, config, &store).await?;
         let traces = observability::traces(&setup.config);
-        let router = Router::new(Services::new(store.clone(), log.clone()).with_traces(traces));
+        let services = Services::new(store.clone(), log.clone()).with_traces(traces);
+        let router = Router::new(services.with_audit(audit.clone()));
         let agent = Agent::new(router.clone(), store.clone(), thresholds(&setup.config));
         let daemon = Daemon {
             base,
             setup: RwLock::new(Arc::new(setup)),
             store,
             log,
+            audit,
             router,
             agent,
             changing: tokio::sync::Mutex::default(),
@@ -221,6 +226,12 @@ impl Daemon {
         })
     }
 
+    /// The newest events of the audit log, oldest first.
+    pub async fn audited(&self, count: usize) -> Result<Vec<audit::Event>, Error> {
+        self.audit.flush().await;
+        audit::read_last(&self.base.paths.logs, count).map_err(internal)
+    }
+
     /// Every record of every plugin's log, from now on.
     pub fn follow_logs(&self) -> broadcast::Receiver<Record> {
         self.log.follow()
@@ -254,7 +265,8 @@ impl Daemon {
         let plugins = self.router.plugins();
         join_all(plugins.iter().map(async |plugin| plugin.stop("AstrOS stops").await)).await;
         // Another process that was halted may hold the logs.
-        let _ = tokio::time::timeout(FLUSH, self.log.flush()).await;
+        let written = async { tokio::join!(self.log.flush(), self.audit.flush()) };
+        let _ = tokio::time::timeout(FLUSH, written).await;
         observability::flush(&self.router).await;
     }
 }

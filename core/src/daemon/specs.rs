@@ -113,6 +113,7 @@ impl Maker<'_> {
             plugins: all.names.clone(),
             granted: permissions.to_vec(),
             hidden: self.base.paths.all(),
+            runtime: Some(self.base.paths.runtime.clone()),
             settings,
             directories: self.base.paths.of_plugin(&entry.name),
             dev_mode: self.base.options.dev,

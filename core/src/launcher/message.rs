@@ -15,6 +15,7 @@ use std::{
     },
 };
 
+use astros_protocol::lifecycle::Sandbox;
 use rustix::{
     net::{
         RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -24,17 +25,17 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Confinement, Containment};
+use super::{Confinement, Containment, Means};
 
 /// More than the kernel takes as arguments and environment, twice as JSON.
 const POLICY_AT_MOST: usize = 16 << 20;
 
-/// All that a launcher needs to know. What restricts the plugin (folders, network, resource limits) is told here too,
-/// and applied in `serve::start`, after what is above the plugin and before it begins.
+/// All that a launcher needs to know. What restricts the plugin is told here too,
+/// and applied by `confine`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Policy {
-    /// A path, not a name to be looked for. No `PathBuf` here: those must be text in JSON.
+    /// A path, not a name to be looked for; empty: a launcher only tries how far it can be held. No `PathBuf` here: those must be text in JSON.
     pub(crate) program: OsString,
     pub(crate) args: Vec<OsString>,
     /// The whole environment.
@@ -48,6 +49,15 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    /// How far the plugin is confined.
+    pub(crate) fn sandbox(&self) -> Sandbox {
+        match &self.confinement {
+            Some(Confinement { means: Means { namespaces: true, landlock: true }, .. }) => Sandbox::Full,
+            Some(_) => Sandbox::Reduced,
+            None => Sandbox::None,
+        }
+    }
+
     /// The frame to send: the length, which takes the plugin's input along, then the rest.
     pub(super) fn frame(&self) -> io::Result<([u8; 4], Vec<u8>)> {
         let body = serde_json::to_vec(self)?;

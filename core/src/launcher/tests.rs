@@ -67,3 +67,9 @@ fn sees_what_it_was_given_and_nothing_else() {
     assert!(!ran.status.success());
     assert_eq!(fs::read_to_string(given.join("file")).unwrap(), "new\n");
 }
+
+#[tokio::test]
+async fn knows_what_this_machine_has() {
+    let machine = super::machine(None).await;
+    assert!(machine.namespaces && machine.seccomp && machine.landlock.is_some(), "{machine:?}");
+}

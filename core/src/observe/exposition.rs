@@ -115,6 +115,8 @@ impl Page<'_> {
         let help = "Processes that ended though nobody had asked them to";
         self.by_reason("astros_plugin_crashes", help, "reason", |life| &life.crashes)?;
         self.total("astros_plugin_kills", "Processes that AstrOS killed", |life| life.kills)?;
+        let help = "What a plugin wanted to do and was not granted";
+        self.by_reason("astros_plugin_denials", help, "permission", |life| &life.denials)?;
         let help = "What should not have come from a plugin, and was dropped";
         self.by_reason("astros_plugin_oddities", help, "kind", |life| &life.oddities)?;
         let help = "Lines of a plugin's log that came faster than they could be written";

@@ -30,6 +30,7 @@ pub(super) struct Life {
     pub(super) crashes: Counts,
     pub(super) kills: u64,
     pub(super) refusals: Counts,
+    pub(super) denials: Counts,
     pub(super) oddities: Counts,
     pub(super) dropped_log_lines: u64,
     pub(super) bus: Counts,

@@ -119,6 +119,11 @@ impl PluginMetrics {
         *self.numbers().life.oddities.entry(kind).or_default() += 1;
     }
 
+    /// It wanted what it was not granted, by the permission's name.
+    pub fn denied(&self, permission: &'static str) {
+        *self.numbers().life.denials.entry(permission).or_default() += 1;
+    }
+
     /// A line for its log came faster than it could be written.
     pub fn dropped_log_line(&self) {
         self.numbers().life.dropped_log_lines += 1;
@@ -159,6 +164,7 @@ impl PluginMetrics {
             crashes: owned(&life.crashes),
             kills: life.kills,
             refusals: owned(&life.refusals),
+            denials: owned(&life.denials),
             oddities: owned(&life.oddities),
             dropped_log_lines: life.dropped_log_lines,
             bus: owned(&life.bus),

@@ -33,6 +33,9 @@ pub struct PluginSnapshot {
     /// Calls that were refused before the plugin was asked, by reason: `overloaded`, `call_cycle`, `quarantined`…
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub refusals: BTreeMap<String, u64>,
+    /// What it wanted and was not granted, by the name of the permission.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub denials: BTreeMap<String, u64>,
     /// What should not have come from it: `stray_output`, `malformed`, `too_large`, `unknown_response`,
     /// `duplicate_id`, `other`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -58,7 +58,7 @@ impl Router {
     ) -> Result<(), Error> {
         let subject = Subject::parse(subject)?;
         if publisher == Publisher::Person && subject.first() == "astros" {
-            return Err(denied(&subject, "`astros.…` is the host's own"));
+            return Err(nobodys(&subject, "`astros.…` is the host's own"));
         }
         self.send(Message { subject, data, sender: Arc::from(publisher.sender()), wakes: true })
     }
@@ -67,7 +67,8 @@ impl Router {
     pub(super) fn declare(&self, plugin: &Arc<str>, subjects: &[String]) {
         let mut patterns = Vec::new();
         for subject in subjects.iter().take(MAX_SUBSCRIPTIONS) {
-            match Pattern::parse(subject) {
+            let pattern = Pattern::parse(subject).map_err(Error::from);
+            match pattern.and_then(|pattern| self.may_hear(plugin, &pattern).map(|()| pattern)) {
                 Ok(pattern) => patterns.push(pattern),
                 Err(error) => self.services.warn(plugin, &format!("it declares a subscription: {error}")),
             }
@@ -85,7 +86,9 @@ impl Router {
     ) -> Option<Responder> {
         let outcome = match method {
             BusSubscribe::METHOD => read(method, params).and_then(|SubjectParams { subject }| {
-                let added = self.bus().subscribe(plugin, process, Pattern::parse(&subject)?);
+                let pattern = Pattern::parse(&subject)?;
+                self.may_hear(plugin, &pattern)?;
+                let added = self.bus().subscribe(plugin, process, pattern);
                 added.then_some(()).ok_or_else(|| too_many(plugin))
             }),
             BusUnsubscribe::METHOD => read(method, params).and_then(|SubjectParams { subject }| {
@@ -108,16 +111,14 @@ impl Router {
 
     fn publish_for(&self, plugin: &Arc<str>, Publish { subject, data }: Publish) -> Result<(), Error> {
         let subject = Subject::parse(&subject)?;
-        let own = token(plugin);
-        match subject.first() {
-            "astros" => return Err(denied(&subject, "`astros.…` is the host's own")),
-            _ if matches!(&**plugin, "astros" | "user") => {
-                let why = format!("a plugin named `{plugin}` would be taken for somebody else");
-                return Err(denied(&subject, &why));
-            }
-            first if first == "topic" || first == own => {}
-            _ => return Err(denied(&subject, &format!("`{plugin}` publishes on `{own}.…` and `topic.…`"))),
+        if subject.first() == "astros" {
+            return Err(nobodys(&subject, "`astros.…` is the host's own"));
         }
+        if matches!(&**plugin, "astros" | "user") {
+            let why = format!("a plugin named `{plugin}` would be taken for somebody else");
+            return Err(nobodys(&subject, &why));
+        }
+        self.may_publish(plugin, &subject)?;
         let data = data.unwrap_or_else(|| RawValue::NULL.to_owned());
         self.send(Message { subject, data, sender: plugin.clone(), wakes: true })?;
         self.metrics().plugin(plugin).bus(observe::Bus::Published, 1);
@@ -185,7 +186,8 @@ fn read<P: DeserializeOwned>(method: &str, params: &RawValue) -> Result<P, Error
     })
 }
 
-fn denied(subject: &Subject, why: &str) -> Error {
+/// No grant helps.
+fn nobodys(subject: &Subject, why: &str) -> Error {
     Error::new(ErrorCode::PERMISSION_DENIED, format!("`{subject}` cannot be published on: {why}"))
 }
 

@@ -9,7 +9,9 @@ use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use super::{
-    Call, Listener, Plugin, Router, errors,
+    Call, Listener, Plugin, Router,
+    access::Admitted,
+    errors,
     tree::{Connection, Link, Node},
     wire::{HandleIntentRef, MetaRef, Traceparent},
 };
@@ -27,6 +29,7 @@ impl Router {
         link: Arc<Link>,
         deadline: Instant,
         call: &Call<'_>,
+        admitted: Admitted,
     ) -> Result<Box<RawValue>, Error> {
         let mut attempt = 1;
         let mut repeated = false;
@@ -36,6 +39,7 @@ impl Router {
             let session = slot.session().clone();
             plugin.set_serial(session.is_serial());
             let handler = errors::offered(&session.description, &plugin.name, call.handler)?;
+            self.bound(call, &link, admitted, handler.map(|handler| handler.effects).unwrap_or_default())?;
             let idempotent = handler.is_some_and(|handler| handler.idempotent);
             if let (false, Some(parent)) = (idempotent, &call.above.parent) {
                 parent.make_final();

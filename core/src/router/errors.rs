@@ -1,8 +1,10 @@
 //! Errors on their way: what a plugin may say, and what others may see of it.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-use astros_protocol::{Error, ErrorCode, MESSAGE_HANDLER, PluginDescription, lifecycle::HandlerDescription};
+use astros_protocol::{
+    Error, ErrorCode, MESSAGE_HANDLER, PluginDescription, lifecycle::HandlerDescription, manifest::Permission,
+};
 
 use super::Plugin;
 
@@ -58,6 +60,19 @@ pub fn for_plugins(mut error: Error) -> Error {
         error.message = message.to_owned();
     }
     error
+}
+
+/// A plugin was not granted what it wants; `what` goes on after "may not".
+pub fn denied(plugin: &str, permission: &Permission, what: impl fmt::Display) -> Error {
+    let error = Error::new(ErrorCode::PERMISSION_DENIED, format!("`{plugin}` may not {what}"));
+    let error = error.with_plugin(plugin).with("permission", permission.to_string());
+    error.with_hint(format!("`astros plugins grant {plugin} {}` allows it", quoted(&permission.to_string())))
+}
+
+/// A text as one word of a shell: it may be of a plugin's choice, and people copy it.
+fn quoted(text: &str) -> String {
+    let text: String = text.chars().filter(|letter| !letter.is_control() && *letter != '`').collect();
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// There is no plugin of this name among `names`.

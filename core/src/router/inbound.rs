@@ -9,7 +9,9 @@ use std::{
 };
 
 use astros_peer::{Incoming, Oddity, Peer, Responder, Service};
-use astros_protocol::{Error, ErrorCode, Notification, Request, call::CallPlugin, person::Log};
+use astros_protocol::{
+    Error, ErrorCode, Notification, Request, call::CallPlugin, lifecycle::Effects, person::Log,
+};
 use serde_json::value::RawValue;
 
 use super::{
@@ -150,6 +152,11 @@ impl PluginService {
     fn serve(&self, router: &Router, method: &str, params: &RawValue, responder: Responder) {
         let process = (&self.name, self.connection.1);
         if let Some(responder) = router.serve_bus(process, method, params, responder) {
+            if method.starts_with("ai/")
+                && let Err(error) = router.may_ask_ai(&self.name)
+            {
+                return responder.error(&errors::for_plugins(error));
+            }
             router.services.serve(&self.name, method, params, responder);
         }
     }
@@ -175,9 +182,9 @@ impl PluginService {
         let ancestor = router.tree().ancestor(self.connection, &asked.meta.parent);
         let parent = match ancestor {
             Ancestor::Node(node) => Parentage::Node(node),
-            Ancestor::Root(link) => {
+            Ancestor::Root(link, ceiling) => {
                 self.ready(router)?;
-                Parentage::Root { root: Arc::new(Root::anonymous()), link }
+                Parentage::Root { root: Arc::new(Root::anonymous()), link, ceiling }
             }
         };
         Ok(PluginCall {
@@ -210,7 +217,7 @@ impl PluginService {
 
 enum Parentage {
     Node(Arc<Node>),
-    Root { root: Arc<Root>, link: Option<Arc<super::tree::Link>> },
+    Root { root: Arc<Root>, link: Option<Arc<super::tree::Link>>, ceiling: Option<Effects> },
 }
 
 /// A `call_plugin` that is on its way, with all that it needs.
@@ -257,9 +264,16 @@ impl PluginCall {
     }
 
     async fn call(&self, router: &Router, responder: &Responder) -> Result<Box<RawValue>, Error> {
-        let (root, parent, link) = match &self.parent {
-            Parentage::Node(node) => (node.root.clone(), Some(node.clone()), Some(node.link.clone())),
-            Parentage::Root { root, link } => (root.clone(), None, link.clone()),
+        let caller = Some(self.caller.clone());
+        let (root, above) = match &self.parent {
+            Parentage::Node(node) => {
+                let (parent, link) = (Some(node.clone()), Some(node.link.clone()));
+                let ceiling = node.link.ceiling.get().copied();
+                (&node.root, Above { parent, link, caller, ceiling })
+            }
+            Parentage::Root { root, link, ceiling } => {
+                (root, Above { parent: None, link: link.clone(), caller, ceiling: *ceiling })
+            }
         };
         let timestamp = jiff::Timestamp::now().to_string();
         let intent = IntentRef {
@@ -273,7 +287,7 @@ impl PluginCall {
                 handler: &self.handler,
                 intent,
                 root: root.clone(),
-                above: Above { parent, link, caller: Some(self.caller.clone()) },
+                above,
                 timeout: self.timeout,
                 followup: false,
                 progress: if self.progress { Listener::Plugin(responder) } else { Listener::Nobody },

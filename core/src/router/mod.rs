@@ -3,6 +3,7 @@
 //! Every call is a node of a tree: it inherits whom it is made for, its deadline only shrinks, it ends with its
 //! parent, and a call that would wait for itself is refused at once. Params and results pass as raw JSON.
 
+mod access;
 mod bus;
 mod call;
 mod deliver;
@@ -26,13 +27,14 @@ use std::{
 };
 
 use astros_peer::Responder;
-use astros_protocol::{Error, ErrorCode};
+use astros_protocol::{Error, ErrorCode, lifecycle::Effects};
 use foldhash::HashMap;
 use serde_json::value::RawValue;
 use tokio::sync::{broadcast, mpsc};
 
 use crate::{
     observe::{Metrics, Traces},
+    services::audit,
     supervisor::{Event, Session, Spec, Supervisor},
 };
 
@@ -74,6 +76,8 @@ pub struct Above {
     pub link: Option<Arc<Link>>,
     /// The plugin that calls; none where a person does.
     pub caller: Option<Arc<str>>,
+    /// How far the handler may go at most: no farther than the one that calls it, where a plugin called that.
+    pub ceiling: Option<Effects>,
 }
 
 /// Who wants to know how far a call is.
@@ -125,9 +129,7 @@ impl Router {
         let name: Arc<str> = Arc::from(name);
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let host = Arc::new(Host::new(self.me.clone(), name.clone(), number));
-        if let Some(description) = &known.description {
-            self.declare(&name, &description.subscriptions);
-        }
+        let subscriptions = known.description.as_ref().map(|description| description.subscriptions.clone());
         let plugin = Arc::new(Plugin::new(
             name.clone(),
             number,
@@ -136,7 +138,9 @@ impl Router {
             start(host),
             self.services.metrics().plugin(&name),
         ));
-        plugins.insert(name, plugin.clone());
+        plugins.insert(name.clone(), plugin.clone());
+        drop(plugins);
+        self.declare(&name, &subscriptions.unwrap_or_default());
         plugin
     }
 
@@ -161,6 +165,11 @@ impl Router {
     /// Where the spans of calls go.
     pub fn traces(&self) -> Option<&Arc<Traces>> {
         self.services.traces()
+    }
+
+    /// Notes an event in the audit log.
+    pub fn audit(&self, event: audit::Event) {
+        self.services.audit(event);
     }
 
     /// What is counted of every plugin.
@@ -199,7 +208,11 @@ impl Router {
 
     /// Calls a handler; the result is its response, as it came. Dropped, the call is taken back down the tree.
     pub async fn call(&self, call: Call<'_>) -> Result<Box<RawValue>, Error> {
-        let plugin = self.plugin(call.plugin)?;
+        let plugin = match self.plugin(call.plugin) {
+            Ok(plugin) => plugin,
+            // Whether there is such a plugin is told to who may call it.
+            Err(error) => return Err(self.admit(None, &call).await.err().unwrap_or(error)),
+        };
         let mut watch = Watch::begin(self.traces(), &plugin, &call);
         let outcome = self.attend(&plugin, &call, &mut watch).await;
         // The one place where every call ends that its caller waits for.
@@ -214,14 +227,19 @@ impl Router {
         call: &Call<'_>,
         watch: &mut Watch<'_>,
     ) -> Result<Box<RawValue>, Error> {
-        let link = Link::extend(call.above.link.as_ref(), &plugin.name, call.handler)?;
-        watch.stands(&link);
-        let handlers = plugin.handler_timeout(call.handler);
+        let declared = plugin.declared(call.handler);
+        let handlers = declared.and_then(|declared| declared.timeout);
         let own = call.timeout.or(handlers).unwrap_or(DEFAULT_DEADLINE);
         let own = own.min(handlers.unwrap_or(own));
         let deadline = watch.begun + own.min(LONGEST);
         let deadline = call.above.parent.as_ref().map_or(deadline, |parent| parent.deadline.min(deadline));
-        match tokio::time::timeout_at(deadline.into(), self.serve(plugin, link, deadline, call)).await {
+        let served = async {
+            let admitted = self.admit(Some((plugin, declared)), call).await?;
+            let link = Link::extend(call.above.link.as_ref(), &plugin.name, call.handler)?;
+            watch.stands(&link);
+            self.serve(plugin, link, deadline, call, admitted).await
+        };
+        match tokio::time::timeout_at(deadline.into(), served).await {
             Ok(outcome) => outcome,
             Err(_) => Err(errors::deadline_exceeded(plugin, call.handler, own)),
         }

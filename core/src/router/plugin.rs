@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use astros_protocol::PluginDescription;
+use astros_protocol::{PluginDescription, lifecycle::Effects, manifest::Permission};
 
 use super::{Host, queue::Queue, versions::Versions};
 use crate::{observe::PluginMetrics, supervisor::Supervisor};
@@ -103,11 +103,34 @@ impl Plugin {
         *self.description.write().unwrap_or_else(PoisonError::into_inner) = Some(description);
     }
 
+    /// What it said last of a handler; none where it was never asked what it offers.
+    pub(super) fn declared(&self, handler: &str) -> Option<Declared> {
+        let description = self.description.read().unwrap_or_else(PoisonError::into_inner);
+        Some(Declared::of(description.as_deref()?, handler))
+    }
+
+    /// Whether what it was granted is enough for something.
+    pub(super) fn is_granted(&self, enough: impl FnOnce(&[Permission]) -> bool) -> bool {
+        self.versions.is_granted(enough)
+    }
+}
+
+/// What a plugin says of one of its handlers, as far as it matters before the call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Declared {
     /// The handler's own limit on its time.
-    pub(super) fn handler_timeout(&self, handler: &str) -> Option<Duration> {
-        let description = self.description()?;
-        let handler = description.handlers.iter().find(|described| described.name == handler)?;
-        handler.timeout_ms.map(Duration::from_millis)
+    pub(super) timeout: Option<Duration>,
+    /// What it does to the world; also of one that is not there.
+    pub(super) effects: Effects,
+}
+
+impl Declared {
+    pub(super) fn of(description: &PluginDescription, handler: &str) -> Declared {
+        let handler = description.handlers.iter().find(|described| described.name == handler);
+        Declared {
+            timeout: handler.and_then(|handler| handler.timeout_ms).map(Duration::from_millis),
+            effects: handler.map(|handler| handler.effects).unwrap_or_default(),
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
     bus::Bus,
     observe::{Metrics, Traces},
     services::{
+        audit::{self, Audit},
         log::{Log, Record, Source},
         storage::Store,
     },
@@ -35,6 +36,7 @@ const STRAY: usize = 512;
 pub struct Services {
     store: Store,
     log: Log,
+    audit: Option<Audit>,
     events: broadcast::Sender<Event>,
     pub(super) bus: Arc<Bus>,
     metrics: Arc<Metrics>,
@@ -44,12 +46,32 @@ pub struct Services {
 impl Services {
     pub fn new(store: Store, log: Log) -> Services {
         let events = broadcast::Sender::new(EVENTS);
-        Services { store, log, events, bus: Arc::default(), metrics: Arc::default(), traces: None }
+        Services {
+            store,
+            log,
+            audit: None,
+            events,
+            bus: Arc::default(),
+            metrics: Arc::default(),
+            traces: None,
+        }
     }
 
     /// Sends the span of every call there.
     pub fn with_traces(self, traces: Option<Arc<Traces>>) -> Services {
         Services { traces, ..self }
+    }
+
+    /// Notes there what is granted, denied and done.
+    pub fn with_audit(self, audit: Audit) -> Services {
+        Services { audit: Some(audit), ..self }
+    }
+
+    /// Notes an event in the audit log, where there is one; never waits.
+    pub fn audit(&self, event: audit::Event) {
+        if let Some(audit) = &self.audit {
+            audit.record(event);
+        }
     }
 
     /// What is counted of every plugin.

@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use astros_protocol::{Error, ErrorCode, Id, intent::Parent};
+use astros_protocol::{Error, ErrorCode, Id, intent::Parent, lifecycle::Effects};
 use foldhash::HashMap;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +31,8 @@ pub struct Root {
     /// The person's folder, absolute.
     pub cwd: Option<String>,
     pub locale: Option<String>,
+    /// The first thing in the tree that a plugin may not do, as people are told.
+    pub denied: OnceLock<Error>,
 }
 
 impl Root {
@@ -52,6 +54,9 @@ pub struct Link {
     pub handler: Box<str>,
     pub parent: Option<Arc<Link>>,
     pub depth: usize,
+    /// Where a plugin made this call: how far the handler goes, and so what it calls. A person's call goes as far as
+    /// its plugin may.
+    pub ceiling: OnceLock<Effects>,
     span: OnceLock<u64>,
     attempt: AtomicU32,
 }
@@ -65,6 +70,7 @@ impl Link {
             handler: handler.into(),
             parent: parent.cloned(),
             depth,
+            ceiling: OnceLock::new(),
             span: OnceLock::new(),
             attempt: AtomicU32::new(0),
         };
@@ -218,8 +224,8 @@ pub struct Tree {
 pub enum Ancestor {
     Node(Arc<Node>),
     /// A root without a user; where requests are open but it is not known which one is meant, the chain of the
-    /// deepest of them still counts, so that nobody escapes the limits by being vague.
-    Root(Option<Arc<Link>>),
+    /// deepest of them and the lowest of their ceilings still count, so that nobody escapes the limits by being vague.
+    Root(Option<Arc<Link>>, Option<Effects>),
 }
 
 impl Tree {
@@ -273,9 +279,9 @@ impl Tree {
 
     /// Finds the parent that a plugin names, or the only one that it can mean.
     pub fn ancestor(&self, connection: Connection, said: &Parent) -> Ancestor {
-        let Some(open) = self.serving.get(&connection) else { return Ancestor::Root(None) };
+        let Some(open) = self.serving.get(&connection) else { return Ancestor::Root(None, None) };
         match said {
-            Parent::Root => return Ancestor::Root(None),
+            Parent::Root => return Ancestor::Root(None, None),
             Parent::Of(id) => {
                 if let Some(node) = open.get(id) {
                     return Ancestor::Node(node.clone());
@@ -287,7 +293,9 @@ impl Tree {
         match (nodes.next(), nodes.len()) {
             (Some(only), 0) => Ancestor::Node(only.clone()),
             _ => {
-                Ancestor::Root(open.values().max_by_key(|node| node.link.depth).map(|node| node.link.clone()))
+                let deepest = open.values().max_by_key(|node| node.link.depth);
+                let ceiling = open.values().filter_map(|node| node.link.ceiling.get()).min();
+                Ancestor::Root(deepest.map(|node| node.link.clone()), ceiling.copied())
             }
         }
     }
@@ -366,22 +374,23 @@ mod tests {
         let (mut tree, connection) = (Tree::default(), (0, 1));
         let shallow = node(link(None, "a", "one").unwrap());
         let is = |ancestor, expected: &Arc<Node>| matches!(ancestor, Ancestor::Node(node) if Arc::ptr_eq(&node, expected));
-        assert!(matches!(tree.ancestor(connection, &Parent::Absent), Ancestor::Root(None)));
+        assert!(matches!(tree.ancestor(connection, &Parent::Absent), Ancestor::Root(None, None)));
         tree.insert(connection, Id::Number(1), shallow.clone());
         assert!(is(tree.ancestor(connection, &Parent::Absent), &shallow));
         assert!(
             is(tree.ancestor(connection, &Parent::Of(Id::Number(9))), &shallow),
             "unknown counts as absent"
         );
-        assert!(matches!(tree.ancestor(connection, &Parent::Root), Ancestor::Root(None)));
+        assert!(matches!(tree.ancestor(connection, &Parent::Root), Ancestor::Root(None, None)));
 
         let deep = node(link(Some(&shallow.link), "a", "two").unwrap());
         tree.insert(connection, Id::Number(2), deep.clone());
         assert!(is(tree.ancestor(connection, &Parent::Of(Id::Number(2))), &deep));
-        let Ancestor::Root(Some(chain)) = tree.ancestor(connection, &Parent::Absent) else {
+        shallow.link.ceiling.set(Effects::Read).unwrap();
+        let Ancestor::Root(Some(chain), ceiling) = tree.ancestor(connection, &Parent::Absent) else {
             panic!("several are open, so none is meant")
         };
-        assert_eq!(chain.depth, 2);
+        assert_eq!((chain.depth, ceiling), (2, Some(Effects::Read)));
         tree.remove(connection, &Id::Number(2));
         assert!(is(tree.ancestor(connection, &Parent::Absent), &shallow));
     }

@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use astros_protocol::{Error, ErrorCode};
+use astros_protocol::{Error, ErrorCode, manifest::Permission};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,11 @@ impl Versions {
 
     pub(super) fn current(&self) -> Supervisor {
         self.current.borrow().clone()
+    }
+
+    /// Asked of what the version that serves was granted: what is revoked counts at once, also for those that drain.
+    pub(super) fn is_granted(&self, enough: impl FnOnce(&[Permission]) -> bool) -> bool {
+        enough(&self.current.borrow().spec().granted)
     }
 
     fn beside(&self) -> MutexGuard<'_, Vec<Supervisor>> {

@@ -5,8 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +16,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, oneshot};
 
+use super::lines;
 use super::printable::printable;
 
 /// A file that grew to this is moved aside; with the one before it, the log has twice as much.
@@ -156,22 +156,8 @@ impl Log {
 /// # Errors
 /// The log is there and cannot be read.
 pub fn read_last(folder: &Path, plugin: &str, count: usize, least: &Level) -> io::Result<Vec<Record>> {
-    let mut records = Vec::new();
-    for path in [rotated(folder, plugin), current(folder, plugin)] {
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => {
-                return Err(io::Error::new(
-                    error.kind(),
-                    format!("cannot read `{}`: {error}", path.display()),
-                ));
-            }
-        };
-        // The line of a process that was killed may be cut off.
-        let lines = bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
-        records.extend(lines.filter(|record: &Record| severity(&record.level) >= severity(least)));
-    }
+    let mut records: Vec<Record> = lines::read(&path_of(folder, plugin))?;
+    records.retain(|record| severity(&record.level) >= severity(least));
     records.drain(..records.len().saturating_sub(count));
     Ok(records)
 }
@@ -215,7 +201,7 @@ fn work(folder: &Path, tasks: &Receiver<Task>, dropped: &Mutex<BTreeMap<String, 
             push(&mut lines, &Record::now(&plugin, Level::Warn, words, Source::Host));
         }
         for (plugin, lines) in lines {
-            if let Err(error) = append(folder, &plugin, &lines) {
+            if let Err(error) = lines::append(&path_of(folder, &plugin), &lines, MAX_FILE_BYTES) {
                 tracing::warn!(plugin, folder = %folder.display(), %error, "a log cannot be written");
             }
         }
@@ -234,27 +220,9 @@ fn push(lines: &mut BTreeMap<String, Vec<u8>>, record: &Record) {
     }
 }
 
-fn append(folder: &Path, plugin: &str, lines: &[u8]) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    // Two commands may log at once: who holds the folder's lock may move the file aside.
-    let lock = File::open(folder)?;
-    lock.lock()?;
-    let path = current(folder, plugin);
-    let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
-    if file.metadata()?.len() >= MAX_FILE_BYTES {
-        fs::rename(&path, rotated(folder, plugin))?;
-        file = OpenOptions::new().create(true).append(true).open(&path)?;
-    }
-    file.write_all(lines)
-}
-
-fn current(folder: &Path, plugin: &str) -> PathBuf {
+fn path_of(folder: &Path, plugin: &str) -> PathBuf {
     // A name that is no file's name comes from a plugin that was refused; its log stays in the folder too.
     folder.join(format!("{}.log", plugin.replace(['/', '\0'], "_")))
-}
-
-fn rotated(folder: &Path, plugin: &str) -> PathBuf {
-    current(folder, plugin).with_extension("log.1")
 }
 
 fn cut(record: &mut Record) {

@@ -1,6 +1,9 @@
 //! What plugins ask of the daemon, and what it keeps for them.
 
+pub mod audit;
 pub mod log;
 pub mod printable;
 pub mod settings;
 pub mod storage;
+
+mod lines;

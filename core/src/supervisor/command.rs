@@ -4,12 +4,22 @@ use std::{ffi::OsString, fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path
 
 use astros_protocol::{Error, lifecycle::Directories, manifest::Permission, version::SUPPORTED};
 
-use super::{Launch, Spec, environment, program, python};
-use crate::launcher::Policy;
+use super::{
+    Launch, Spec,
+    dbus::{self, Buses},
+    environment, program, python,
+};
+use crate::launcher::{Confinement, Network, PROXY_PORT, Policy};
 
-/// Finds the program, makes the plugin's folders, and says how it is started: in the plugin's folder, with nothing in its environment but what is
-/// allowed.
-pub(crate) async fn command(spec: &Spec) -> Result<Policy, Error> {
+/// What starts a process, and what has to be there as long as it runs.
+pub(crate) struct Prepared {
+    pub(crate) policy: Policy,
+    pub(crate) buses: Buses,
+}
+
+/// Finds the program, makes the plugin's folders, and says how it is started: in the plugin's folder, with nothing in
+/// its environment but what is allowed.
+pub(crate) async fn command(spec: &Spec) -> Result<Prepared, Error> {
     let mut args: Vec<OsString> = Vec::new();
     let program = match &spec.launch {
         Launch::Executable(path) => program::executable(spec, path)?,
@@ -28,14 +38,25 @@ pub(crate) async fn command(spec: &Spec) -> Result<Policy, Error> {
     };
     args.extend(spec.args.iter().map(OsString::from));
     make_directories(spec)?;
-    Ok(Policy {
+    let mut confinement: Option<Confinement> = None;
+    let mut environment = variables(spec, confinement.as_ref());
+    let buses = match &mut confinement {
+        Some(confinement) => {
+            let (buses, variables) = dbus::start(spec, confinement).await?;
+            environment.extend(variables);
+            buses
+        }
+        None => Buses::default(),
+    };
+    let policy = Policy {
         program: program.into(),
         args,
-        environment: variables(spec),
+        environment,
         folder: spec.folder.clone().into(),
         containment: spec.containment,
-        confinement: None,
-    })
+        confinement,
+    };
+    Ok(Prepared { policy, buses })
 }
 
 /// What `initialize` names is there: for nobody else to see, since plugins keep what is the person's.
@@ -55,8 +76,10 @@ fn make_directories(spec: &Spec) -> Result<(), Error> {
     Ok(())
 }
 
-fn variables(spec: &Spec) -> Vec<(OsString, OsString)> {
-    let session_bus = spec.granted.iter().any(|one| matches!(one, Permission::SystemControl(_)));
+fn variables(spec: &Spec, confinement: Option<&Confinement>) -> Vec<(OsString, OsString)> {
+    // Who is confined gets to the bus through a proxy.
+    let controls = spec.granted.iter().any(|one| matches!(one, Permission::SystemControl(_)));
+    let session_bus = controls && confinement.is_none();
     let mut variables = environment::allowed(&spec.environment, &spec.name, &spec.plugins, session_bus);
     let newest = SUPPORTED.iter().max().expect("the protocol crate speaks a version");
     variables.push(("ASTROS_PROTOCOL".into(), newest.to_string().into()));
@@ -68,5 +91,20 @@ fn variables(spec: &Spec) -> Vec<(OsString, OsString)> {
         // in a second would be passed over.
         variables.push(("PYTHONDONTWRITEBYTECODE".into(), "1".into()));
     }
+    if confinement.is_some_and(|confinement| confinement.network == Network::Proxy) {
+        variables.extend(proxy_variables());
+    }
     variables
+}
+
+/// How HTTP clients are told of a proxy: in capitals or not, as each of them likes it.
+fn proxy_variables() -> impl Iterator<Item = (OsString, OsString)> {
+    let proxy = format!("http://127.0.0.1:{PROXY_PORT}");
+    let both = |name: &str, value: &str| {
+        [name.to_owned(), name.to_ascii_lowercase()].map(|name| (name.into(), value.into()))
+    };
+    let named =
+        ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].into_iter().flat_map(move |name| both(name, &proxy));
+    // Nothing is nearer than the proxy; and Node.js looks at these only where it is told to.
+    named.chain(both("NO_PROXY", "")).chain([("NODE_USE_ENV_PROXY".into(), "1".into())])
 }

@@ -6,6 +6,7 @@ use astros_protocol::{Extra, PluginDescription, person::Level};
 use serde::{Deserialize, Serialize};
 
 use super::StateName;
+use crate::proxy::Report;
 
 /// Who owns supervisors: serves what plugins ask, and takes note of what happens to them.
 pub trait Host: Send + Sync + 'static {
@@ -17,6 +18,12 @@ pub trait Host: Send + Sync + 'static {
 
     /// Takes note. Called in order for one plugin, on the supervisor's tasks: it must not block.
     fn event(&self, event: Event);
+
+    /// Takes note of what its proxy tells of a plugin's requests to the network. Called on the proxies' thread: it must
+    /// not block.
+    fn network(&self, plugin: &str, report: Report) {
+        let _ = (plugin, report);
+    }
 }
 
 /// Something that happened to a plugin.

@@ -42,7 +42,7 @@ pub(crate) async fn initialize(
 ) -> Result<InitializeResult, Unready> {
     let limit = spec.supervision.initialize_timeout;
     let peer = running.peer.clone();
-    let params = spec.initialize_params(instance);
+    let params = spec.initialize_params(instance, running.process.sandbox);
     let request = peer.request::<Initialize>(&params);
     tokio::pin!(request);
     let answer = tokio::select! {

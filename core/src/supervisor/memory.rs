@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use astros_peer::{Options, Peer, connect};
-use astros_protocol::lifecycle::{Initialize, InitializeResult};
+use astros_protocol::lifecycle::{Initialize, InitializeResult, Sandbox};
 use tokio::{
     io::DuplexStream,
     sync::watch,
@@ -73,6 +73,7 @@ async fn live<H: Host>(
                 limits: answer.limits,
                 pid: 0,
                 containment: Containment::Group,
+                sandbox: Sandbox::None,
                 generation,
                 work: Arc::new(Work::new()),
                 ended: seen,
@@ -107,7 +108,7 @@ async fn live<H: Host>(
 }
 
 async fn initialize(spec: &Spec, peer: &Peer) -> Result<InitializeResult, String> {
-    let (params, limit) = (spec.initialize_params(0), spec.supervision.initialize_timeout);
+    let (params, limit) = (spec.initialize_params(0, Sandbox::None), spec.supervision.initialize_timeout);
     match timeout(limit, peer.request::<Initialize>(&params)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(failure)) => Err(failure.to_string()),

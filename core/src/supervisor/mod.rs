@@ -17,6 +17,7 @@ mod status;
 
 mod backoff;
 mod command;
+mod dbus;
 mod environment;
 mod handshake;
 mod level;

@@ -23,9 +23,10 @@ pub(crate) struct Started {
 /// # Errors
 /// Its program is not there, or cannot be started.
 pub(crate) async fn start(spec: &Spec) -> Result<Started, Error> {
-    let policy = command(spec).await?;
-    let spawned = Process::spawn(&policy, spec.launcher.as_deref()).await;
-    let (process, pipes) = spawned.map_err(|error| spawn_failed(spec, policy.program.as_ref(), &error))?;
+    let prepared = command(spec).await?;
+    let program = prepared.policy.program.clone();
+    let spawned = Process::spawn(spec, prepared, |_| {}).await;
+    let (process, pipes) = spawned.map_err(|error| spawn_failed(spec, program.as_ref(), &error))?;
     Ok(Started { process, pipes })
 }
 

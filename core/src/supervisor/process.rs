@@ -6,14 +6,13 @@
 
 use std::{
     io,
-    net::TcpListener,
     os::{fd::OwnedFd, unix::process::ExitStatusExt},
-    path::Path,
     process::{ExitStatus, Stdio},
     sync::OnceLock,
     time::Duration,
 };
 
+use astros_protocol::lifecycle::Sandbox;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 use tokio::{
     io::{Interest, unix::AsyncFd},
@@ -22,7 +21,11 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::launcher::{self, Containment, Policy, Report};
+use super::{Spec, command::Prepared, dbus::Buses};
+use crate::{
+    launcher::{self, Containment, Policy, Report},
+    proxy::{self, Proxy},
+};
 
 /// How long a launcher may take to end what is below it; longer only where it is halted.
 const SWEEP: Duration = Duration::from_secs(2);
@@ -38,7 +41,10 @@ pub(crate) struct Process {
     reach: Reach,
     /// The plugin's id.
     pid: Pid,
+    pub(crate) sandbox: Sandbox,
     pub(crate) started: Instant,
+    /// What lets it out, and ends with it.
+    _ways: (Buses, Option<Proxy>),
 }
 
 /// How the plugin's processes are reached.
@@ -60,45 +66,53 @@ pub(crate) struct Pipes {
     pub(crate) input: pipe::Sender,
     pub(crate) output: ChildStdout,
     pub(crate) errors: ChildStderr,
-    /// Where the plugin finds the daemon's proxy, if it has one.
-    #[allow(dead_code, reason = "the proxy that serves it comes next")]
-    pub(crate) proxy: Option<TcpListener>,
 }
 
 impl Process {
     /// Starts what [`super::command::command`] describes; with a launcher that is named, or one that can be found.
-    pub(crate) async fn spawn(policy: &Policy, launcher: Option<&Path>) -> io::Result<(Process, Pipes)> {
+    /// `tell` hears of its requests to the network, as [`proxy::serve`] says.
+    pub(crate) async fn spawn(
+        spec: &Spec,
+        prepared: Prepared,
+        tell: impl Fn(proxy::Report) + Send + Sync + 'static,
+    ) -> io::Result<(Process, Pipes)> {
         let started = Instant::now();
+        let Prepared { policy, buses } = prepared;
         let launcher = match policy.containment {
             Containment::Group => None,
-            _ => launcher::program(launcher),
+            _ => launcher::program(spec.launcher.as_deref()),
         };
-        let (mut child, input, pid, reach, proxy) = match launcher {
+        let mut network = None;
+        let (mut child, input, pid, reach) = match launcher {
             Some(launcher) => {
-                let launched = launcher::start(&launcher, policy).await?;
+                let launched = launcher::start(&launcher, &policy).await?;
+                if let Some(listener) = launched.listener {
+                    network = Some(proxy::serve(listener, &spec.name, &spec.hosts(), tell)?);
+                }
                 let reach = Reach::Launcher {
                     socket: Some(launched.socket),
                     containment: launched.containment,
                     ended: OnceLock::new(),
                 };
-                (launched.launcher, launched.input, Some(launched.pid), reach, launched.listener)
+                (launched.launcher, launched.input, Some(launched.pid), reach)
             }
             None if policy.confinement.is_some() => {
                 return Err(io::Error::other("its sandbox cannot be set up: there is no `astros-launcher`"));
             }
             None => {
-                let (child, input) = directly(policy)?;
+                let (child, input) = directly(&policy)?;
                 let pid = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
-                (child, input, pid, Reach::Group, None)
+                (child, input, pid, Reach::Group)
             }
         };
         let exit = watch(&child)?;
         let pipes = match (child.stdout.take(), child.stderr.take()) {
-            (Some(output), Some(errors)) => Pipes { input, output, errors, proxy },
+            (Some(output), Some(errors)) => Pipes { input, output, errors },
             _ => return Err(io::Error::other("the child has no pipes")),
         };
         let pid = pid.ok_or_else(|| io::Error::other("the child has no process id"))?;
-        Ok((Process { child, exit, reach, pid, started }, pipes))
+        let (sandbox, _ways) = (policy.sandbox(), (buses, network));
+        Ok((Process { child, exit, reach, pid, sandbox, started, _ways }, pipes))
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -1,6 +1,6 @@
 //! A plugin's process with its connection and its stderr: what runs while it lives, and how it is brought to its end.
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use astros_peer::{Incoming, Oddity, Options, Peer, Service, connect};
 use astros_protocol::{
@@ -14,6 +14,8 @@ use tokio::{
 };
 
 use super::{
+    Spec,
+    command::Prepared,
     event::LogLine,
     output::{self, LastWords},
     process::Process,
@@ -22,7 +24,8 @@ use super::{
 };
 use crate::{
     launcher::Policy,
-    recording::{Recorder, Source, Started, Tap, Tape},
+    proxy::Report,
+    recording::{Source, Started, Tap, Tape},
 };
 
 /// After the shutdown request's time: for going by itself once the input is closed.
@@ -45,16 +48,18 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts the process and its tasks; `tell` takes the lines of its stderr.
+    /// Starts the process and its tasks; `tell` takes the lines of its stderr, `network` what its
+    /// proxy tells.
     pub(crate) async fn start<S: Service>(
-        policy: &Policy,
-        launcher: Option<&Path>,
-        recorder: Option<&Recorder>,
+        spec: &Spec,
+        prepared: Prepared,
         service: S,
         tell: impl Fn(LogLine) + Send + 'static,
+        network: impl Fn(Report) + Send + Sync + 'static,
     ) -> io::Result<Running> {
-        let (process, pipes) = Process::spawn(policy, launcher).await?;
-        let tape = recorder.map(|recorder| recorder.started(&started(policy)));
+        let started = started(&prepared.policy);
+        let (process, pipes) = Process::spawn(spec, prepared, network).await?;
+        let tape = spec.recorder.as_ref().map(|recorder| recorder.started(&started));
         let input = Tap::new(pipes.input, Source::Host, tape.as_ref());
         let output = Tap::new(pipes.output, Source::Plugin, tape.as_ref());
         let errors = Tap::new(pipes.errors, Source::Stderr, tape.as_ref());

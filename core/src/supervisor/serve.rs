@@ -123,6 +123,7 @@ impl<H: Host> Task<H> {
             limits,
             pid: running.process.pid(),
             containment: running.process.containment(),
+            sandbox: running.process.sandbox,
             generation: self.generation,
             work: Arc::new(Work::new()),
             ended: seen,

@@ -9,7 +9,10 @@ use std::{
 };
 
 use astros_peer::Peer;
-use astros_protocol::{Error, ErrorCode, PluginDescription, Version, lifecycle::Limits};
+use astros_protocol::{
+    Error, ErrorCode, PluginDescription, Version,
+    lifecycle::{Limits, Sandbox},
+};
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, sleep, timeout},
@@ -37,6 +40,8 @@ pub struct Session {
     pub pid: u32,
     /// What keeps its processes together.
     pub containment: Containment,
+    /// How far it is confined.
+    pub sandbox: Sandbox,
     /// Counts the processes that this host started, of all plugins.
     pub generation: u64,
     pub(crate) work: Arc<Work>,

@@ -188,7 +188,10 @@ mod tests {
     use std::time::Duration;
 
     use astros_peer::{Incoming, Options, Service, connect};
-    use astros_protocol::{PluginDescription, Version, lifecycle::Limits};
+    use astros_protocol::{
+        PluginDescription, Version,
+        lifecycle::{Limits, Sandbox},
+    };
     use serde_json::value::RawValue;
     use tokio::{
         sync::watch,
@@ -218,6 +221,7 @@ mod tests {
             limits: Limits { max_in_flight: Some(max_in_flight), ..Limits::default() },
             pid: 0,
             containment: Containment::Group,
+            sandbox: Sandbox::None,
             generation: 1,
             work: Arc::new(Work::new()),
             ended: watch::channel(None).1,

@@ -86,6 +86,8 @@ pub struct Spec {
     pub limits: launcher::Limits,
     /// Folders that no grant reaches: those of AstrOS.
     pub hidden: Vec<PathBuf>,
+    /// Where sockets are made for its processes; none: among temporary files.
+    pub runtime: Option<PathBuf>,
     /// What keeps its processes together, at most: what cannot be had here is done without.
     pub containment: Containment,
     /// The `astros` that starts it, for a program that embeds AstrOS and neither is one nor has one beside it.
@@ -122,6 +124,7 @@ impl Spec {
             sandboxed: Sandboxed::default(),
             limits: launcher::Limits::default(),
             hidden: Vec::new(),
+            runtime: None,
             containment: Containment::default(),
             launcher: None,
             host: Product { name: "astros".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
@@ -142,8 +145,17 @@ impl Spec {
         }
     }
 
+    /// The hosts of its permission `network`.
+    pub(crate) fn hosts(&self) -> Vec<String> {
+        let hosts = self.granted.iter().filter_map(|permission| match permission {
+            Permission::Network(hosts) => hosts.clone(),
+            _ => None,
+        });
+        hosts.flatten().collect()
+    }
+
     /// What the plugin is told first.
-    pub(crate) fn initialize_params(&self, instance: u32) -> InitializeParams {
+    pub(crate) fn initialize_params(&self, instance: u32, sandbox: Sandbox) -> InitializeParams {
         InitializeParams {
             protocol_versions: SUPPORTED.to_vec(),
             features: Vec::new(),
@@ -151,7 +163,7 @@ impl Spec {
             plugin: Identity { name: self.name.clone(), instance },
             settings: self.settings.clone(),
             permissions: self.granted.iter().map(|permission| json!(permission)).collect(),
-            sandbox: Sandbox::None,
+            sandbox,
             directories: self.directories.clone(),
             limits: Limits {
                 max_frame_bytes: MAX_FRAME_BYTES as u64,

@@ -144,20 +144,17 @@ impl<H: Host> Task<H> {
         let shared = self.shared.clone();
         let launched = match self.during(command(&shared.spec)).await? {
             Err(error) => Err(error),
-            Ok(policy) => {
+            Ok(prepared) => {
                 let service = self.host.service(&shared.plugin, self.generation);
                 let (host, plugin) = (self.host.clone(), shared.plugin.clone());
                 let tell = move |line| host.event(Event::Line { plugin: plugin.clone(), line });
+                let (host, plugin) = (self.host.clone(), shared.plugin.clone());
+                let network = move |report| host.network(&plugin, report);
+                let program = prepared.policy.program.clone();
                 // Not to be given up half-way: it is short, and bounded.
-                Running::start(
-                    &policy,
-                    shared.spec.launcher.as_deref(),
-                    shared.spec.recorder.as_ref(),
-                    service,
-                    tell,
-                )
-                .await
-                .map_err(|error| spawn_failed(&shared.spec, policy.program.as_ref(), &error))
+                Running::start(&shared.spec, prepared, service, tell, network)
+                    .await
+                    .map_err(|error| spawn_failed(&shared.spec, program.as_ref(), &error))
             }
         };
         launched.map_err(|error| self.on(machine::Event::Ended(Ended::FailedStart(Box::new(error))))).ok()

@@ -5,12 +5,12 @@
 use std::{fs, num::NonZeroU32, sync::Arc, time::Duration};
 
 use astros_core::{
-    bus::{MAX_MESSAGES, Pattern, Stream},
+    bus::{MAX_MESSAGES, Pattern, Stream, Subject},
     router::{Above, Call, Known, Listener, Publisher, Router, Services, tree::Root, wire::IntentRef},
     services::{log::Log, storage::Store},
     supervisor::{Launch, Spec, StateName, Supervisor},
 };
-use astros_protocol::{Error, ErrorCode, PluginDescription};
+use astros_protocol::{Error, ErrorCode, PluginDescription, manifest::Permission};
 use serde_json::{Value, json, value::RawValue};
 use tempfile::TempDir;
 
@@ -47,6 +47,7 @@ impl Host {
         let mut spec = Spec::new(name, self.folder.path(), Launch::Command(words));
         spec.supervision.backoff_initial = Duration::from_millis(20);
         spec.supervision.stop_grace = Duration::from_millis(100);
+        spec.granted = vec![Permission::CallPlugin(None)];
         // As from the cache: what the plugin declares is known before it runs.
         let subscriptions = serde_json::from_value(config["declares"].clone()).unwrap_or_default();
         let description = PluginDescription { subscriptions, ..PluginDescription::default() };
@@ -144,7 +145,7 @@ async fn refuses_what_is_no_subject_or_not_the_plugins() {
         ("bus/unsubscribe", "", "", -32602, "the subject is empty"),
         ("bus/publish", "topic.*", "", -32602, "has a wildcard"),
         ("bus/publish", "astros.plugin.one.ready", "", -32006, "`astros.…` is the host's own"),
-        ("bus/publish", "two.x", "", -32006, "`one` publishes on `one.…` and `topic.…`"),
+        ("bus/publish", "two.x", "", -32006, "`one` may not publish on `two.x`"),
         ("bus/publish", "topic.x", &*large, -32009, "has 1048577 bytes, the limit is 1048576"),
     ] {
         let answer = host.ask("one", method, json!({ "subject": subject, "data": data })).await;
@@ -157,6 +158,63 @@ async fn refuses_what_is_no_subject_or_not_the_plugins() {
     let error = host.router.publish_message(Publisher::Person, "astros.x", null()).unwrap_err();
     assert_eq!(error.code, ErrorCode::PERMISSION_DENIED);
     host.router.publish_message(Publisher::Person, "one.x", null()).unwrap();
+}
+
+#[tokio::test]
+async fn opens_to_a_plugin_the_subjects_that_it_was_granted() {
+    let some = ["news.*", "deep.>", "astros.fake"].map(str::to_owned).to_vec();
+    let host = Host::new()
+        .plugin("poor", json!({ "declares": ["two.x", "topic.x"] }))
+        .plugin_with("one", json!({}), |spec| spec.granted = vec![Permission::Bus(Some(some))])
+        .plugin_with("all", json!({}), |spec| spec.granted = vec![Permission::Bus(None)]);
+    let told = async |plugin: &str, method: &str, subject: &str| {
+        let answer = host.ask(plugin, method, json!({ "subject": subject })).await;
+        match answer["error"]["data"]["permission"].as_str() {
+            Some(permission) => permission.to_owned(),
+            None => answer["error"]["message"].as_str().unwrap_or("fine").to_owned(),
+        }
+    };
+    for subject in ["poor.>", "topic.>", "topic", "astros.>", "astros.plugin.*.ready"] {
+        assert_eq!(told("poor", "bus/subscribe", subject).await, "fine", "{subject}");
+    }
+    for subject in [">", "*.x", "two.>", "user.x", "*"] {
+        assert_eq!(told("poor", "bus/subscribe", subject).await, format!("bus: {subject}"));
+        assert_eq!(told("all", "bus/subscribe", subject).await, "fine", "{subject}");
+    }
+    for (subject, fits) in [
+        ("news.x", true),
+        ("news.*", true),
+        ("news.>", false),
+        ("news.x.y", false),
+        ("deep.>", true),
+        ("deep.*.x.>", true),
+        ("*.x", false),
+        ("deep", false),
+    ] {
+        let expected = if fits { "fine".to_owned() } else { format!("bus: {subject}") };
+        assert_eq!(told("one", "bus/subscribe", subject).await, expected);
+    }
+    for (plugin, subject, expected) in [
+        ("one", "news.x", "fine"),
+        ("one", "deep.x.y", "fine"),
+        ("one", "two.x", "bus: two.x"),
+        ("all", "two.x", "fine"),
+        ("poor", "topic.x", "fine"),
+        ("poor", "poor", "fine"),
+    ] {
+        assert_eq!(told(plugin, "bus/publish", subject).await, expected, "{plugin}");
+    }
+    for subject in ["astros.fake", "astros.plugin.one.ready"] {
+        assert!(told("all", "bus/publish", subject).await.ends_with("is the host's own"));
+        assert!(told("one", "bus/publish", subject).await.ends_with("is the host's own"));
+    }
+    // What it declares and was not granted starts nobody, and reaches nobody.
+    let poor: Arc<str> = Arc::from("poor");
+    let holders = |subject: &str| host.router.bus().holders(&poor, &Subject::parse(subject).unwrap()).len();
+    assert_eq!((holders("two.x"), holders("topic.x")), (0, 2));
+    assert_eq!(host.router.metrics().plugin("poor").snapshot().denials["bus"], 7);
+    // The same for AI.
+    assert_eq!(told("poor", "ai/complete", "").await, "ai");
 }
 
 #[tokio::test]

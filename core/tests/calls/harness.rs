@@ -12,7 +12,7 @@ use astros_core::{
     services::{log::Log, storage::Store},
     supervisor::{Launch, Spec, Supervisor},
 };
-use astros_protocol::Error;
+use astros_protocol::{Error, manifest::Permission};
 use serde_json::{Value, value::RawValue};
 use tempfile::TempDir;
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -48,12 +48,24 @@ impl World {
 
     /// With a plugin of so many processes, each of which works on so many requests at once.
     pub(crate) fn with_instances(self, name: &str, slots: u32, instances: u32) -> World {
+        self.with_granted(name, slots, instances, vec![Permission::CallPlugin(None)])
+    }
+
+    /// With a plugin that was granted this.
+    pub(crate) fn with_granted(
+        self,
+        name: &str,
+        slots: u32,
+        instances: u32,
+        granted: Vec<Permission>,
+    ) -> World {
         let words = ["python3", "plugin.py"].map(str::to_owned).to_vec();
         let mut spec = Spec::new(name, self.folder.path(), Launch::Command(words));
         spec.supervision.max_in_flight = slots.try_into().unwrap();
         spec.supervision.instances = instances.try_into().unwrap();
         spec.supervision.backoff_initial = self.backoff;
         spec.supervision.stop_grace = Duration::from_secs(2);
+        spec.granted = granted;
         self.router.add(name, Known::default(), |host| Supervisor::start(spec, host));
         self
     }

@@ -6,7 +6,8 @@ import select
 import sys
 
 IDEMPOTENT = {"echo", "die_once", "die_always", "die_told", "call_and_die_once"}
-NAMES = IDEMPOTENT | {"hold", "call", "die", "tick", "stream", "listen", "flood", "leave"}
+EFFECTS = {"free": "none", "look": "read", "destroy": "destructive"}
+NAMES = IDEMPOTENT | set(EFFECTS) | {"hold", "call", "die", "tick", "stream", "listen", "flood", "leave"}
 
 waiting = []  # (path, what to do when the path is there)
 calls = {}  # the id of an own request: what to do with its answer
@@ -48,7 +49,7 @@ def serve(id, handler, context, meta):
         waiting.append((context["dies"], lambda: os._exit(7)))
     if meta.get("progress"):
         say(method="$/progress", params={"id": id, "value": {"message": "begun"}})
-    if handler == "echo":
+    if handler in ("echo", "free", "destroy"):
         done(id, {"context": context, "attempt": meta["attempt"]})
     elif handler == "tick":
         note(context, context["tick"])
@@ -56,7 +57,7 @@ def serve(id, handler, context, meta):
     elif handler == "hold":
         held[id] = context
         waiting.append((context["until"], lambda: held.pop(id, None) is not None and done(id, "held")))
-    elif handler == "call":
+    elif handler in ("call", "look"):
         start = lambda: call(id, context, lambda answer: done(id, answer))
         waiting.append((context["after"], start)) if "after" in context else start()
     elif handler == "call_and_die_once":
@@ -81,6 +82,8 @@ def serve(id, handler, context, meta):
         own = call(id, {**context, "meta": {"progress": True}}, lambda _: done(id, values))
         heard[own] = [values, 0]
         waiting.append((context["until"], lambda: listen(own)))
+    else:
+        say(id=id, error={"code": -32013, "message": f"no handler {handler}"})
 
 
 def last_plus_one():
@@ -118,7 +121,8 @@ def acknowledge(own):
 def take(message):
     id, method, params = message.get("id"), message.get("method"), message.get("params", {})
     if method == "initialize":
-        handlers = [{"name": name, "idempotent": name in IDEMPOTENT} for name in sorted(NAMES)]
+        handlers = [{"name": name, "idempotent": name in IDEMPOTENT, "effects": EFFECTS.get(name, "write")}
+                    for name in sorted(NAMES)]
         say(id=id, result={"protocol_version": "1.0", "plugin": {"name": "any", "handlers": handlers}})
     elif method == "handle_intent":
         serve(id, params["handler"], params["intent"]["context"], params["meta"])

@@ -8,7 +8,7 @@ use astros_core::{
     services::{log::Log, storage::Store},
     supervisor::{Launch, Spec, Supervisor},
 };
-use astros_protocol::Error;
+use astros_protocol::{Error, manifest::Permission};
 use serde_json::{Value, json, value::RawValue};
 use tempfile::TempDir;
 
@@ -74,6 +74,7 @@ impl Host {
             let mut spec = Spec::new(*name, folder.path(), Launch::Command(words));
             spec.supervision.backoff_initial = Duration::from_millis(20);
             spec.supervision.stop_grace = Duration::from_millis(100);
+            spec.granted = vec![Permission::CallPlugin(None)];
             router.add(name, Known::default(), |host| Supervisor::start(spec, host));
         }
         Host { _folder: folder, router, root: Arc::new(Root::anonymous()) }

@@ -9,11 +9,11 @@ use serde::de::{
 };
 use serde_json::{Map, Value};
 
-use super::permission::{DBus, FilePaths, PERMISSIONS, Permission};
+use super::permission::{DBus, FilePaths, PERMISSIONS, Permission, scope};
 
-/// The `permissions` section: a list of names and mappings, or one mapping of names to scopes.
+/// A `permissions` section: a list of names and mappings, or one mapping of names to scopes; each name once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Permissions(pub(super) Vec<Permission>);
+pub struct Permissions(pub Vec<Permission>);
 
 impl<'de> Deserialize<'de> for Permissions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -101,13 +101,15 @@ fn add<E: Error>(all: &mut Vec<Permission>, permission: Permission) -> Result<()
 
 impl Permission {
     /// Reads a name and its scope (null for the plain name); an error says what was expected.
-    fn from_parts(name: &str, scope: Value) -> Result<Self, String> {
+    pub(super) fn from_parts(name: &str, scope: Value) -> Result<Self, String> {
         match name {
-            "file_system" => parse_scope(scope).map(Self::FileSystem),
-            "network" => each(scope, "`host` or `host:port`", is_endpoint).map(Self::Network),
-            "system_control" => parse_scope(scope).map(Self::SystemControl),
-            "call_plugin" => each(scope, "`plugin.handler` or `plugin.*`", is_handler).map(Self::CallPlugin),
-            "bus" => each(scope, "a subject such as `topic.weather`", is_subject).map(Self::Bus),
+            "file_system" => parse_scope(scope).and_then(files).map(Self::FileSystem),
+            "network" => list(scope, "`host` or `host:port`", scope::endpoint).map(Self::Network),
+            "system_control" => parse_scope(scope).and_then(services).map(Self::SystemControl),
+            "call_plugin" => {
+                list(scope, "`plugin.handler` or `plugin.*`", scope::handler).map(Self::CallPlugin)
+            }
+            "bus" => list(scope, "a subject such as `topic.weather`", scope::subject).map(Self::Bus),
             "ai" | "storage" if !matches!(scope, Value::Null | Value::Bool(true)) => {
                 Err("has a scope, which it cannot; write the name alone".to_owned())
             }
@@ -125,37 +127,31 @@ fn parse_scope<T: DeserializeOwned>(scope: Value) -> Result<Option<T>, String> {
     }
 }
 
-fn each(scope: Value, expected: &str, good: fn(&str) -> bool) -> Result<Option<Vec<String>>, String> {
-    let list: Option<Vec<String>> = parse_scope(scope)?;
-    match list.iter().flatten().find(|item| !good(item)) {
-        Some(bad) => Err(format!("has `{}`, expected {expected}", bad.escape_debug())),
-        None => Ok(list),
-    }
+fn list(scope: Value, expected: &str, read: Read) -> Result<Option<Vec<String>>, String> {
+    parse_scope(scope)?.map(|list| each(list, expected, read)).transpose()
 }
 
-fn is_endpoint(text: &str) -> bool {
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !host.ends_with(':') => (host, Some(port)),
-        _ => (text, None),
+fn files(scope: Option<FilePaths>) -> Result<Option<FilePaths>, String> {
+    let Some(FilePaths { read, write }) = scope else { return Ok(None) };
+    let paths =
+        |paths| each(paths, "an absolute path, or one such as `~/Pictures`, without `..`", scope::path);
+    Ok(Some(FilePaths { read: paths(read)?, write: paths(write)? }))
+}
+
+fn services(scope: Option<DBus>) -> Result<Option<DBus>, String> {
+    let Some(DBus { bus, names }) = scope else { return Ok(None) };
+    let names = each(names, "a name of D-Bus such as `org.freedesktop.Notifications`", scope::service)?;
+    Ok(Some(DBus { bus, names }))
+}
+
+/// An item as it is kept, where it is what it has to be.
+type Read = fn(&str) -> Option<String>;
+
+fn each(list: Vec<String>, expected: &str, read: Read) -> Result<Vec<String>, String> {
+    let read = |item: String| {
+        read(&item).ok_or_else(|| format!("has `{}`, expected {expected}", item.escape_debug()))
     };
-    let name = host.strip_prefix("*.").unwrap_or(host);
-    let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    let good = |c: char| c.is_ascii_alphanumeric() || ".-_:".contains(c);
-    !name.is_empty()
-        && name.chars().all(good)
-        && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|p| p > 0))
-}
-
-fn is_handler(text: &str) -> bool {
-    text.split_once('.').is_some_and(|(plugin, handler)| !plugin.is_empty() && !handler.is_empty())
-}
-
-fn is_subject(text: &str) -> bool {
-    let token = |t: &str| {
-        !t.is_empty()
-            && (t == "*" || t == ">" || t.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-'))
-    };
-    text.split('.').all(token)
+    list.into_iter().map(read).collect()
 }
 
 fn known() -> String {

@@ -6,6 +6,7 @@
 
 mod error;
 mod exit;
+mod limits;
 mod metadata;
 mod permission;
 mod run;
@@ -19,6 +20,7 @@ mod folder;
 mod grants;
 mod parse;
 mod shape;
+mod size;
 mod source;
 mod typos;
 mod yaml;
@@ -26,8 +28,10 @@ mod yaml;
 pub use document::Document;
 pub use error::ManifestError;
 pub use exit::Exit;
+pub use grants::Permissions;
+pub use limits::Limits;
 pub use metadata::{Metadata, PluginName};
-pub use permission::{BusKind, DBus, FilePaths, PERMISSIONS, Permission};
+pub use permission::{BusKind, DBus, FilePaths, PERMISSIONS, Permission, PermissionError};
 pub use run::{Program, PythonTarget, Run};
 pub use sections::{
     Capabilities, Configuration, Dependencies, Documentation, EntryPoint, Kind, PluginDependency,
@@ -68,6 +72,8 @@ pub struct Manifest {
     pub run: Run,
     /// How it is kept running.
     pub supervision: Supervision,
+    /// How much of the machine it says that it needs.
+    pub limits: Limits,
     /// What it asks for, each permission once.
     pub permissions: Vec<Permission>,
     /// What it is good for, as sentences for people.

@@ -68,6 +68,7 @@ impl Manifest {
             entry_points,
             run: sections.run,
             supervision: sections.supervision,
+            limits: sections.limits,
             features: sections.features,
             tags: sections.tags,
             testing: sections.testing,

@@ -1,6 +1,12 @@
-//! What a plugin may ask for, and how that is told to a person.
+//! What a plugin may ask for.
+
+mod cover;
+mod line;
+pub(super) mod scope;
+mod words;
 
 use std::fmt;
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
@@ -13,7 +19,8 @@ pub const PERMISSIONS: [&str; 7] =
 /// One thing that a plugin asks for; a scope that is absent stands for the plain name.
 ///
 /// In the file it is a plain name, or a mapping of the name to its scope.
-/// Displayed in one line: `network: api.example.org:443`; serialised as the file has it, a name or a mapping.
+/// Displayed in one line, which can be parsed where it has one item: `network: api.example.org:443`; serialised as
+/// the file has it, a name or a mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Permission {
     /// Files: those of the scope, or the home folder without dot folders and secrets.
@@ -32,13 +39,15 @@ pub enum Permission {
     Bus(Option<Vec<String>>),
 }
 
-/// Which files a plugin may reach; paths may begin with `~`, and a folder stands for all below it.
+/// Which files a plugin may reach; paths are absolute or begin with `~`, and a folder stands for all below it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping of `read` and `write` to paths")]
 pub struct FilePaths {
     /// To read.
+    #[schemars(inner(regex(pattern = r"^(/|~(/|$))")))]
     pub read: Vec<String>,
     /// To read and write.
+    #[schemars(inner(regex(pattern = r"^(/|~(/|$))")))]
     pub write: Vec<String>,
 }
 
@@ -62,6 +71,16 @@ pub enum BusKind {
     System,
 }
 
+impl BusKind {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::System => "system",
+        }
+    }
+}
+
 impl Permission {
     /// Its name, one of [`PERMISSIONS`].
     pub fn name(&self) -> &'static str {
@@ -76,37 +95,56 @@ impl Permission {
         }
     }
 
-    /// What it lets a plugin do, to go on after "wants to": "reach api.example.org:443".
-    pub fn sentence(&self) -> String {
+    /// The same as permissions of one item each: `network: a`, `file_system: read ~/x`; a plain one stays plain.
+    pub fn atoms(&self) -> Vec<Self> {
+        let each = |list: &[String], one: fn(Option<Vec<String>>) -> Self| {
+            list.iter().map(|item| one(Some(vec![item.clone()]))).collect()
+        };
         match self {
-            Self::FileSystem(None) => {
-                "read and change your files, except hidden folders and secrets".to_owned()
+            Self::FileSystem(Some(FilePaths { read, write })) => {
+                let read = read.iter().map(|path| FilePaths { read: vec![path.clone()], write: Vec::new() });
+                let write =
+                    write.iter().map(|path| FilePaths { read: Vec::new(), write: vec![path.clone()] });
+                read.chain(write).map(|paths| Self::FileSystem(Some(paths))).collect()
             }
-            Self::FileSystem(Some(paths)) if paths.write.is_empty() => format!("read {}", and(&paths.read)),
-            Self::FileSystem(Some(paths)) if paths.read.is_empty() => {
-                format!("read and change {}", and(&paths.write))
+            Self::SystemControl(Some(DBus { bus, names })) => {
+                let one = |name: &String| DBus { bus: *bus, names: vec![name.clone()] };
+                names.iter().map(|name| Self::SystemControl(Some(one(name)))).collect()
             }
-            Self::FileSystem(Some(paths)) => {
-                format!("read {}; read and change {}", and(&paths.read), and(&paths.write))
-            }
-            Self::Network(None) => "reach every host of the network".to_owned(),
-            Self::Network(Some(hosts)) => format!("reach {}", and(hosts)),
-            Self::SystemControl(None) => "control your desktop and this machine by D-Bus".to_owned(),
-            Self::SystemControl(Some(DBus { bus: BusKind::Session, names })) => {
-                format!("talk to {} on your desktop", and(names))
-            }
-            Self::SystemControl(Some(DBus { bus: BusKind::System, names })) => {
-                format!("talk to {} of this machine", and(names))
-            }
-            Self::Ai => "ask the AI models that you have set up".to_owned(),
-            Self::Storage => "keep up to 64 MiB of its own data".to_owned(),
-            Self::CallPlugin(None) => "use every other plugin".to_owned(),
-            Self::CallPlugin(Some(handlers)) => format!("use {}", and(handlers)),
-            Self::Bus(None) => "read and send messages of other plugins".to_owned(),
-            Self::Bus(Some(subjects)) => format!("read and send messages on {}", and(subjects)),
+            Self::Network(Some(list)) => each(list, Self::Network),
+            Self::CallPlugin(Some(list)) => each(list, Self::CallPlugin),
+            Self::Bus(Some(list)) => each(list, Self::Bus),
+            plain => vec![plain.clone()],
+        }
+    }
+
+    /// The same with paths in the folder `home` written with `~`, so that they compare with those that are.
+    pub fn at_home(&self, home: &Path) -> Self {
+        let Self::FileSystem(Some(FilePaths { read, write })) = self else { return self.clone() };
+        let short = |paths: &[String]| paths.iter().map(|path| scope::at_home(path, home)).collect();
+        Self::FileSystem(Some(FilePaths { read: short(read), write: short(write) }))
+    }
+
+    /// Whether it can be granted as it is: `system_control` has to say what it is about.
+    ///
+    /// # Errors
+    /// It cannot; the words say what to write instead.
+    pub fn grantable(&self) -> Result<(), PermissionError> {
+        match self {
+            Self::SystemControl(None) => Err(PermissionError(
+                "`system_control` alone cannot be granted: it has to name a bus and a service, \
+                 such as `system_control: session org.freedesktop.Notifications`"
+                    .to_owned(),
+            )),
+            _ => Ok(()),
         }
     }
 }
+
+/// Why a text is no permission, or one cannot be granted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PermissionError(pub(super) String);
 
 impl Serialize for Permission {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -129,7 +167,10 @@ impl fmt::Display for Permission {
                 let write = paths.write.iter().map(|path| format!("write {path}"));
                 write!(f, ": {}", read.chain(write).collect::<Vec<_>>().join(", "))
             }
-            Self::SystemControl(Some(scope)) => write!(f, ": {}", scope.names.join(", ")),
+            Self::SystemControl(Some(DBus { bus, names })) => {
+                let names = names.iter().map(|name| format!("{} {name}", bus.as_str()));
+                write!(f, ": {}", names.collect::<Vec<_>>().join(", "))
+            }
             Self::Network(Some(list)) | Self::CallPlugin(Some(list)) | Self::Bus(Some(list)) => {
                 write!(f, ": {}", list.join(", "))
             }
@@ -138,10 +179,5 @@ impl fmt::Display for Permission {
     }
 }
 
-fn and(items: &[String]) -> String {
-    match items {
-        [] => "nothing".to_owned(),
-        [only] => only.clone(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
-    }
-}
+#[cfg(test)]
+mod tests;

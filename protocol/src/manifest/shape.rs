@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::grants::Permissions;
+use super::limits::Limits;
 use super::metadata::Metadata;
 use super::run::{Run, RunSection};
 use super::sections::{
@@ -33,6 +34,8 @@ pub(super) struct Sections {
     pub(super) run: Run,
     /// How it is kept running.
     pub(super) supervision: Supervision,
+    /// How much of the machine it may use.
+    pub(super) limits: Limits,
     /// What it asks for.
     pub(super) permissions: Permissions,
     /// What it is good for.

@@ -110,6 +110,7 @@ fn plain(expected: &str) -> &str {
         "variant identifier" | "string or map" => "a word",
         "a boolean" => "`true` or `false`",
         "a nonzero u32" => "a whole number from 1",
+        "a nonzero u64" => "a whole number from 1",
         "u32" | "u64" => "a whole number",
         "f64" => "a number",
         other => other,

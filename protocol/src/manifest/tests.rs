@@ -73,12 +73,12 @@ testing: {test_command: "pytest", coverage_threshold: 80, integration_tests: tru
 documentation: {readme: "README.md"}
 "#;
 
-fn parse(text: &str) -> Result<Manifest, ManifestError> {
+pub(super) fn parse(text: &str) -> Result<Manifest, ManifestError> {
     Manifest::parse(text, Path::new("plugin.yaml"))
 }
 
 /// What is wrong with a manifest whose metadata are in order.
-fn error(rest: &str) -> String {
+pub(super) fn error(rest: &str) -> String {
     parse(&format!("metadata: {{name: a, version: 1.0.0}}\n{rest}")).unwrap_err().to_string()
 }
 
@@ -247,71 +247,19 @@ fn says_what_is_wrong_with_a_section() {
             "2:31: `testing.coverage_threshold` is `high`, expected a number",
         ),
         ("tags: analysis", "2:7: `tags` is `analysis`, expected a list"),
-    ];
-    for (rest, expected) in cases {
-        assert_eq!(error(rest), format!("plugin.yaml:{expected}"), "{rest:?}");
-    }
-}
-
-#[test]
-fn says_what_is_wrong_with_a_permission() {
-    let cases = [
         (
-            "capabilities: {requires_permissions: [files]}",
-            "2:39: `capabilities.requires_permissions[0]` asks for `files`, expected one of `file_system`, \
-             `network`, `system_control`, `ai`, `storage`, `call_plugin`, `bus`",
+            "limits: {memory: much}",
+            "2:18: `limits.memory` is `much`, expected a size such as `512MB` or `2GiB`, \
+             or a whole number of bytes, above 0",
         ),
         (
-            "permissions: files",
-            "2:14: `permissions` is `files`, expected a list of names, or a mapping of names to scopes",
-        ),
-        (
-            "permissions: [1]",
-            "2:15: `permissions[0]` is the number `1`, expected a permission's name, or a mapping of it to its scope",
-        ),
-        (
-            "permissions: {network: [\"http://a\"]}",
-            "2:24: `permissions.network` has `http://a`, expected `host` or `host:port`",
-        ),
-        (
-            "permissions: [ai: [x]]",
-            "2:19: `permissions[0].ai` has a scope, which it cannot; write the name alone",
-        ),
-        ("permissions: [network, network: [a]]", "2:14: `permissions` has `network` twice, expected it once"),
-        (
-            "permissions: {file_system: {reed: [a]}}",
-            "2:28: `permissions.file_system` has a bad scope: unknown field `reed`, expected `read` or `write`",
-        ),
-        (
-            "permissions: {call_plugin: [web]}",
-            "2:28: `permissions.call_plugin` has `web`, expected `plugin.handler` or `plugin.*`",
+            "limits: {processes: 0}",
+            "2:21: `limits.processes` is the number `0`, expected a whole number from 1",
         ),
     ];
     for (rest, expected) in cases {
         assert_eq!(error(rest), format!("plugin.yaml:{expected}"), "{rest:?}");
     }
-}
-
-#[test]
-fn asks_a_person_in_plain_words() {
-    let text = "metadata: {name: a}\npermissions:\n  file_system: {read: [~/In], write: [~/Out, /tmp]}\n  \
-                network: [a.org:443, '*.b.org']\n  call_plugin: [web.get]\n  storage:\n  ai:\n  bus: [topic.>]\n  \
-                system_control: {bus: session, names: [org.freedesktop.Notifications]}";
-    let manifest = parse(text).unwrap();
-    let sentences: Vec<_> = manifest.permissions.iter().map(Permission::sentence).collect();
-    let expected = [
-        "read ~/In; read and change ~/Out and /tmp",
-        "reach a.org:443 and *.b.org",
-        "use web.get",
-        "keep up to 64 MiB of its own data",
-        "ask the AI models that you have set up",
-        "read and send messages on topic.>",
-        "talk to org.freedesktop.Notifications on your desktop",
-    ];
-    assert_eq!(sentences, expected);
-    let again =
-        parse(&format!("metadata: {{name: a}}\npermissions: {}", json!(manifest.permissions))).unwrap();
-    assert_eq!(again.permissions, manifest.permissions);
 }
 
 #[test]
@@ -380,6 +328,18 @@ fn takes_changes_of_supervision_from_the_configuration() {
     assert_eq!(Supervision { instances: std::num::NonZeroU32::MIN, ..changed }, expected);
     let error = changes(json!({ "restart": "always" })).unwrap_err();
     assert!(error.starts_with("`restart`: unknown variant `always`"), "{error}");
+}
+
+#[test]
+fn reads_limits_and_puts_them_together() {
+    let limits = |text: &str| parse(&format!("name: a\nlimits: {{{text}}}")).unwrap().limits;
+    let own = limits("memory: 512MB, processes: 8, file_size: 1 GiB");
+    assert_eq!((own.memory, own.file_size, own.cpu_seconds), (Some(512_000_000), Some(1 << 30), None));
+    assert_eq!(limits("memory: 1024").memory, Some(1024));
+    assert_eq!(limits(""), Limits::default());
+    let bound = own.at_most(limits("memory: 64MiB, processes: 9, cpu_seconds: 5"));
+    assert_eq!(bound, limits("memory: 64MiB, processes: 8, cpu_seconds: 5, file_size: 1GiB"));
+    assert_eq!(limits("processes: 9").or(own), limits("memory: 512MB, processes: 9, file_size: 1GiB"));
 }
 
 #[test]

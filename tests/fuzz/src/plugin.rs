@@ -11,7 +11,7 @@ use astros_core::{
     services::{log::Log, storage::Store},
     supervisor::{Launch, Spec, Supervisor},
 };
-use astros_protocol::{Error, Id};
+use astros_protocol::{Error, Id, manifest::Permission};
 use astros_sdk::{Context, Extra, Plugin, Response, handler, testing};
 use serde_json::{Value, json, value::RawValue};
 use tempfile::TempDir;
@@ -102,6 +102,7 @@ fn spec(name: &str) -> Spec {
     let mut spec = Spec::new(name, "/", Launch::Command(Vec::new()));
     // More than a play can have.
     spec.supervision.max_restarts = 100;
+    spec.granted = vec![Permission::CallPlugin(None), Permission::Bus(None), Permission::Ai];
     spec
 }
 

@@ -149,6 +149,12 @@ class CommunicatingPlugin(BasePlugin):
         return Response(success=True, message=f"Coordinated over {len(files)} files")
 "#;
 
+/// What it has others do it has to ask for, which the guide does not know.
+fn communicating(code: &str) -> Plugin {
+    let others = ["file-manager.list_files", "notification-manager.send_notification"];
+    as_in_the_guide("communicating", code).wants(json!([{ "call_plugin": others }]))
+}
+
 #[test]
 fn finds_a_handler_that_declares_no_examples() {
     let world = World::new().with(as_in_the_guide("hello-world", GREETER));
@@ -186,7 +192,7 @@ fn lets_a_plugin_list_files_and_notify_through_others() {
     world.file("Documents/one.txt", "1");
     world.file("Documents/two words.txt", "2");
     let code = COMMUNICATING.replace("FOLDER", &documents.to_string_lossy());
-    let world = world.with(as_in_the_guide("communicating", &code));
+    let world = world.with(communicating(&code));
     world
         .ask("coordinate action")
         .succeeds()
@@ -198,7 +204,7 @@ fn lets_a_plugin_list_files_and_notify_through_others() {
 fn passes_the_callees_failure_on_as_a_response() {
     let world = World::new();
     let code = COMMUNICATING.replace("FOLDER", "/no/such/folder");
-    let world = world.with(as_in_the_guide("communicating", &code));
+    let world = world.with(communicating(&code));
     world.call("communicating", "coordinate_action", json!({})).exits(1).says("There is no list of files");
 }
 

@@ -28,7 +28,8 @@ class Many(BasePlugin):
 
 #[test]
 fn gives_each_of_many_calls_its_own_answer() {
-    let world = World::new().with(adversary("villain")).with(python("many", MANY));
+    let world =
+        World::new().with(adversary("villain")).with(python("many", MANY).wants(json!(["call_plugin"])));
     let answers = world.call("many", "at_once", json!({})).succeeds().data();
     assert_eq!(answers, Value::from((0..200).collect::<Vec<_>>()));
 }
@@ -36,7 +37,7 @@ fn gives_each_of_many_calls_its_own_answer() {
 #[test]
 fn starts_a_plugin_again_until_it_crashes_too_often() {
     let hasty = adversary("villain").supervised(json!({ "backoff_initial": "1ms", "max_restarts": 3 }));
-    let world = World::new().with(hasty).with(python("many", MANY));
+    let world = World::new().with(hasty).with(python("many", MANY).wants(json!(["call_plugin"])));
     let outcomes =
         world.call("many", "one_by_one", json!({ "handler": "crash", "times": 6 })).succeeds().data();
     let outcomes: Vec<_> = outcomes.as_array().expect("outcomes").iter().filter_map(Value::as_str).collect();
@@ -50,7 +51,8 @@ fn starts_a_plugin_again_until_it_crashes_too_often() {
 
 #[test]
 fn forgets_no_request_of_a_plugin_whose_callee_misbehaves() {
-    let world = World::new().with(adversary("villain")).with(python("many", MANY));
+    let world =
+        World::new().with(adversary("villain")).with(python("many", MANY).wants(json!(["call_plugin"])));
     let outcomes = |handler: &str| {
         world.call("many", "one_by_one", json!({ "handler": handler, "times": 5 })).succeeds().data()
     };
@@ -60,7 +62,7 @@ fn forgets_no_request_of_a_plugin_whose_callee_misbehaves() {
 
 #[test]
 fn serves_many_commands_at_once_in_a_fresh_home() {
-    let world = World::new().with(python("many", MANY));
+    let world = World::new().with(python("many", MANY).wants(json!(["call_plugin"])));
     let commands: Vec<_> = (0..4).map(|_| world.astros(["ask", "--json", "say hello"]).spawn()).collect();
     for command in commands {
         command.finish().succeeds().answered_by("hello-world.say_hello");

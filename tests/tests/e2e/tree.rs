@@ -140,7 +140,7 @@ class Witness(BasePlugin):
 "#;
 
 fn witnessed(handler: &str, timeout: Option<f64>) -> String {
-    let world = two().with(python("witness", WITNESS));
+    let world = two().with(python("witness", WITNESS).wants(json!(["call_plugin"])));
     let note = world.path("note");
     let mut params = call("bob", "hang", json!({ "note": note }));
     params["after"] = json!(note);

@@ -82,6 +82,7 @@ fn spec(host: &Host, name: &str, child: &[String]) -> Result<Spec> {
     };
     let mut spec = Spec::new(name, host.folder.path(), launch);
     spec.args = child[1..].to_vec();
+    spec.granted = vec![astros_protocol::manifest::Permission::CallPlugin(None)];
     if !python {
         spec.args.push(name.to_owned());
     }

@@ -1,0 +1,105 @@
+//! From what a plugin was granted to what its launcher holds it to.
+//!
+//! Every plugin may read the system's programs and libraries, what runs it, its own folder and the SDK, and may write
+//! its data and its cache. All else is a grant, and nothing reaches AstrOS's own folders.
+
+mod files;
+mod interpreter;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use astros_protocol::{Error, lifecycle::Sandbox, manifest::Permission};
+
+use self::files::Files;
+use super::{Sandboxed, Spec, program};
+use crate::launcher::{Confinement, Containment, Machine, Means, Network};
+
+/// The version of Landlock that knows every way to change a file.
+const LANDLOCK: u32 = 3;
+/// The one that keeps a plugin from signalling others, where nothing else does.
+const LANDLOCK_ALONE: u32 = 6;
+
+/// What a plugin is held to, and how much of it this machine enforces; no confinement where the operator said so.
+///
+/// # Errors
+/// This machine cannot enforce what was not granted: the plugin is not started.
+pub(super) fn confine(
+    spec: &Spec,
+    program: &Path,
+    machine: &Machine,
+) -> Result<(Option<Confinement>, Sandbox), Error> {
+    if spec.sandboxed == Sandboxed::Off {
+        return Ok((None, Sandbox::None));
+    }
+    let network = network(&spec.granted);
+    let Some((means, sandbox)) = means(spec, machine, network)? else { return Ok((None, Sandbox::None)) };
+    let confinement = Confinement {
+        files: Files::of(spec, program).rules(),
+        // Reduced: there is no network of its own where a proxy could be all that it finds.
+        network: if network == Network::Proxy && !means.namespaces { Network::Host } else { network },
+        limits: spec.limits,
+        means,
+        ..Confinement::default()
+    };
+    Ok((Some(confinement), sandbox))
+}
+
+fn network(granted: &[Permission]) -> Network {
+    let hosts = granted.iter().filter_map(|permission| match permission {
+        Permission::Network(hosts) => Some(hosts.as_deref()),
+        _ => None,
+    });
+    // Whoever may reach every host needs nobody to hold each against a list.
+    hosts.fold(Network::None, |most, hosts| match (most, hosts) {
+        (Network::Host, _) | (_, None) => Network::Host,
+        (most, Some([])) => most,
+        (_, Some(_)) => Network::Proxy,
+    })
+}
+
+/// What enforces it here; `None` where nothing can, and the operator lets the plugin run even so.
+fn means(spec: &Spec, machine: &Machine, network: Network) -> Result<Option<(Means, Sandbox)>, Error> {
+    let namespaces = machine.namespaces && spec.containment == Containment::Namespace;
+    let landlock = machine.landlock.is_some_and(|abi| abi >= LANDLOCK);
+    let scopes = machine.landlock.is_some_and(|abi| abi >= LANDLOCK_ALONE);
+    let system_control = spec.granted.iter().any(|one| matches!(one, Permission::SystemControl(Some(_))));
+    let means = Means { namespaces, landlock };
+    // Without a network of its own a plugin reaches more than its proxies.
+    let alone = scopes && network != Network::Proxy && !system_control;
+    match (namespaces, landlock) {
+        (true, true) => Ok(Some((means, Sandbox::Full))),
+        (true, false) => Ok(Some((means, Sandbox::Reduced))),
+        (false, _) if alone => Ok(Some((means, Sandbox::Reduced))),
+        _ if spec.sandboxed == Sandboxed::Reduced => {
+            // Half of it holds nobody: what is left is what the machine can do at all.
+            Ok(landlock.then_some((means, Sandbox::Reduced)))
+        }
+        _ => Err(refused(spec, machine, scopes, network, system_control)),
+    }
+}
+
+fn refused(spec: &Spec, machine: &Machine, scopes: bool, network: Network, system_control: bool) -> Error {
+    let why = machine.why_no_namespaces.as_deref().unwrap_or("they cannot be made here");
+    let what = if scopes && network == Network::Proxy {
+        format!("`network` with hosts needs namespaces: {why}")
+    } else if scopes && system_control {
+        format!("`system_control` needs namespaces: {why}")
+    } else {
+        format!("there is neither Landlock nor a namespace: {why}")
+    };
+    program::unavailable(spec, format!("its sandbox cannot be set up: {what}")).with_hint(format!(
+        "`astros doctor` says how this machine gets them; `plugins.{}.sandbox: reduced` in `astros.yaml` runs it \
+         with less",
+        spec.name
+    ))
+}
+
+/// The home of the person whose files they are: absolute, and there.
+fn home(spec: &Spec) -> Option<PathBuf> {
+    let (_, home) = spec.environment.iter().find(|(name, _)| name == "HOME")?;
+    let home = Path::new(home).canonicalize().ok()?;
+    // A service's home may be the whole machine.
+    (home.parent().is_some()).then_some(home)
+}

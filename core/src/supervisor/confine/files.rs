@@ -1,0 +1,192 @@
+//! The files of a plugin: rules in the order of their paths, one a path.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use astros_protocol::manifest::{FilePaths, Permission};
+
+use super::{home, interpreter};
+use crate::{
+    launcher::{Access, Rule},
+    supervisor::Spec,
+};
+
+/// Programs and libraries of the system.
+const SYSTEM: [&str; 10] = [
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/opt",
+    "/nix/store",
+    "/gnu/store",
+    "/sys/devices/system/cpu",
+];
+
+/// What programs look up below `/etc`; nothing of it is anybody's secret.
+const LOOKED_UP: [&str; 38] = [
+    "alternatives",
+    "bash.bashrc",
+    "ca-certificates",
+    "ca-certificates.conf",
+    "crypto-policies",
+    "debian_version",
+    "default/locale",
+    "fonts",
+    "gai.conf",
+    "gitconfig",
+    "group",
+    "host.conf",
+    "hosts",
+    "inputrc",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "locale.alias",
+    "locale.conf",
+    "localtime",
+    "magic",
+    "mime.types",
+    "nodejs",
+    "nsswitch.conf",
+    "os-release",
+    "passwd",
+    "perl",
+    "pki/ca-trust",
+    "pki/tls/certs",
+    "pki/tls/openssl.cnf",
+    "protocols",
+    "python3",
+    "resolv.conf",
+    "services",
+    "ssl/certs",
+    "ssl/openssl.cnf",
+    "terminfo",
+    "timezone",
+];
+
+/// Collects the rules.
+pub(super) struct Files(BTreeMap<PathBuf, Access>);
+
+impl Files {
+    /// All that `spec` may see, with what `program` needs to run.
+    pub(super) fn of(spec: &Spec, program: &Path) -> Files {
+        let mut files = Files(BTreeMap::new());
+        for path in SYSTEM {
+            files.add(Path::new(path), Access::Read);
+        }
+        for name in LOOKED_UP {
+            files.add(&Path::new("/etc").join(name), Access::Read);
+        }
+        let home = home(spec);
+        for grant in &spec.granted {
+            match grant {
+                Permission::FileSystem(None) => home.iter().for_each(|home| files.add_home(home)),
+                Permission::FileSystem(Some(paths)) => files.add_scope(paths, home.as_deref()),
+                _ => {}
+            }
+        }
+        // Stronger than any grant; what the plugin has of its own lies deeper, and comes after.
+        for folder in &spec.hidden {
+            files.set(folder, Access::Hidden);
+        }
+        for needed in interpreter::needs(spec, program, home.as_deref()) {
+            files.add(&needed, Access::Read);
+        }
+        // Code that it could change would be run with what another version is granted.
+        files.set(&spec.folder, Access::Read);
+        spec.python_sdk.iter().for_each(|sdk| files.add(sdk, Access::Read));
+        let own = &spec.directories;
+        for (folder, access) in
+            [(&own.config, Access::Read), (&own.data, Access::Write), (&own.cache, Access::Write)]
+        {
+            if !folder.is_empty() {
+                files.set(Path::new(folder), access);
+            }
+        }
+        files
+    }
+
+    pub(super) fn rules(self) -> Vec<Rule> {
+        self.0.into_iter().map(|(path, access)| Rule { path, access }).collect()
+    }
+
+    /// At least `access`, for the path and for what links on the way to it lead to.
+    fn add(&mut self, path: &Path, access: Access) {
+        for path in hops(path) {
+            let held = self.0.entry(path).or_insert(access);
+            *held = (*held).max(access);
+        }
+    }
+
+    /// Exactly `access`, for what the path is without links.
+    fn set(&mut self, path: &Path, access: Access) {
+        let mut links = hops(path);
+        let real = links.pop().unwrap_or_default();
+        for link in links.into_iter().filter(|_| access != Access::Hidden) {
+            self.0.entry(link).or_insert(Access::Read);
+        }
+        self.0.insert(real, access);
+    }
+
+    /// The home without what begins with a dot: each entry that is there, and the names of all.
+    fn add_home(&mut self, home: &Path) {
+        self.add(home, Access::List);
+        for entry in fs::read_dir(home).into_iter().flatten().flatten() {
+            // A link may lead anywhere: what it leads to has to be granted by its own name.
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            if !is_link && !entry.file_name().to_string_lossy().starts_with('.') {
+                self.add(&entry.path(), Access::Write);
+            }
+        }
+    }
+
+    fn add_scope(&mut self, paths: &FilePaths, home: Option<&Path>) {
+        let both = [(&paths.read, Access::Read), (&paths.write, Access::Write)];
+        for (paths, access) in both {
+            for path in paths.iter().filter_map(|path| expand(path, home)) {
+                self.add(&path, access);
+            }
+        }
+    }
+}
+
+/// A path of a scope; `~` is the home.
+pub(crate) fn expand(path: &str, home: Option<&Path>) -> Option<PathBuf> {
+    match path.strip_prefix('~') {
+        Some("") => home.map(Path::to_owned),
+        Some(rest) => Some(home?.join(rest.strip_prefix('/')?)),
+        None => Some(PathBuf::from(path)).filter(|path| path.is_absolute()),
+    }
+}
+
+/// The links that a path leads through, then what it is without any.
+fn hops(path: &Path) -> Vec<PathBuf> {
+    /// As many as the kernel follows.
+    const AT_MOST: usize = 40;
+    let (mut hops, mut real) = (Vec::new(), PathBuf::from("/"));
+    let names =
+        |path: &Path| path.components().rev().map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>();
+    let mut rest = names(path);
+    while let Some(part) = rest.pop() {
+        match part.to_str() {
+            Some("..") => _ = real.pop(),
+            // An absolute one begins anew.
+            _ => real.push(part),
+        }
+        if hops.len() < AT_MOST
+            && let Ok(target) = fs::read_link(&real)
+        {
+            hops.push(real.clone());
+            real.pop();
+            rest.extend(names(&target));
+        }
+    }
+    hops.push(real);
+    hops
+}

@@ -1,0 +1,153 @@
+use std::{fs, os::unix::fs::symlink, path::PathBuf};
+
+use astros_protocol::manifest::{BusKind, DBus, FilePaths};
+use tempfile::TempDir;
+
+use super::*;
+use crate::{launcher::Access, supervisor::Launch};
+
+/// A home with what a person has in one, and a plugin in another place.
+struct Place {
+    folder: TempDir,
+    spec: Spec,
+}
+
+impl Place {
+    fn new() -> Place {
+        let folder = tempfile::tempdir().unwrap();
+        for path in ["home/.ssh", "home/Documents", "home/astros/data/plugin-data/p", "plugin", "mnt"] {
+            fs::create_dir_all(folder.path().join(path)).unwrap();
+        }
+        fs::write(folder.path().join("home/.netrc"), "").unwrap();
+        fs::write(folder.path().join("home/notes.txt"), "").unwrap();
+        symlink(folder.path().join("mnt"), folder.path().join("home/mnt")).unwrap();
+        let mut spec = Spec::new("p", folder.path().join("plugin"), Launch::Command(vec!["sh".to_owned()]));
+        spec.environment = vec![("HOME".into(), folder.path().join("home").into())].into();
+        spec.hidden = vec![folder.path().join("home/astros")];
+        spec.directories.data = folder.path().join("home/astros/data/plugin-data/p").display().to_string();
+        Place { folder, spec }
+    }
+
+    fn grant(mut self, permission: Permission) -> Place {
+        self.spec.granted.push(permission);
+        self
+    }
+
+    /// What the longest rule that fits says of a path.
+    fn access(&self, path: &str) -> Option<Access> {
+        let path = self.folder.path().join(path);
+        let rules = Files::of(&self.spec, Path::new("/bin/sh")).rules();
+        let fitting = rules.iter().filter(|rule| path.starts_with(&rule.path));
+        fitting.max_by_key(|rule| rule.path.components().count()).map(|rule| rule.access)
+    }
+
+    fn confined(&self, namespaces: bool, landlock: Option<u32>) -> Result<Sandbox, Error> {
+        let machine = Machine { namespaces, landlock, ..Machine::default() };
+        confine(&self.spec, Path::new("/bin/sh"), &machine).map(|(_, sandbox)| sandbox)
+    }
+}
+
+fn paths(read: &[&str], write: &[&str]) -> Permission {
+    let all = |paths: &[&str]| paths.iter().map(|&path| path.to_owned()).collect();
+    Permission::FileSystem(Some(FilePaths { read: all(read), write: all(write) }))
+}
+
+#[test]
+fn gives_what_every_plugin_has() {
+    let place = Place::new();
+    assert_eq!(place.access("plugin/main.py"), Some(Access::Read));
+    assert_eq!(place.access("home/astros/data/plugin-data/p/file"), Some(Access::Write));
+    assert_eq!(place.access("/usr/lib/os-release"), Some(Access::Read));
+    for nobodys in ["home/Documents", "home/notes.txt", "mnt", "/etc/shadow", "/root", "/var", "/home", "/"] {
+        assert_eq!(place.access(nobodys), None, "{nobodys}");
+    }
+}
+
+#[test]
+fn gives_the_home_without_what_is_hidden_there() {
+    let place = Place::new().grant(Permission::FileSystem(None));
+    assert_eq!(place.access("home/Documents/a"), Some(Access::Write));
+    assert_eq!(place.access("home/notes.txt"), Some(Access::Write));
+    assert_eq!(place.access("home"), Some(Access::List));
+    assert_eq!(place.access("home/.ssh/id"), Some(Access::List), "its name, and nothing in it");
+    assert_eq!(place.access("mnt/file"), None, "a link leads nowhere that was not granted by its name");
+}
+
+#[test]
+fn gives_a_scope_and_never_what_is_astros_own() {
+    let place = Place::new().grant(paths(&["~/.ssh"], &["~"]));
+    assert_eq!(place.access("home/.netrc"), Some(Access::Write), "it was named");
+    assert_eq!(place.access("home/.ssh/id"), Some(Access::Read));
+    assert_eq!(place.access("home/astros/data/astros.db"), Some(Access::Hidden));
+    assert_eq!(place.access("home/astros/data/plugin-data/other"), Some(Access::Hidden));
+    assert_eq!(place.access("home/astros/data/plugin-data/p/x"), Some(Access::Write));
+}
+
+#[test]
+fn lets_no_plugin_change_its_own_code() {
+    let place = Place::new();
+    let own = place.folder.path().join("plugin").display().to_string();
+    let place = place.grant(paths(&[], &[&own]));
+    assert_eq!(place.access("plugin/main.py"), Some(Access::Read));
+}
+
+#[test]
+fn gives_an_interpreter_its_installation_and_nobodys_home() {
+    let place = Place::new();
+    let base = place.folder.path();
+    let home = base.join("home");
+    let needs = |program: &str| {
+        let program = base.join(program);
+        fs::create_dir_all(program.parent().unwrap()).unwrap();
+        fs::write(&program, "").unwrap();
+        interpreter::needs(&place.spec, &program, Some(&home))
+    };
+    assert!(needs("home/.pyenv/versions/3.11/bin/python").contains(&home.join(".pyenv/versions/3.11")));
+    for in_homes_bin in ["home/bin/python", "home/.local/bin/python"] {
+        assert_eq!(needs(in_homes_bin), [base.join(in_homes_bin)]);
+    }
+    fs::write(base.join("script"), "#!/usr/bin/env sh\n").unwrap();
+    let needed = interpreter::needs(&place.spec, &base.join("script"), Some(&home));
+    assert!(needed.contains(&PathBuf::from("/usr/bin/env")), "{needed:?}");
+}
+
+#[test]
+fn refuses_what_this_machine_cannot_enforce() {
+    let dbus = DBus { bus: BusKind::Session, names: vec!["a.b".to_owned()] };
+    let nothing = Place::new();
+    let hosts = Place::new().grant(Permission::Network(Some(vec!["a.example".to_owned()])));
+    let bus = Place::new().grant(Permission::SystemControl(Some(dbus)));
+    for place in [&nothing, &hosts, &bus] {
+        assert_eq!(place.confined(true, Some(7)).unwrap(), Sandbox::Full);
+        assert_eq!(place.confined(true, None).unwrap(), Sandbox::Reduced);
+        assert!(place.confined(false, None).is_err());
+        assert!(place.confined(false, Some(3)).is_err(), "signals would reach everybody");
+    }
+    assert_eq!(nothing.confined(false, Some(7)).unwrap(), Sandbox::Reduced);
+    let refused = |place: &Place| place.confined(false, Some(7)).unwrap_err().message;
+    assert!(refused(&hosts).contains("`network` with hosts needs namespaces"), "{}", refused(&hosts));
+    assert!(refused(&bus).contains("`system_control` needs namespaces"), "{}", refused(&bus));
+}
+
+#[test]
+fn believes_the_operator_alone() {
+    let mut place = Place::new();
+    place.spec.sandboxed = Sandboxed::Reduced;
+    assert_eq!(place.confined(false, Some(3)).unwrap(), Sandbox::Reduced);
+    assert_eq!(place.confined(false, None).unwrap(), Sandbox::None);
+    place.spec.sandboxed = Sandboxed::Off;
+    assert_eq!(place.confined(true, Some(7)).unwrap(), Sandbox::None);
+}
+
+#[test]
+fn gives_every_link_on_the_way_and_what_it_leads_to() {
+    let mut place = Place::new();
+    let base = place.folder.path().to_owned();
+    symlink("../mnt", base.join("home/relative")).unwrap();
+    symlink(base.join("home/relative"), base.join("absolute")).unwrap();
+    place.spec.python_sdk = Some(base.join("absolute/../mnt/sdk"));
+    for given in ["absolute", "home/relative", "mnt/sdk"] {
+        assert_eq!(place.access(given), Some(Access::Read), "{given}");
+    }
+    assert_eq!(place.access("mnt"), None);
+}
