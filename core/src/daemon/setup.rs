@@ -6,14 +6,13 @@ use astros_protocol::{Error, PluginDescription};
 
 use super::{Options, config::Config, grants::Grants, internal, misconfigured, paths::Paths, specs::Maker};
 use crate::{
-    launcher::Machine,
     registry::{self, Enablement, Entry, Places, Registry, RegistryError},
     router::Known,
     services::{
         settings::Override,
         storage::{Decisions, Descriptions, Store},
     },
-    supervisor::Spec,
+    supervisor::{Machine, Spec},
 };
 
 /// What stays the same while a daemon runs.
