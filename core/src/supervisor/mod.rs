@@ -9,6 +9,7 @@
 mod attended;
 mod event;
 mod handle;
+mod secrets;
 mod session;
 mod slots;
 mod spec;
@@ -38,6 +39,7 @@ mod words;
 
 pub use event::{Event, Host, Kill, LogLine};
 pub use handle::Supervisor;
+pub use secrets::Secrets;
 pub use session::{Crash, Session};
 pub use slots::Slot;
 pub use spec::{Launch, Sandboxed, Spec};
