@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use astros_protocol::{Error, PluginDescription};
 
-use super::{Options, config::Config, internal, misconfigured, paths::Paths, specs::Maker};
+use super::{Options, config::Config, grants::Grants, internal, misconfigured, paths::Paths, specs::Maker};
 use crate::{
     registry::{self, Enablement, Entry, Places, Registry, RegistryError},
     router::Known,
     services::{
         secrets::Secrets,
         settings::Override,
-        storage::{Descriptions, Store},
+        storage::{Decisions, Descriptions, Store},
     },
     supervisor::Spec,
 };
@@ -33,6 +33,15 @@ pub(super) struct Setup {
     pub plugins: BTreeMap<String, Arc<Installed>>,
 }
 
+/// What the database knows.
+pub(super) struct Remembered {
+    /// Which plugins commands enabled or disabled.
+    by_command: BTreeMap<String, bool>,
+    /// What a person decided of permissions.
+    pub decisions: Decisions,
+    pub descriptions: Descriptions,
+}
+
 /// One plugin as it is on disk.
 pub(super) struct Installed {
     pub entry: Entry,
@@ -40,6 +49,8 @@ pub(super) struct Installed {
     pub spec: Spec,
     /// What its code looked like.
     pub fingerprint: String,
+    /// What it may do.
+    pub grants: Grants,
     /// What the environment sets of its settings.
     pub overrides: Vec<Override>,
     /// What it said that it offers, when its code looked like that.
@@ -57,10 +68,14 @@ impl Base {
         Ok(Base { options, paths, python_sdk })
     }
 
+    /// What `~` stands for.
+    pub(super) fn home(&self) -> Option<PathBuf> {
+        self.options.variable("HOME").map(PathBuf::from)
+    }
+
     /// Reads `astros.yaml`.
     pub(super) fn config(&self) -> Result<Config, Error> {
-        let home = self.options.variable("HOME").map(PathBuf::from);
-        Config::read(&self.paths.config_file(), home.as_deref()).map_err(misconfigured)
+        Config::read(&self.paths.config_file(), self.home().as_deref()).map_err(misconfigured)
     }
 
     /// Where the person's secrets are.
@@ -105,27 +120,27 @@ impl Setup {
     /// # Errors
     /// A folder of `plugin_dirs` is not there, or the database does not answer.
     pub(super) async fn read(base: &Arc<Base>, config: Config, store: &Store) -> Result<Setup, Error> {
-        let (by_command, descriptions) = (store.enablement().await?, store.descriptions().await?);
+        let remembered = Remembered {
+            by_command: store.enablement().await?,
+            decisions: store.decisions().await?,
+            descriptions: store.descriptions().await?,
+        };
         let base = base.clone();
         // A thousand plugins take a while, and calls go on meanwhile.
-        let read = move || Setup::found(&base, config, &by_command, &descriptions);
+        let read = move || Setup::found(&base, config, &remembered);
         tokio::task::spawn_blocking(read).await.map_err(internal)?
     }
 
-    fn found(
-        base: &Base,
-        config: Config,
-        by_command: &BTreeMap<String, bool>,
-        descriptions: &Descriptions,
-    ) -> Result<Setup, Error> {
-        let mut registry = base.discover(&config, by_command)?;
+    fn found(base: &Base, config: Config, remembered: &Remembered) -> Result<Setup, Error> {
+        let mut registry = base.discover(&config, &remembered.by_command)?;
         let mut warnings: Vec<String> =
             config.warnings.iter().cloned().chain(registry.warnings.drain(..)).collect();
         let secrets = base.secrets();
         let secrets = secrets.read();
-        let plugins = Maker { base, config: &config, secrets: &secrets }.installed(registry, descriptions);
+        let plugins = Maker { base, config: &config, secrets: &secrets }.installed(registry, remembered);
         warnings.extend(secrets.unused().map(|error| format!("{error}; {}", error.hint())));
-        warnings.extend(plugins.iter().flat_map(|(name, one)| config.open_secrets(name, &one.spec.secrets.settings)));
+        let open = |(name, one): (&String, &Arc<Installed>)| config.open_secrets(name, &one.spec.secrets.settings);
+        warnings.extend(plugins.iter().flat_map(open));
         Ok(Setup { config, warnings, plugins })
     }
 }

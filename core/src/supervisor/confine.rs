@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use astros_protocol::{Error, lifecycle::Sandbox, manifest::Permission};
 
 use self::files::Files;
-use super::{Sandboxed, Spec, program};
+use super::{SANDBOX_REFUSED, Sandboxed, Spec, program};
 use crate::launcher::{Confinement, Containment, Machine, Means, Network};
 
 /// The version of Landlock that knows every way to change a file.
@@ -89,7 +89,7 @@ fn refused(spec: &Spec, machine: &Machine, scopes: bool, network: Network, syste
     } else {
         format!("there is neither Landlock nor a namespace: {why}")
     };
-    program::unavailable(spec, format!("its sandbox cannot be set up: {what}")).with_hint(format!(
+    program::unavailable(spec, format!("{SANDBOX_REFUSED}: {what}")).with_hint(format!(
         "`astros doctor` says how this machine gets them; `plugins.{}.sandbox: reduced` in `astros.yaml` runs it \
          with less",
         spec.name

@@ -42,7 +42,7 @@ pub use handle::Supervisor;
 pub use secrets::Secrets;
 pub use session::{Crash, Session};
 pub use slots::Slot;
-pub use spec::{Launch, Sandboxed, Spec};
+pub use spec::{Launch, SANDBOX_REFUSED, Sandboxed, Spec};
 pub use state::{Admission, StateName};
 pub use status::{InstanceStatus, Status};
 pub use watchdog::Watch;
@@ -50,4 +50,4 @@ pub use watchdog::Watch;
 pub(crate) use once::{Started, exit, start};
 pub(crate) use process::Process;
 
-pub use crate::launcher::Containment;
+pub use crate::launcher::{Containment, Limits};
