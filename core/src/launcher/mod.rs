@@ -13,10 +13,25 @@ mod message;
 mod orphans;
 mod start;
 
+mod begin;
 mod namespace;
 mod run;
 mod serve;
 mod tree;
+
+mod capabilities;
+mod confine;
+mod files;
+mod landlock;
+mod limits;
+mod loopback;
+mod mounts;
+mod root;
+mod step;
+mod syscalls;
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     env,

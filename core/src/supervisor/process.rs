@@ -96,6 +96,9 @@ impl Process {
                 };
                 (launched.launcher, launched.input, Some(launched.pid), reach)
             }
+            None if policy.confinement.is_some() => {
+                return Err(io::Error::other("its sandbox cannot be set up: there is no `astros-launcher`"));
+            }
             None => {
                 let (child, input) = directly(&policy)?;
                 let pid = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
