@@ -139,7 +139,8 @@ impl Setup {
         let secrets = secrets.read();
         let plugins = Maker { base, config: &config, secrets: &secrets }.installed(registry, remembered);
         warnings.extend(secrets.unused().map(|error| format!("{error}; {}", error.hint())));
-        let open = |(name, one): (&String, &Arc<Installed>)| config.open_secrets(name, &one.spec.secrets.settings);
+        let open =
+            |(name, one): (&String, &Arc<Installed>)| config.open_secrets(name, &one.spec.secrets.settings);
         warnings.extend(plugins.iter().flat_map(open));
         Ok(Setup { config, warnings, plugins })
     }

@@ -52,7 +52,7 @@ pub struct Setting {
 pub enum SettingsError {
     /// The person has to set something first: the plugin is blocked.
     #[error("needs settings{}", list(names))]
-    Missing { plugin: String, names: Vec<String>, file: String },
+    Missing { plugin: String, names: Vec<String>, secret: Option<String>, file: String },
     /// What is set does not fit.
     #[error("the settings of `{plugin}` do not fit: {}", join(problems))]
     Invalid { plugin: String, problems: Vec<Problem>, file: String },
@@ -78,7 +78,13 @@ impl SettingsError {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
-            SettingsError::Missing { plugin, names, file } => {
+            SettingsError::Missing { plugin, secret: Some(name), .. } => {
+                let variable = environment::variable(plugin, name);
+                format!(
+                    "`astros secrets set {plugin} {name}` keeps it, or `{variable}` in the environment does"
+                )
+            }
+            SettingsError::Missing { plugin, names, file, .. } => {
                 let name = names.first().map_or("NAME", String::as_str);
                 format!(
                     "set them in `{file}` under `plugins.{plugin}.settings`, or as `{}` in the environment",
@@ -164,7 +170,8 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Extra, SettingsError> {
     let untouched =
         sources.configured.is_empty() && sources.secrets.is_empty() && sources.environment.is_empty();
     if !missing.is_empty() || (sources.requires_config && untouched) {
-        return Err(SettingsError::Missing { plugin, names: missing, file });
+        let secret = missing.iter().find(|name| hidden.contains(name)).cloned();
+        return Err(SettingsError::Missing { plugin, names: missing, secret, file });
     }
     Ok(settings)
 }

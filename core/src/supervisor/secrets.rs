@@ -43,7 +43,8 @@ impl Secrets {
     /// The settings for people to look at.
     pub fn masked(&self, settings: &Extra) -> Extra {
         let mut masked = settings.clone();
-        let secret = masked.iter_mut().filter(|(name, value)| self.settings.contains(name) && !value.is_null());
+        let secret =
+            masked.iter_mut().filter(|(name, value)| self.settings.contains(name) && !value.is_null());
         secret.for_each(|(_, value)| *value = HIDDEN.into());
         self.hide_in_members(&mut masked);
         masked
@@ -106,7 +107,8 @@ mod tests {
 
     #[test]
     fn hides_secrets_wherever_they_stand_and_nothing_else() {
-        let Value::Object(settings) = json!({ "key": "abcd", "keys": ["abcdef", 123_456], "pin": "1", "city": "Oslo" })
+        let Value::Object(settings) =
+            json!({ "key": "abcd", "keys": ["abcdef", 123_456], "pin": "1", "city": "Oslo" })
         else {
             panic!("an object")
         };

@@ -22,7 +22,7 @@ use super::SecretsError;
 const PROGRAM: &str = "secret-tool";
 const SERVICE: [&str; 2] = ["service", "astros"];
 /// How long the start of a plugin waits for the keyring.
-pub(super) const PATIENCE: Duration = Duration::from_secs(4);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a person has, who may be asked to unlock it.
 const UNLOCKING: Duration = Duration::from_secs(120);
 /// All that `secret-tool` sees of the environment.
@@ -47,7 +47,8 @@ impl Keyring {
             found.map(|(_, value)| value.as_os_str())
         };
         let socket = |folder: &OsStr| Path::new(folder).join("bus").exists();
-        if variable("DBUS_SESSION_BUS_ADDRESS").is_none() && !variable("XDG_RUNTIME_DIR").is_some_and(socket) {
+        if variable("DBUS_SESSION_BUS_ADDRESS").is_none() && !variable("XDG_RUNTIME_DIR").is_some_and(socket)
+        {
             return None;
         }
         let program = which::which_in(PROGRAM, variable("PATH"), "/").ok()?;

@@ -96,7 +96,12 @@ impl Secrets {
     ///
     /// # Errors
     /// The file cannot be written, or holds what is not to be used.
-    pub fn set(&self, plugin: &str, key: &str, secret: &str) -> Result<(String, Option<SecretsError>), SecretsError> {
+    pub fn set(
+        &self,
+        plugin: &str,
+        key: &str,
+        secret: &str,
+    ) -> Result<(String, Option<SecretsError>), SecretsError> {
         let kept = self.keyring.as_ref().map(|keyring| keyring.set(plugin, key, secret));
         if let Some(Ok(())) = kept {
             // What stands in the file would be found first.

@@ -29,7 +29,8 @@ pub fn secret_names(schema: Option<&Value>) -> Vec<String> {
 
 /// The variables that set one of these.
 pub fn secret_variables(overrides: &[Override], names: &[String]) -> Vec<String> {
-    let of_secret = |one: &&Override| names.iter().any(|name| upper(name) == one.key || *name == one.key.to_lowercase());
+    let of_secret =
+        |one: &&Override| names.iter().any(|name| upper(name) == one.key || *name == one.key.to_lowercase());
     overrides.iter().filter(of_secret).map(|one| one.variable.clone()).collect()
 }
 
