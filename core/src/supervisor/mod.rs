@@ -18,6 +18,7 @@ mod status;
 
 mod backoff;
 mod command;
+mod confine;
 mod dbus;
 mod environment;
 mod handshake;
@@ -47,6 +48,7 @@ pub use state::{Admission, StateName};
 pub use status::{InstanceStatus, Status};
 pub use watchdog::Watch;
 
+pub(crate) use confine::refusal;
 pub(crate) use once::{Started, exit, start};
 pub(crate) use process::Process;
 
