@@ -181,6 +181,7 @@ impl Daemon {
             home,
             locale: None,
             timeout: None,
+            questions: None,
         };
         Ok(self.agent.invoke(plugin, handler, context, &person, None).await?.response)
     }

@@ -220,6 +220,7 @@ async fn understands_what_was_learned_by_the_way() {
         home: home.path(""),
         locale: None,
         timeout: None,
+        questions: None,
     };
     let answer = daemon.agent().ask("which version is it", &person, None).await.unwrap();
     assert_eq!(answer.response.message, "one");
