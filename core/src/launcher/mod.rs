@@ -9,6 +9,8 @@
 //! until nothing is left.
 
 mod confinement;
+mod machine;
+pub use machine::{Machine, machine};
 mod message;
 mod orphans;
 mod start;

@@ -17,6 +17,7 @@ mod status;
 
 mod backoff;
 mod command;
+mod confine;
 mod dbus;
 mod environment;
 mod handshake;
@@ -45,6 +46,7 @@ pub use state::{Admission, StateName};
 pub use status::{InstanceStatus, Status};
 pub use watchdog::Watch;
 
+pub(crate) use confine::refusal;
 pub(crate) use once::{Started, exit, start};
 pub(crate) use process::Process;
 
