@@ -70,6 +70,12 @@ pub(super) enum Command {
     Daemon(Daemon),
     /// Show how the running daemon and its plugins are
     Status,
+    /// Show what was granted to plugins, revoked and denied, and what they did that cannot be undone
+    Audit {
+        /// How many events, the newest last
+        #[arg(short = 'n', long, default_value_t = 50)]
+        lines: usize,
+    },
     /// Watch what plugins tell each other, and tell them something
     #[command(subcommand)]
     Bus(Bus),
@@ -214,6 +220,13 @@ pub(super) struct Ask {
 /// What is said of every plugin's name.
 const NAME: &str = "The plugin's name; `astros plugins list` has them";
 
+const GRANT: &str = "\
+Examples:
+  astros plugins grant weather 'network: api.example.org:443'
+  astros plugins grant organizer 'file_system: write ~/Pictures' 'file_system: read /srv/photos'
+  astros plugins grant notifier 'system_control: session org.freedesktop.Notifications'
+  astros plugins grant helper 'call_plugin: web.get' 'bus: topic.>' ai storage";
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Plugins {
     /// List the plugins and how they are
@@ -256,6 +269,26 @@ pub(super) enum Plugins {
         /// Do not ask
         #[arg(short, long)]
         yes: bool,
+    },
+    /// Grant a plugin permissions, also such that it does not ask for
+    #[command(after_help = GRANT)]
+    Grant {
+        #[arg(help = NAME)]
+        name: String,
+        /// As `astros plugins show` has them, each one argument
+        #[arg(required = true, value_name = "PERMISSION")]
+        permissions: Vec<String>,
+    },
+    /// Take permissions from a plugin; all of them where none is named
+    #[command(after_help = "Examples:
+  astros plugins revoke weather
+  astros plugins revoke weather 'network: api.example.org'")]
+    Revoke {
+        #[arg(help = NAME)]
+        name: String,
+        /// As `astros plugins show` has them, each one argument
+        #[arg(value_name = "PERMISSION")]
+        permissions: Vec<String>,
     },
     /// Disable a plugin
     Disable {

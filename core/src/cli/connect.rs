@@ -54,8 +54,14 @@ impl args::Command {
                 | Plugins::Reset { .. }
                 | Plugins::Logs { follow: true, .. },
             ) => Needs::Running,
-            args::Command::Plugins(
-                Plugins::List | Plugins::Show { .. } | Plugins::Enable { .. } | Plugins::Disable { .. },
+            args::Command::Audit { .. }
+            | args::Command::Plugins(
+                Plugins::List
+                | Plugins::Show { .. }
+                | Plugins::Enable { .. }
+                | Plugins::Disable { .. }
+                | Plugins::Grant { .. }
+                | Plugins::Revoke { .. },
             ) => Needs::Knows,
             _ => Needs::Any,
         }

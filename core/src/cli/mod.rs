@@ -2,6 +2,7 @@
 
 mod args;
 mod ask;
+mod audit;
 mod bus;
 mod chat;
 mod conformance;
@@ -13,6 +14,7 @@ mod logs;
 mod on_demand;
 mod output;
 mod own_log;
+mod permissions;
 mod plugins;
 mod progress;
 mod record;
@@ -82,6 +84,9 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
         }
         Command::Status => {
             with_daemon(&global, needs, output, async |daemon| status::run(daemon, output).await).await
+        }
+        Command::Audit { lines } => {
+            with_daemon(&global, needs, output, async |daemon| audit::run(lines, daemon, output).await).await
         }
         Command::Bus(command) => {
             let run = async |daemon: &Client| bus::run(command, daemon, output).await;

@@ -1,25 +1,19 @@
-//! `astros plugins`: list, show, call, enable, disable, restart, reload, reset; logs are in `logs`.
+//! `astros plugins`: list, show, call, disable, restart, reload, reset; the rest is in `logs` and `permissions`.
 
-use std::{
-    io::{IsTerminal, Write},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
-use astros_protocol::{Error, ErrorCode};
+use astros_protocol::Error;
 use console::{Alignment, measure_text_width, pad_str};
 use serde_json::{Value, json};
 
 use super::{
-    args, ask, input, logs,
+    args, ask, logs,
     output::Output,
+    permissions,
     story::{story, time},
 };
 use crate::{
-    control::{
-        Client,
-        api::{ControlClient, Wish},
-        client::answered,
-    },
+    control::{Client, api::ControlClient, client::answered},
     daemon::Listed,
     services::printable::printable,
 };
@@ -35,7 +29,13 @@ pub(super) async fn run(command: args::Plugins, daemon: &Client, output: &Output
             return logs::follow(name, lines, daemon, output).await;
         }
         args::Plugins::Logs { name, lines, .. } => logs::show(name, lines, daemon, output).await?,
-        args::Plugins::Enable { name, yes } => return enable(name, yes, daemon, output).await,
+        args::Plugins::Enable { name, yes } => return permissions::enable(name, yes, daemon, output).await,
+        args::Plugins::Grant { name, permissions } => {
+            permissions::grant(name, permissions, daemon, output).await?;
+        }
+        args::Plugins::Revoke { name, permissions } => {
+            permissions::revoke(name, permissions, daemon, output).await?;
+        }
         args::Plugins::Disable { name } => {
             answered(daemon.disable(name.clone()).await)?;
             done(&format!("`{name}` is disabled"), json!({ "name": name, "enabled": false }), output);
@@ -98,7 +98,7 @@ fn table(plugins: &[Listed], output: &Output) -> String {
             printable(&plugin.name).into_owned(),
             printable(&plugin.version).into_owned(),
             style.apply_to(plugin.shown_state()).to_string(),
-            plugin.sandbox.clone(),
+            plugin.sandbox.clone().unwrap_or_else(|| "–".to_owned()),
             plugin.restarts.to_string(),
             plugin.in_flight.to_string(),
             plugin.p99_ms.map_or_else(|| "–".to_owned(), time),
@@ -147,11 +147,18 @@ fn show_text(shown: &Value) -> String {
     fact("language", text("language"));
     fact("folder", text("folder"));
     fact("runs", text("run"));
+    fact("sandbox", text("sandbox"));
     fact("settings", list_of(&shown["settings"]));
     fact("reload", text("reload_error"));
     story(shown).into_iter().for_each(|(about, words)| fact(about, words));
     for permission in shown["permissions"].as_array().into_iter().flatten() {
-        fact("wants to", permission["sentence"].as_str().unwrap_or_default().to_owned());
+        let about = match permission["state"].as_str() {
+            Some("missing") => "wants to",
+            Some("revoked") => "may not",
+            _ => "may",
+        };
+        let text = |name: &str| permission[name].as_str().unwrap_or_default().to_owned();
+        fact(about, format!("{}  ({})", text("sentence"), text("permission")));
     }
     for warning in shown["warnings"].as_array().into_iter().flatten() {
         fact("warning", warning.as_str().unwrap_or_default().to_owned());
@@ -172,37 +179,7 @@ fn list_of(members: &Value) -> String {
     members.map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(" · ")
 }
 
-/// Shows what a plugin asks for, and enables it where the person agrees.
-async fn enable(name: String, yes: bool, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
-    let wishes = answered(daemon.permissions(name.clone()).await)?;
-    if !yes && !agrees(&name, &wishes, output).await? {
-        output.note(&format!("`{name}` stays as it was"));
-        return Ok(ExitCode::from(1));
-    }
-    answered(daemon.enable(name.clone()).await)?;
-    done(&format!("`{name}` is enabled"), json!({ "name": name, "enabled": true }), output);
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn agrees(name: &str, wishes: &[Wish], output: &Output) -> Result<bool, Error> {
-    if output.json || !std::io::stdin().is_terminal() {
-        let message = format!("nobody is there to agree to what `{name}` asks for");
-        let error = Error::new(ErrorCode::INVALID_PARAMS, message);
-        return Err(error.with_hint(format!("`astros plugins enable {name} --yes` agrees")));
-    }
-    let mut text = format!("`{name}` wants to\n");
-    wishes.iter().for_each(|wish| text.push_str(&format!("  {}\n", wish.sentence)));
-    if wishes.is_empty() {
-        text.push_str("  keep data of its own, nothing more\n");
-    }
-    text.push_str("Permissions are not enforced by this version: it can do what you can.   Allow? [y/N] ");
-    let mut stderr = std::io::stderr();
-    let _ = stderr.write_all(printable(&text).as_bytes()).and_then(|()| stderr.flush());
-    let answer = input::line().await?;
-    Ok(matches!(&*answer.trim().to_lowercase(), "y" | "yes"))
-}
-
-fn done(text: &str, members: Value, output: &Output) {
+pub(super) fn done(text: &str, members: Value, output: &Output) {
     match output.json {
         true => output.print_json(&members),
         false => output.print(text),

@@ -13,7 +13,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 use super::failure::Failure;
-use crate::{daemon::Listed, observe::PluginSnapshot, services::log::Record};
+use crate::{
+    daemon::{Listed, Wish},
+    observe::PluginSnapshot,
+    services::{audit::Event, log::Record},
+};
 
 /// The version of this API, of no other thing: raised where a client of the one before could not go on.
 pub const CONTROL_VERSION: u32 = 1;
@@ -71,13 +75,27 @@ pub trait Control {
     #[method(name = "show", param_kind = map)]
     async fn show(&self, name: String) -> Result<Value, Failure>;
 
-    /// What a plugin asks for. Fails where it cannot be enabled.
+    /// What a plugin may do, and what it asks for. Fails where it cannot be enabled.
     #[method(name = "permissions", param_kind = map)]
     async fn permissions(&self, name: String) -> Result<Vec<Wish>, Failure>;
 
-    /// Lets a plugin run from now on, with all it asks for.
+    /// Lets a plugin run from now on, with all it asks for, or of that what `permissions` has; fails where it asks
+    /// for more.
     #[method(name = "enable", param_kind = map)]
-    async fn enable(&self, name: String) -> Result<(), Failure>;
+    async fn enable(&self, name: String, permissions: Option<Vec<String>>) -> Result<(), Failure>;
+
+    /// Grants a plugin permissions, as they are displayed, whether it asks for them or not; its process is
+    /// replaced. Gives what it may do then.
+    #[method(name = "grant", param_kind = map)]
+    async fn grant(&self, name: String, permissions: Vec<String>) -> Result<Vec<Wish>, Failure>;
+
+    /// Takes permissions from a plugin, all where none is said; its process is replaced. Gives what it may do then.
+    #[method(name = "revoke", param_kind = map)]
+    async fn revoke(&self, name: String, permissions: Option<Vec<String>>) -> Result<Vec<Wish>, Failure>;
+
+    /// The newest `count` events of the audit log, 50 where it is not said; oldest first.
+    #[method(name = "audit", param_kind = map)]
+    async fn audit(&self, count: Option<usize>) -> Result<Vec<Event>, Failure>;
 
     /// Lets a plugin run no more; what it does is finished first.
     #[method(name = "disable", param_kind = map)]
@@ -232,15 +250,6 @@ pub struct Explained {
     pub words: Vec<(String, f64)>,
     /// The most similar example with its similarity.
     pub nearest: Option<(String, f64)>,
-}
-
-/// Something that a plugin asks for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Wish {
-    /// As the manifest writes it.
-    pub permission: String,
-    /// In words: `wants to` stands before it.
-    pub sentence: String,
 }
 
 /// A message of the bus.

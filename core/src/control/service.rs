@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use astros_protocol::{Error, ErrorCode, Extra};
+use astros_protocol::{
+    Error, ErrorCode, Extra,
+    manifest::{Permission, PermissionError},
+};
 use jsonrpsee::{
     PendingSubscriptionSink,
     core::{SubscriptionResult, async_trait},
@@ -11,16 +14,16 @@ use serde_json::{Value, value::RawValue};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{
-    api::{Answer, ControlServer, Hello, Logged, Person, Published, Status, Understood, Wanted, Wish},
+    api::{Answer, ControlServer, Hello, Logged, Person, Published, Status, Understood, Wanted},
     failure::Failure,
     lifetime::Lifetime,
     request::{self, send},
 };
 use crate::{
     bus::{Delivery, Pattern},
-    daemon::{Daemon, Listed},
+    daemon::{Daemon, Listed, Wish},
     router::Publisher,
-    services::log::Record,
+    services::{audit::Event, log::Record},
 };
 
 /// How many records of a log are read where nobody says it.
@@ -112,17 +115,31 @@ impl ControlServer for Service {
     }
 
     async fn permissions(&self, name: String) -> Result<Vec<Wish>, Failure> {
-        let permissions = self.daemon.permissions(&name)?;
-        let wish = |one: astros_protocol::manifest::Permission| Wish {
-            permission: one.to_string(),
-            sentence: one.sentence(),
-        };
-        Ok(permissions.into_iter().map(wish).collect())
+        Ok(self.daemon.permissions(&name).await?)
     }
 
-    async fn enable(&self, name: String) -> Result<(), Failure> {
+    async fn enable(&self, name: String, permissions: Option<Vec<String>>) -> Result<(), Failure> {
         let (_open, daemon) = (self.lifetime.begin()?, self.daemon.clone());
-        whole(async move { daemon.set_enabled(&name, true).await }).await
+        let agreed = permissions.map(|lines| parse(&lines)).transpose()?;
+        whole(async move { daemon.enable(&name, agreed).await }).await
+    }
+
+    async fn grant(&self, name: String, permissions: Vec<String>) -> Result<Vec<Wish>, Failure> {
+        let (_open, daemon) = (self.lifetime.begin()?, self.daemon.clone());
+        self.daemon.usable(&name)?;
+        let permissions = parse(&permissions)?;
+        whole(async move { daemon.grant(&name, permissions).await }).await
+    }
+
+    async fn revoke(&self, name: String, permissions: Option<Vec<String>>) -> Result<Vec<Wish>, Failure> {
+        let (_open, daemon) = (self.lifetime.begin()?, self.daemon.clone());
+        self.daemon.usable(&name)?;
+        let permissions = parse(&permissions.unwrap_or_default())?;
+        whole(async move { daemon.revoke(&name, permissions).await }).await
+    }
+
+    async fn audit(&self, count: Option<usize>) -> Result<Vec<Event>, Failure> {
+        Ok(self.daemon.audited(count.unwrap_or(RECORDS)).await?)
     }
 
     async fn disable(&self, name: String) -> Result<(), Failure> {
@@ -222,8 +239,16 @@ impl ControlServer for Service {
     }
 }
 
+fn parse(lines: &[String]) -> Result<Vec<Permission>, Error> {
+    let read = lines.iter().map(|line| line.parse());
+    read.collect::<Result<_, _>>()
+        .map_err(|error: PermissionError| Error::new(ErrorCode::INVALID_PARAMS, error.to_string()))
+}
+
 /// A change goes on where its client is gone: half of one is none.
-async fn whole(change: impl Future<Output = Result<(), Error>> + Send + 'static) -> Result<(), Failure> {
+async fn whole<T: Send + 'static>(
+    change: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Failure> {
     let changed = tokio::spawn(change).await;
     Ok(changed.unwrap_or_else(|error| Err(Error::new(ErrorCode::INTERNAL_ERROR, error.to_string())))?)
 }

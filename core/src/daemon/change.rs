@@ -15,7 +15,6 @@ use super::{
     thresholds,
 };
 use crate::{
-    registry::DISABLED,
     router::errors,
     supervisor::{Admission, Event, StateName, Supervisor},
 };
@@ -70,23 +69,6 @@ impl Daemon {
         Err(if others.is_empty() { error } else { error.with_detail(others.join("\n")) })
     }
 
-    /// Lets a plugin run, or stops it, at once, and remembers it.
-    pub async fn set_enabled(&self, name: &str, enabled: bool) -> Result<(), Error> {
-        self.usable(name)?;
-        self.store.set_enabled(name, Some(enabled)).await?;
-        if !enabled {
-            // Another change may take its time: who stops a plugin does not wait for that.
-            let reason = DISABLED.to_owned();
-            self.router.plugin(name)?.supervisor().admit(Admission::Disabled { reason }).await;
-        }
-        let _alone = self.changing.lock().await;
-        let before = self.setup();
-        // With the configuration as it is: who stops a plugin need not mend `astros.yaml` first.
-        let fresh = Setup::read(&self.base, before.config.clone(), &self.store).await?;
-        let failed = self.change(fresh, &[name.to_owned()]).await;
-        failed.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
-    }
-
     /// Stops a plugin's process and starts a new one.
     pub async fn restart(&self, name: &str) -> Result<(), Error> {
         self.router.plugin(name)?.restart().await.map(drop)
@@ -102,7 +84,7 @@ impl Daemon {
     }
 
     /// Why a plugin that is disabled or blocked does not start.
-    fn may_run(&self, name: &str) -> Result<(), Error> {
+    pub(super) fn may_run(&self, name: &str) -> Result<(), Error> {
         let status = self.router.plugin(name)?.status();
         if !matches!(status.state, StateName::Disabled | StateName::Blocked) {
             return Ok(());
@@ -169,7 +151,7 @@ impl Daemon {
     }
 
     /// Brings the named plugins to what `fresh` has of them. Gives those that stay as they were, and why.
-    async fn change(&self, fresh: Setup, names: &[String]) -> Vec<(String, Error)> {
+    pub(super) async fn change(&self, fresh: Setup, names: &[String]) -> Vec<(String, Error)> {
         let before = self.setup();
         let brought = names.iter().map(async |name| {
             let (old, new) = (before.plugins.get(name), fresh.plugins.get(name));

@@ -5,9 +5,12 @@
 //!   weather:
 //!     enabled: true
 //!     settings: {city: Oslo}      # or `config:`
-//!     permissions: [network]
+//!     permissions: [network: [api.example.org]] # all that it may do
+//!     sandbox: enforced
+//!     limits: {memory: 512MB}
 //!     supervision: {idle_stop: 10m}
 //! plugin_dirs: [~/src/my-plugins] # relative to this file
+//! limits: {memory: 4GB}           # at most, for each plugin
 //! user_id: ada
 //! recognition: {threshold: 55, margin: 5} # per cent, points
 //! daemon: {start: on_demand}
@@ -21,11 +24,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use astros_protocol::manifest::{Document, ManifestError, Supervision};
+use astros_protocol::manifest::{Document, Limits, ManifestError, Permission, Permissions, Supervision};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::services::settings::Setting;
+use crate::supervisor::Sandboxed;
 
 pub use observability::Observability;
 pub use start::{DaemonSection, Start};
@@ -41,6 +45,8 @@ pub struct Config {
     pub plugins: BTreeMap<String, PluginConfig>,
     /// Folders of plugins, absolute.
     pub plugin_dirs: Vec<PathBuf>,
+    /// At most so much for each plugin.
+    pub limits: Limits,
     pub user_id: Option<String>,
     pub recognition: Recognition,
     pub daemon: DaemonSection,
@@ -54,8 +60,11 @@ pub struct Config {
 pub struct PluginConfig {
     pub enabled: Option<bool>,
     pub settings: BTreeMap<String, Setting>,
-    /// As they were written.
-    pub permissions: Option<Vec<Value>>,
+    /// All that it may do.
+    pub permissions: Option<Vec<Permission>>,
+    pub sandbox: Sandboxed,
+    /// In the place of the manifest's.
+    pub limits: Limits,
     /// The members of the manifest's section that are other here.
     supervision: SupervisionChange,
 }
@@ -119,14 +128,16 @@ impl Config {
         let written = document.value();
         let plugins = file.plugins.into_iter().map(|(name, section)| {
             let settings = settings(&document, &written, &name);
-            let Section { enabled, permissions, supervision, .. } = section;
-            (name, PluginConfig { enabled, settings, permissions, supervision })
+            let Section { enabled, permissions, sandbox, limits, supervision, .. } = section;
+            let permissions = permissions.map(|Grantable(list)| list);
+            (name, PluginConfig { enabled, settings, permissions, sandbox: sandbox.0, limits, supervision })
         });
         let base = path.parent().unwrap_or(Path::new("/"));
         Ok(Config {
             path: path.to_owned(),
             plugins: plugins.collect(),
             plugin_dirs: file.plugin_dirs.iter().map(|dir| base.join(expand(dir, home))).collect(),
+            limits: file.limits,
             user_id: file.user_id.filter(|user| !user.is_empty()),
             recognition: file.recognition.0,
             daemon: file.daemon,
@@ -155,6 +166,7 @@ impl PluginConfig {
 struct File {
     plugins: BTreeMap<String, Section>,
     plugin_dirs: Vec<String>,
+    limits: Limits,
     user_id: Option<String>,
     recognition: Checked,
     daemon: DaemonSection,
@@ -165,7 +177,9 @@ struct File {
 #[serde(default, expecting = "a mapping")]
 struct Section {
     enabled: Option<bool>,
-    permissions: Option<Vec<Value>>,
+    permissions: Option<Grantable>,
+    sandbox: Confined,
+    limits: Limits,
     supervision: SupervisionChange,
     /// These two are here for their shape; [`settings`] takes them as they were written.
     #[serde(rename = "settings")]
@@ -187,6 +201,34 @@ impl TryFrom<Recognition> for Checked {
         let good = percent.contains(&numbers.threshold) && percent.contains(&numbers.margin);
         let expected = "is beyond its range, expected `threshold` and `margin` from 0 to 100";
         good.then_some(Self(numbers)).ok_or(expected)
+    }
+}
+
+/// A word; YAML has `off` without quotes for false.
+#[derive(Default, Deserialize)]
+#[serde(try_from = "Value")]
+struct Confined(Sandboxed);
+
+impl TryFrom<Value> for Confined {
+    type Error = &'static str;
+
+    fn try_from(written: Value) -> Result<Self, Self::Error> {
+        let written = if written == Value::Bool(false) { Value::from("off") } else { written };
+        serde_json::from_value(written).map(Self).map_err(|_| "expected `enforced`, `reduced` or `off`")
+    }
+}
+
+/// Permissions that can be granted as they are written.
+#[derive(Deserialize)]
+#[serde(try_from = "Permissions")]
+struct Grantable(Vec<Permission>);
+
+impl TryFrom<Permissions> for Grantable {
+    type Error = String;
+
+    fn try_from(Permissions(list): Permissions) -> Result<Self, Self::Error> {
+        let refused = list.iter().find_map(|one| one.grantable().err());
+        refused.map_or(Ok(Self(list)), |error| Err(format!("does not fit: {error}")))
     }
 }
 
@@ -219,8 +261,10 @@ fn settings(document: &Document<'_>, written: &Value, plugin: &str) -> BTreeMap<
 }
 
 const DAEMON: [&str; 1] = ["start"];
-const FILE: [&str; 6] = ["plugins", "plugin_dirs", "user_id", "recognition", "daemon", "observability"];
-const SECTION: [&str; 5] = ["enabled", "settings", "config", "permissions", "supervision"];
+const FILE: [&str; 7] =
+    ["plugins", "plugin_dirs", "limits", "user_id", "recognition", "daemon", "observability"];
+const SECTION: [&str; 7] =
+    ["enabled", "settings", "config", "permissions", "sandbox", "limits", "supervision"];
 const RECOGNITION: [&str; 2] = ["threshold", "margin"];
 const OBSERVABILITY: [&str; 2] = ["prometheus", "otlp"];
 
@@ -240,11 +284,13 @@ fn unknown_members(document: &Document<'_>, written: &Value, path: &Path) -> Vec
         }
     };
     check(&[], written, &FILE);
+    check(&["limits"], &written["limits"], &Limits::NAMES);
     check(&["recognition"], &written["recognition"], &RECOGNITION);
     check(&["daemon"], &written["daemon"], &DAEMON);
     check(&["observability"], &written["observability"], &OBSERVABILITY);
     for (plugin, section) in written["plugins"].as_object().into_iter().flatten() {
         check(&["plugins", plugin], section, &SECTION);
+        check(&["plugins", plugin, "limits"], &section["limits"], &Limits::NAMES);
     }
     warnings
 }

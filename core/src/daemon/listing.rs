@@ -2,13 +2,18 @@
 
 use astros_protocol::{
     Error, PluginDescription,
+    lifecycle::Sandbox,
     manifest::{Manifest, Program, PythonTarget},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Daemon, setup::Installed, specs::kind_name};
-use crate::registry::Entry;
+use crate::{
+    registry::Entry,
+    router::Plugin,
+    supervisor::{SANDBOX_REFUSED, Sandboxed, Spec},
+};
 
 /// One plugin in `astros plugins list`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,8 +33,10 @@ pub struct Listed {
     pub p99_ms: Option<f64>,
     pub language: String,
     pub kinds: Vec<String>,
-    /// How far the kernel confines it.
-    pub sandbox: String,
+    /// How far the kernel confines it: `full`, `reduced`, `off`, or `refused` where the machine cannot; none before
+    /// it ran.
+    pub sandbox: Option<String>,
+    pub author: Option<String>,
     pub folder: String,
 }
 
@@ -56,7 +63,7 @@ impl Daemon {
             name: entry.name.clone(),
             version: version(manifest, described.as_deref()),
             state: status.state.to_string(),
-            reason: status.reason,
+            reason: status.reason.clone(),
             hint: status.hint,
             pids: status.pids,
             restarts: status.restarts,
@@ -68,7 +75,8 @@ impl Daemon {
                 .or_else(|| described.map(|described| described.language.clone()))
                 .unwrap_or_default(),
             kinds: entry.kinds.iter().map(|kind| kind_name(*kind)).collect(),
-            sandbox: "none".to_owned(),
+            sandbox: sandbox(&plugin, &installed.spec, status.reason.as_deref()).map(str::to_owned),
+            author: manifest.and_then(|manifest| manifest.metadata.author.clone()),
             folder: entry.folder.display().to_string(),
         })
     }
@@ -107,7 +115,7 @@ impl Daemon {
         shown["instances"] = json!(status.instances);
         shown["queued"] = json!(plugin.queued());
         shown["metrics"] = json!(plugin.metrics().snapshot());
-        shown["permissions"] = manifest.map_or_else(Vec::new, permissions).into();
+        shown["permissions"] = json!(installed.grants.wishes());
         if let Some(error) = failed
             && shown["reason"].is_null()
         {
@@ -118,17 +126,24 @@ impl Daemon {
     }
 }
 
+fn sandbox(plugin: &Plugin, spec: &Spec, reason: Option<&str>) -> Option<&'static str> {
+    match plugin.supervisor().session() {
+        Some(session) => match session.sandbox {
+            Sandbox::Full => Some("full"),
+            Sandbox::Reduced => Some("reduced"),
+            Sandbox::None | Sandbox::Unknown => Some("off"),
+        },
+        None if spec.sandboxed == Sandboxed::Off => Some("off"),
+        None => reason.is_some_and(|reason| reason.contains(SANDBOX_REFUSED)).then_some("refused"),
+    }
+}
+
 /// The manifest's, or the code's where there is no manifest that says one.
 fn version(manifest: Option<&Manifest>, described: Option<&PluginDescription>) -> String {
     let own = manifest.map(|manifest| manifest.metadata.version.to_string());
     let by_code =
         || described.map(|described| described.version.clone()).filter(|version| !version.is_empty());
     own.filter(|version| version != "0.0.0").or_else(by_code).unwrap_or_default()
-}
-
-fn permissions(manifest: &Manifest) -> Vec<Value> {
-    let shown = manifest.permissions.iter();
-    shown.map(|one| json!({ "permission": one.to_string(), "sentence": one.sentence() })).collect()
 }
 
 fn run(entry: &Entry) -> String {

@@ -4,11 +4,14 @@
 
 mod change;
 pub mod config;
+mod grants;
 mod identity;
 mod learn;
+mod limits;
 mod listing;
 mod observability;
 pub mod paths;
+mod permit;
 mod python_sdk;
 pub mod service;
 mod setup;
@@ -23,15 +26,15 @@ use std::{
     time::Duration,
 };
 
-use astros_protocol::{Error, ErrorCode, Response, manifest::Permission};
+use astros_protocol::{Error, ErrorCode, Response};
 use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::sync::{Notify, broadcast};
 
 use crate::{
     agent::{Agent, Person, Thresholds},
+    launcher,
     recording::Recorder,
-    registry::Status,
     router::{Router, Services, errors},
     services::{
         audit::{self, Audit},
@@ -43,6 +46,7 @@ use crate::{
 
 use change::Failure;
 use config::Config;
+pub use grants::{Wish, WishState};
 pub use listing::Listed;
 use paths::HOME_VARIABLE;
 use setup::{Base, Installed, Setup};
@@ -101,7 +105,7 @@ impl Daemon {
     /// The home cannot be used, `astros.yaml` cannot be read, or a folder of `plugin_dirs` is not there. What is
     /// wrong with one plugin blocks that one only.
     pub async fn start(options: Options) -> Result<Daemon, Error> {
-        let base = Arc::new(Base::new(options)?);
+        let base = Arc::new(Base::new(options, launcher::machine(None).await)?);
         let config = base.config()?;
         let store = Store::open(&base.paths.database())?;
         let log = Log::open(base.paths.logs.clone()).map_err(internal)?;
@@ -204,16 +208,6 @@ impl Daemon {
     /// Refuses a name that nobody has, before anything is started.
     pub fn usable(&self, name: &str) -> Result<(), Error> {
         self.installed(name).map(drop)
-    }
-
-    /// What a plugin asks for.
-    pub fn permissions(&self, name: &str) -> Result<Vec<Permission>, Error> {
-        let entry = &self.installed(name)?.entry;
-        if let Status::Blocked { reason, hint } = &entry.status {
-            let message = format!("`{name}` cannot be enabled: {reason}");
-            return Err(Error::new(ErrorCode::PLUGIN_UNAVAILABLE, message).with_plugin(name).with_hint(hint));
-        }
-        Ok(entry.manifest.as_ref().map(|manifest| manifest.permissions.clone()).unwrap_or_default())
     }
 
     /// The newest records of a plugin's log, oldest first.

@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use astros_protocol::{Error, PluginDescription};
 
-use super::{Options, config::Config, internal, misconfigured, paths::Paths, specs::Maker};
+use super::{Options, config::Config, grants::Grants, internal, misconfigured, paths::Paths, specs::Maker};
 use crate::{
+    launcher::Machine,
     registry::{self, Enablement, Entry, Places, Registry, RegistryError},
     router::Known,
     services::{
         settings::Override,
-        storage::{Descriptions, Store},
+        storage::{Decisions, Descriptions, Store},
     },
     supervisor::Spec,
 };
@@ -21,6 +22,8 @@ pub(super) struct Base {
     pub paths: Paths,
     /// The folder of the Python SDK.
     pub python_sdk: PathBuf,
+    /// What can be enforced here.
+    pub machine: &'static Machine,
 }
 
 /// What was found on disk.
@@ -32,6 +35,15 @@ pub(super) struct Setup {
     pub plugins: BTreeMap<String, Arc<Installed>>,
 }
 
+/// What the database knows.
+pub(super) struct Remembered {
+    /// Which plugins commands enabled or disabled.
+    by_command: BTreeMap<String, bool>,
+    /// What a person decided of permissions.
+    pub decisions: Decisions,
+    pub descriptions: Descriptions,
+}
+
 /// One plugin as it is on disk.
 pub(super) struct Installed {
     pub entry: Entry,
@@ -39,6 +51,8 @@ pub(super) struct Installed {
     pub spec: Spec,
     /// What its code looked like.
     pub fingerprint: String,
+    /// What it may do.
+    pub grants: Grants,
     /// What the environment sets of its settings.
     pub overrides: Vec<Override>,
     /// What it said that it offers, when its code looked like that.
@@ -47,19 +61,23 @@ pub(super) struct Installed {
 
 impl Base {
     /// Makes the folders that are written to, and unpacks the Python SDK where it is not yet.
-    pub(super) fn new(options: Options) -> Result<Base, Error> {
+    pub(super) fn new(options: Options, machine: &'static Machine) -> Result<Base, Error> {
         let paths = options.paths()?;
         for folder in [&paths.data, &paths.cache, &paths.logs] {
             super::paths::create(folder).map_err(misconfigured)?;
         }
         let python_sdk = options.python_sdk()?;
-        Ok(Base { options, paths, python_sdk })
+        Ok(Base { options, paths, python_sdk, machine })
+    }
+
+    /// What `~` stands for.
+    pub(super) fn home(&self) -> Option<PathBuf> {
+        self.options.variable("HOME").map(PathBuf::from)
     }
 
     /// Reads `astros.yaml`.
     pub(super) fn config(&self) -> Result<Config, Error> {
-        let home = self.options.variable("HOME").map(PathBuf::from);
-        Config::read(&self.paths.config_file(), home.as_deref()).map_err(misconfigured)
+        Config::read(&self.paths.config_file(), self.home().as_deref()).map_err(misconfigured)
     }
 
     /// The folders of plugins that the environment and `astros.yaml` name.
@@ -99,22 +117,21 @@ impl Setup {
     /// # Errors
     /// A folder of `plugin_dirs` is not there, or the database does not answer.
     pub(super) async fn read(base: &Arc<Base>, config: Config, store: &Store) -> Result<Setup, Error> {
-        let (by_command, descriptions) = (store.enablement().await?, store.descriptions().await?);
+        let remembered = Remembered {
+            by_command: store.enablement().await?,
+            decisions: store.decisions().await?,
+            descriptions: store.descriptions().await?,
+        };
         let base = base.clone();
         // A thousand plugins take a while, and calls go on meanwhile.
-        let read = move || Setup::found(&base, config, &by_command, &descriptions);
+        let read = move || Setup::found(&base, config, &remembered);
         tokio::task::spawn_blocking(read).await.map_err(internal)?
     }
 
-    fn found(
-        base: &Base,
-        config: Config,
-        by_command: &BTreeMap<String, bool>,
-        descriptions: &Descriptions,
-    ) -> Result<Setup, Error> {
-        let mut registry = base.discover(&config, by_command)?;
+    fn found(base: &Base, config: Config, remembered: &Remembered) -> Result<Setup, Error> {
+        let mut registry = base.discover(&config, &remembered.by_command)?;
         let warnings = config.warnings.iter().cloned().chain(registry.warnings.drain(..)).collect();
-        let plugins = Maker { base, config: &config }.installed(registry, descriptions);
+        let plugins = Maker { base, config: &config }.installed(registry, remembered);
         Ok(Setup { config, warnings, plugins })
     }
 }

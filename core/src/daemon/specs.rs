@@ -15,17 +15,17 @@ use serde_json::{Value, json};
 
 use super::{
     config::Config,
-    default_deadline_ms, python_sdk,
-    setup::{Base, Installed},
+    default_deadline_ms,
+    grants::{Grants, Said},
+    limits::limits,
+    python_sdk,
+    setup::{Base, Installed, Remembered},
     text_variables,
 };
 use crate::{
     registry::{Entry, Registry, Status, spread},
-    services::{
-        settings::{self, Override, SettingsError, Sources},
-        storage::Descriptions,
-    },
-    supervisor::{Admission, Launch, Spec},
+    services::settings::{self, Override, SettingsError, Sources},
+    supervisor::{self, Admission, Launch, Spec},
 };
 
 /// Makes what plugins are started with of what is on disk.
@@ -35,7 +35,8 @@ pub(super) struct Maker<'a> {
 }
 
 /// What is the same in every spec.
-struct Shared {
+struct Shared<'a> {
+    remembered: &'a Remembered,
     environment: Arc<Vec<(OsString, OsString)>>,
     /// The names of all plugins.
     names: Arc<[String]>,
@@ -46,31 +47,36 @@ impl Maker<'_> {
     pub(super) fn installed(
         &self,
         registry: Registry,
-        descriptions: &Descriptions,
+        remembered: &Remembered,
     ) -> BTreeMap<String, Arc<Installed>> {
         let mut overrides = self.overrides(&registry);
         let all = Shared {
+            remembered,
             environment: Arc::new(self.base.options.environment.clone()),
             names: registry.entries.keys().cloned().collect(),
         };
         let entries = registry.entries.into_iter();
         let entries = entries.map(|(name, entry)| (overrides.remove(&name).unwrap_or_default(), name, entry));
         let installed = spread(entries.collect(), |(overrides, name, entry)| {
-            (name, Arc::new(self.one(entry, overrides, &all, descriptions)))
+            (name, Arc::new(self.one(entry, overrides, &all)))
         });
         installed.into_iter().collect()
     }
 
-    fn one(
-        &self,
-        entry: Entry,
-        overrides: Vec<Override>,
-        all: &Shared,
-        descriptions: &Descriptions,
-    ) -> Installed {
-        let mut spec = self.spec(&entry, &overrides, all);
+    fn one(&self, entry: Entry, overrides: Vec<Override>, all: &Shared<'_>) -> Installed {
+        let grants = self.grants(&entry, all.remembered);
+        let mut spec = Spec { granted: grants.granted.clone(), ..self.spec(&entry, &overrides, all) };
+        if let (Admission::Enabled, Some(refusal)) = (&spec.admission, grants.refusal(&entry.name)) {
+            spec.admission = refusal;
+        }
+        if let (Admission::Enabled, Some(error)) =
+            (&spec.admission, supervisor::refusal(&spec, self.base.machine))
+        {
+            let hint = error.hint().unwrap_or_default().to_owned();
+            spec.admission = Admission::Blocked { reason: error.message, hint };
+        }
         let fingerprint = fingerprint(&entry, &spec);
-        let described = descriptions.get(&entry.folder);
+        let described = all.remembered.descriptions.get(&entry.folder);
         let description = described.and_then(|described| described.valid(&fingerprint));
         let by_code = description.as_ref().and_then(|known| self.settings_by_code(&entry, &overrides, known));
         match by_code {
@@ -78,7 +84,19 @@ impl Maker<'_> {
             Some(Err(error)) if spec.admission == Admission::Enabled => spec.admission = blocked(&error),
             _ => {}
         }
-        Installed { entry, spec, fingerprint, overrides, description: description.map(Arc::new) }
+        Installed { entry, spec, fingerprint, grants, overrides, description: description.map(Arc::new) }
+    }
+
+    fn grants(&self, entry: &Entry, remembered: &Remembered) -> Grants {
+        let home = self.base.home();
+        Said {
+            declared: entry.manifest.as_ref().map_or(&[], |manifest| &manifest.permissions),
+            origin: entry.origin,
+            decisions: remembered.decisions.get(&entry.name).map_or(&[], Vec::as_slice),
+            operator: self.config.plugin(&entry.name).and_then(|own| own.permissions.as_deref()),
+            home: home.as_deref(),
+        }
+        .decide()
     }
 
     /// What the environment sets of each plugin's settings.
@@ -87,7 +105,7 @@ impl Maker<'_> {
         settings::overrides(names, text_variables(&self.base.options.environment))
     }
 
-    fn spec(&self, entry: &Entry, overrides: &[Override], all: &Shared) -> Spec {
+    fn spec(&self, entry: &Entry, overrides: &[Override], all: &Shared<'_>) -> Spec {
         let manifest = entry.manifest.as_ref();
         let configured = self.config.plugin(&entry.name);
         let supervision = manifest.map_or_else(Supervision::default, |manifest| manifest.supervision.clone());
@@ -101,7 +119,8 @@ impl Maker<'_> {
         if let (Some(recorder), Some((schema, _))) = (&recorder, schema) {
             recorder.set_schema(schema);
         }
-        let permissions = manifest.map_or(&[][..], |manifest| &manifest.permissions);
+        let own_limits = configured.map(|own| own.limits).unwrap_or_default();
+        let declared_limits = manifest.map(|manifest| manifest.limits).unwrap_or_default();
         Spec {
             args: entry.run.args.clone(),
             supervision: configured.map_or(supervision.clone(), |own| own.supervision(&supervision)),
@@ -111,7 +130,8 @@ impl Maker<'_> {
             python_version: manifest.and_then(|manifest| manifest.dependencies.python.clone()),
             environment: all.environment.clone(),
             plugins: all.names.clone(),
-            granted: permissions.to_vec(),
+            sandboxed: configured.map(|own| own.sandbox).unwrap_or_default(),
+            limits: limits(declared_limits, self.config.limits, own_limits),
             hidden: self.base.paths.all(),
             runtime: Some(self.base.paths.runtime.clone()),
             settings,

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use astros_protocol::lifecycle::Sandbox;
 use serde::{Deserialize, Serialize};
 
 /// What a plugin may see and do, beside its streams.
@@ -39,6 +40,14 @@ impl Confinement {
     /// Where temporary files go.
     pub(super) fn temporary(&self) -> &Path {
         if self.means.namespaces { Path::new("/tmp") } else { &self.scratch }
+    }
+
+    /// How far it holds.
+    pub(crate) fn sandbox(&self) -> Sandbox {
+        match self.means {
+            Means { namespaces: true, landlock: true } => Sandbox::Full,
+            _ => Sandbox::Reduced,
+        }
     }
 }
 

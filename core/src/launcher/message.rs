@@ -25,7 +25,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Confinement, Containment, Means};
+use super::{Confinement, Containment};
 
 /// More than the kernel takes as arguments and environment, twice as JSON.
 const POLICY_AT_MOST: usize = 16 << 20;
@@ -51,11 +51,7 @@ pub(crate) struct Policy {
 impl Policy {
     /// How far the plugin is confined.
     pub(crate) fn sandbox(&self) -> Sandbox {
-        match &self.confinement {
-            Some(Confinement { means: Means { namespaces: true, landlock: true }, .. }) => Sandbox::Full,
-            Some(_) => Sandbox::Reduced,
-            None => Sandbox::None,
-        }
+        self.confinement.as_ref().map_or(Sandbox::None, Confinement::sandbox)
     }
 
     /// The frame to send: the length, which takes the plugin's input along, then the rest.

@@ -9,6 +9,7 @@ mod call;
 mod deliver;
 pub mod errors;
 mod inbound;
+mod network;
 mod plugin;
 mod queue;
 mod services;

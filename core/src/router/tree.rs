@@ -249,6 +249,11 @@ impl Tree {
         self.serving.get(&connection)?.values().next()
     }
 
+    /// All of them.
+    pub fn all(&self, connection: Connection) -> impl Iterator<Item = &Arc<Node>> {
+        self.serving.get(&connection).into_iter().flat_map(HashMap::values)
+    }
+
     /// A call begins to wait for a slot of a serial plugin; refused where that would never end. `more` slots may come
     /// with another process.
     pub fn wait(&mut self, plugin: usize, link: &Arc<Link>, more: bool) -> Result<(), Error> {

@@ -17,6 +17,7 @@ mod status;
 
 mod backoff;
 mod command;
+mod confine;
 mod dbus;
 mod environment;
 mod handshake;
@@ -40,12 +41,13 @@ pub use event::{Event, Host, Kill, LogLine};
 pub use handle::Supervisor;
 pub use session::{Crash, Session};
 pub use slots::Slot;
-pub use spec::{Launch, Sandboxed, Spec};
+pub use spec::{Launch, SANDBOX_REFUSED, Sandboxed, Spec};
 pub use state::{Admission, StateName};
 pub use status::{InstanceStatus, Status};
 pub use watchdog::Watch;
 
+pub(crate) use confine::refusal;
 pub(crate) use once::{Started, exit, start};
 pub(crate) use process::Process;
 
-pub use crate::launcher::Containment;
+pub use crate::launcher::{Containment, Limits};

@@ -14,6 +14,7 @@ use std::{
 
 use astros_protocol::lifecycle::Sandbox;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
+use tempfile::TempDir;
 use tokio::{
     io::{Interest, unix::AsyncFd},
     net::{UnixStream, unix::pipe},
@@ -44,7 +45,7 @@ pub(crate) struct Process {
     pub(crate) sandbox: Sandbox,
     pub(crate) started: Instant,
     /// What lets it out, and ends with it.
-    _ways: (Buses, Option<Proxy>),
+    _ways: (Buses, Option<Proxy>, Option<TempDir>),
 }
 
 /// How the plugin's processes are reached.
@@ -77,7 +78,7 @@ impl Process {
         tell: impl Fn(proxy::Report) + Send + Sync + 'static,
     ) -> io::Result<(Process, Pipes)> {
         let started = Instant::now();
-        let Prepared { policy, buses } = prepared;
+        let Prepared { policy, buses, scratch } = prepared;
         let launcher = match policy.containment {
             Containment::Group => None,
             _ => launcher::program(spec.launcher.as_deref()),
@@ -111,7 +112,7 @@ impl Process {
             _ => return Err(io::Error::other("the child has no pipes")),
         };
         let pid = pid.ok_or_else(|| io::Error::other("the child has no process id"))?;
-        let (sandbox, _ways) = (policy.sandbox(), (buses, network));
+        let (sandbox, _ways) = (policy.sandbox(), (buses, network, scratch));
         Ok((Process { child, exit, reach, pid, sandbox, started, _ways }, pipes))
     }
 

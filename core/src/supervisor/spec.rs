@@ -39,6 +39,9 @@ pub enum Launch {
     Command(Vec<String>),
 }
 
+/// What is said first of a plugin that this machine cannot confine.
+pub const SANDBOX_REFUSED: &str = "its sandbox cannot be set up";
+
 /// How much of what a plugin was not granted has to be enforced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -4,5 +4,6 @@
 
 mod change;
 mod dev;
+mod grants;
 mod harness;
 mod state;

@@ -13,7 +13,7 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
 #[test]
 fn reads_every_member() {
     let config = parse(
-        "plugins:\n  weather:\n    enabled: false\n    config: {city: Oslo, unit: C}\n    settings:\n      city: Bergen\n      days: 3\n      none:\n    permissions: [network, {dbus: [a.b]}]\n    supervision: {idle_stop: 10m, max_in_flight: 1}\n  empty:\n  other: {enabled: true}\nplugin_dirs: [~/mine, other, /abs, ~user]\nuser_id: ada\nrecognition: {threshold: 60}\nobservability: {prometheus: \"localhost:9464\", otlp: \"http://127.0.0.1:4318\"}\n",
+        "plugins:\n  weather:\n    enabled: false\n    config: {city: Oslo, unit: C}\n    settings:\n      city: Bergen\n      days: 3\n      none:\n    permissions: [network, {file_system: {read: [~/x]}}]\n    sandbox: off\n    limits: {memory: 1GB}\n    supervision: {idle_stop: 10m, max_in_flight: 1}\n  empty:\n  other: {enabled: true}\nplugin_dirs: [~/mine, other, /abs, ~user]\nlimits: {processes: 64}\nuser_id: ada\nrecognition: {threshold: 60}\nobservability: {prometheus: \"localhost:9464\", otlp: \"http://127.0.0.1:4318\"}\n",
     )
     .unwrap();
     let weather = config.plugin("weather").unwrap();
@@ -22,7 +22,10 @@ fn reads_every_member() {
     assert_eq!(weather.settings["unit"], Setting { value: json!("C"), line: 4 });
     assert_eq!(weather.settings["days"].value, json!(3));
     assert_eq!(weather.settings["none"].value, json!(null));
-    assert_eq!(weather.permissions.as_ref().unwrap().len(), 2);
+    let permissions = weather.permissions.iter().flatten().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(permissions, ["network", "file_system: read ~/x"]);
+    assert_eq!((weather.sandbox, weather.limits.memory), (Sandboxed::Off, Some(1_000_000_000)));
+    assert_eq!((config.limits.processes.map(Into::into), config.limits.memory), (Some(64_u64), None));
     let manifest = Supervision { max_restarts: 9, ..Supervision::default() };
     let supervision = weather.supervision(&manifest);
     assert_eq!((supervision.idle_stop, supervision.max_restarts), (Duration::from_secs(600), 9));
@@ -83,6 +86,26 @@ fn points_at_what_is_wrong() {
             "1:23",
             "`observability.otlp` begins with `https`, which this version does not speak; write",
         ),
+        (
+            "plugins: {a: {permissions: [netwrk]}}\n",
+            "1:29",
+            "`plugins.a.permissions[0]` asks for `netwrk`, expected one of `file_system`",
+        ),
+        (
+            "plugins: {a: {permissions: [system_control]}}\n",
+            "1:28",
+            "`plugins.a.permissions` does not fit: `system_control` alone cannot be granted",
+        ),
+        (
+            "plugins: {a: {sandbox: none}}\n",
+            "1:24",
+            "`plugins.a.sandbox` is `none`, expected `enforced`, `reduced` or `off`",
+        ),
+        (
+            "limits: {memory: 0}\n",
+            "1:18",
+            "`limits.memory` is the number `0`, expected a size such as `512MB`",
+        ),
         ("plugin_dirs: 5\n", "1:14", "`plugin_dirs` is the number `5`, expected a list"),
     ] {
         let error = parse(text).expect_err(text).to_string();
@@ -94,7 +117,7 @@ fn points_at_what_is_wrong() {
 #[test]
 fn warns_of_members_that_nobody_reads() {
     let config =
-        parse("plugins: {a: {enabeld: true, x: 1}}\nplugin_dir: [a]\nrecognition: {y: 1}\nobservability: {promethus: x}\n").unwrap();
+        parse("plugins: {a: {enabeld: true, x: 1, limits: {memry: 1}}}\nplugin_dir: [a]\nrecognition: {y: 1}\nobservability: {promethus: x}\n").unwrap();
     assert_eq!(
         config.warnings,
         [
@@ -103,6 +126,7 @@ fn warns_of_members_that_nobody_reads() {
             "/etc/a/astros.yaml:4: `observability.promethus` is not known and was ignored; did you mean `prometheus`?",
             "/etc/a/astros.yaml:1: `plugins.a.enabeld` is not known and was ignored; did you mean `enabled`?",
             "/etc/a/astros.yaml:1: `plugins.a.x` is not known and was ignored",
+            "/etc/a/astros.yaml:1: `plugins.a.limits.memry` is not known and was ignored; did you mean `memory`?",
         ]
     );
 }

@@ -4,6 +4,7 @@
 //! writes that wait there together are committed together, and nothing is answered before its commit. Two
 //! processes may share a database: a write transaction takes the lock at its begin, and waits for it.
 
+mod grants;
 mod memory;
 mod open;
 mod values;
@@ -12,6 +13,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub use grants::{Decision, Decisions};
 pub use memory::{Described, Descriptions, Followup};
 pub use values::{MAX_KEY_BYTES, MAX_PAGE, MAX_VALUE_BYTES, Page, QUOTA_BYTES, Stored};
 
@@ -20,7 +22,7 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use astros_protocol::{Error, PluginDescription};
+use astros_protocol::{Error, PluginDescription, manifest::Permission};
 use rusqlite::Connection;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
@@ -144,6 +146,22 @@ impl Store {
     pub async fn set_enabled(&self, plugin: &str, enabled: Option<bool>) -> Result<(), Error> {
         let plugin = plugin.to_owned();
         self.write(move |db, _| memory::set_enabled(db, &plugin, enabled)).await
+    }
+
+    /// What a person decided of the plugins' permissions.
+    pub async fn decisions(&self) -> Result<Decisions, Error> {
+        self.read(|db, _| grants::all(db)).await
+    }
+
+    /// Remembers that a person granted or revoked permissions of a plugin, all of them or none.
+    pub async fn decide(
+        &self,
+        plugin: &str,
+        permissions: Vec<Permission>,
+        granted: bool,
+    ) -> Result<(), Error> {
+        let plugin = plugin.to_owned();
+        self.write(move |db, now| grants::decide(db, now, &plugin, &permissions, granted)).await
     }
 
     /// What the plugins said they offer, by their folders.

@@ -1,6 +1,9 @@
 use std::{fs, os::unix::fs::symlink, path::PathBuf};
 
-use astros_protocol::manifest::{BusKind, DBus, FilePaths};
+use astros_protocol::{
+    lifecycle::Sandbox,
+    manifest::{BusKind, DBus, FilePaths},
+};
 use tempfile::TempDir;
 
 use super::*;
@@ -43,7 +46,8 @@ impl Place {
 
     fn confined(&self, namespaces: bool, landlock: Option<u32>) -> Result<Sandbox, Error> {
         let machine = Machine { namespaces, landlock, ..Machine::default() };
-        confine(&self.spec, Path::new("/bin/sh"), &machine).map(|(_, sandbox)| sandbox)
+        let confinement = confine(&self.spec, Path::new("/bin/sh"), &machine)?;
+        Ok(confinement.map_or(Sandbox::None, |confinement| confinement.sandbox()))
     }
 }
 

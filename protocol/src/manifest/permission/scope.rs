@@ -2,7 +2,7 @@
 //!
 //! Each function takes an item as it was written, and gives it back as it is compared and kept, or nothing.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 /// `host` or `host:port`, the host in lower case; an address of IPv6 in brackets.

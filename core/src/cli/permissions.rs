@@ -1,0 +1,182 @@
+//! `astros plugins enable`, `grant` and `revoke`: what a plugin may do, shown in words and decided by the person.
+
+use std::{
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
+
+use astros_protocol::{Error, ErrorCode, manifest::Permission};
+use serde_json::{Value, json};
+
+use super::{input, output::Output, plugins::done};
+use crate::{
+    control::{Client, api::ControlClient, client::answered},
+    daemon::{Listed, Wish, WishState},
+    services::printable::printable,
+};
+
+/// Shows what a plugin asks for, and enables it with just that where the person agrees.
+pub(super) async fn enable(
+    name: String,
+    yes: bool,
+    daemon: &Client,
+    output: &Output,
+) -> Result<ExitCode, Error> {
+    let wishes = answered(daemon.permissions(name.clone()).await)?;
+    if !yes && !agrees(&name, &wishes, daemon, output).await? {
+        output.note(&format!("`{name}` stays as it was"));
+        return Ok(ExitCode::from(1));
+    }
+    let agreed = lines(&wishes, WishState::Missing);
+    answered(daemon.enable(name.clone(), Some(agreed.clone())).await)?;
+    let members = json!({ "name": name, "enabled": true, "granted": agreed });
+    done(&format!("`{name}` is enabled"), members, output);
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn grant(
+    name: String,
+    permissions: Vec<String>,
+    daemon: &Client,
+    output: &Output,
+) -> Result<(), Error> {
+    let wishes = answered(daemon.grant(name.clone(), permissions).await)?;
+    tell(&name, &wishes, output);
+    Ok(())
+}
+
+pub(super) async fn revoke(
+    name: String,
+    permissions: Vec<String>,
+    daemon: &Client,
+    output: &Output,
+) -> Result<(), Error> {
+    let wishes = answered(daemon.revoke(name.clone(), Some(permissions)).await)?;
+    tell(&name, &wishes, output);
+    Ok(())
+}
+
+/// What a plugin may do from now on.
+fn tell(name: &str, wishes: &[Wish], output: &Output) {
+    let granted = of(wishes, WishState::Granted);
+    let may = match granted.is_empty() {
+        true => format!("`{name}` has no permissions"),
+        false => format!("`{name}` may\n{}", table(&granted)),
+    };
+    let text = [Some(may), kept(&granted)].into_iter().flatten().collect::<Vec<_>>().join("\n");
+    done(&printable(&text), as_json(name, wishes), output);
+}
+
+async fn agrees(name: &str, wishes: &[Wish], daemon: &Client, output: &Output) -> Result<bool, Error> {
+    if output.json || !std::io::stdin().is_terminal() {
+        let message = format!("nobody is there to agree to what `{name}` asks for");
+        let error = Error::new(ErrorCode::INVALID_PARAMS, message);
+        return Err(error.with_hint(format!("`astros plugins enable {name} --yes` agrees")));
+    }
+    let listed = answered(daemon.list().await)?.into_iter().find(|one| one.name == name);
+    let mut stderr = std::io::stderr();
+    let question = question(&title(name, listed.as_ref()), wishes);
+    let _ = stderr.write_all(printable(&question).as_bytes()).and_then(|()| stderr.flush());
+    let answer = input::line().await?;
+    Ok(matches!(&*answer.trim().to_lowercase(), "y" | "yes"))
+}
+
+/// The name, with version and author where they are known.
+fn title(name: &str, listed: Option<&Listed>) -> String {
+    let version = listed.map(|one| &*one.version).filter(|version| !version.is_empty());
+    let author = listed.and_then(|one| one.author.as_deref());
+    let version = version.map(|version| format!(" {version}")).unwrap_or_default();
+    let author = author.map(|author| format!(" by {author}")).unwrap_or_default();
+    format!("`{name}`{version}{author}")
+}
+
+/// What is new, what it may already, what it will not get, and whether that shall be.
+fn question(title: &str, wishes: &[Wish]) -> String {
+    let [missing, granted, withheld] =
+        [WishState::Missing, WishState::Granted, WishState::Revoked].map(|state| of(wishes, state));
+    let mut parts = Vec::new();
+    if missing.is_empty() {
+        parts.push(format!(
+            "{title} asks for nothing {}",
+            if granted.is_empty() { "more than to run" } else { "new" }
+        ));
+    } else {
+        parts.push(format!("{title} wants to\n{}", table(&missing)));
+    }
+    for (what, list) in [("It may already", &granted), ("It does not get", &withheld)] {
+        if !list.is_empty() {
+            parts.push(format!("{what}\n{}", table(list)));
+        }
+    }
+    let all: Vec<&Wish> = missing.into_iter().chain(granted).collect();
+    let kept = kept(&all).map(|kept| format!("{kept}   ")).unwrap_or_default();
+    format!("{}\n{kept}Allow? [y/N] ", parts.join("\n"))
+}
+
+/// What these permissions keep from it.
+fn kept(wishes: &[&Wish]) -> Option<String> {
+    let granted: Vec<Permission> = wishes.iter().filter_map(|wish| wish.permission.parse().ok()).collect();
+    Some(format!("It will not see {}.", Permission::withheld(&granted)?))
+}
+
+/// Two columns, what it does and to what.
+fn table(wishes: &[&Wish]) -> String {
+    let width = wishes.iter().map(|wish| wish.verb.chars().count()).max().unwrap_or(0);
+    let line = |wish: &&Wish| format!("  {:<width$}   {}", wish.verb, wish.what);
+    wishes.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn of(wishes: &[Wish], state: WishState) -> Vec<&Wish> {
+    wishes.iter().filter(|wish| wish.state == state).collect()
+}
+
+fn lines(wishes: &[Wish], state: WishState) -> Vec<String> {
+    of(wishes, state).into_iter().map(|wish| wish.permission.clone()).collect()
+}
+
+fn as_json(name: &str, wishes: &[Wish]) -> Value {
+    let [granted, missing, revoked] =
+        [WishState::Granted, WishState::Missing, WishState::Revoked].map(|state| lines(wishes, state));
+    json!({ "name": name, "granted": granted, "missing": missing, "revoked": revoked })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wish(line: &str, state: WishState) -> Wish {
+        let permission: Permission = line.parse().unwrap();
+        let (verb, what) = permission.phrases().remove(0);
+        let (verb, sentence) = (verb.to_owned(), permission.sentence());
+        Wish { permission: permission.to_string(), sentence, verb, what, state }
+    }
+
+    #[test]
+    fn asks_in_words_that_line_up() {
+        let wishes =
+            [wish("network: api.example.org:443", WishState::Missing), wish("storage", WishState::Missing)];
+        let expected = "`weather` 2.0.0 by A. Author wants to\n  reach   api.example.org:443\n  \
+                        keep    up to 64 MiB of its own data\n\
+                        It will not see your files, other hosts, other plugins.   Allow? [y/N] ";
+        assert_eq!(question("`weather` 2.0.0 by A. Author", &wishes), expected);
+    }
+
+    #[test]
+    fn sets_apart_what_is_new_from_what_it_may_already() {
+        let wishes = [
+            wish("storage", WishState::Granted),
+            wish("network", WishState::Missing),
+            wish("file_system: write /", WishState::Missing),
+            wish("system_control", WishState::Revoked),
+        ];
+        let expected = "`a` wants to\n  reach             every host of the network\n  \
+                        read and change   every file of this machine\n\
+                        It may already\n  keep   up to 64 MiB of its own data\n\
+                        It does not get\n  control   your desktop and this machine by D-Bus\n\
+                        It will not see other plugins.   Allow? [y/N] ";
+        assert_eq!(question("`a`", &wishes), expected);
+        let nothing = "`a` asks for nothing more than to run\n\
+                       It will not see your files, the network, other plugins.   Allow? [y/N] ";
+        assert_eq!(question("`a`", &[]), nothing);
+    }
+}

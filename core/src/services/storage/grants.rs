@@ -1,0 +1,53 @@
+//! What a person decided of plugins' permissions.
+
+use std::collections::BTreeMap;
+
+use astros_protocol::manifest::Permission;
+use rusqlite::{Connection, params};
+
+use super::Millis;
+use super::worker::Result;
+
+/// A person's word on one permission of one item.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    pub permission: Permission,
+    /// Granted, or revoked.
+    pub granted: bool,
+    /// When it was said, in milliseconds since 1970.
+    pub since: Millis,
+}
+
+/// The decisions on each plugin, the newest last.
+pub type Decisions = BTreeMap<String, Vec<Decision>>;
+
+pub(super) fn all(db: &Connection) -> Result<Decisions> {
+    let sql = "SELECT plugin, permission, granted, since FROM grants ORDER BY id";
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    let mut decisions = Decisions::new();
+    while let Some(row) = rows.next()? {
+        // One that this version cannot read grants nothing.
+        if let Ok(permission) = row.get::<_, String>(1)?.parse() {
+            let decision = Decision { permission, granted: row.get(2)?, since: row.get(3)? };
+            decisions.entry(row.get(0)?).or_default().push(decision);
+        }
+    }
+    Ok(decisions)
+}
+
+pub(super) fn decide(
+    db: &Connection,
+    now: Millis,
+    plugin: &str,
+    permissions: &[Permission],
+    granted: bool,
+) -> Result<()> {
+    // A row that is replaced gets a new id: it is the newest.
+    let sql = "INSERT OR REPLACE INTO grants (plugin, permission, granted, since) VALUES (?1, ?2, ?3, ?4)";
+    let mut statement = db.prepare_cached(sql)?;
+    for atom in permissions.iter().flat_map(Permission::atoms) {
+        statement.execute(params![plugin, atom.to_string(), granted, now])?;
+    }
+    Ok(())
+}
