@@ -51,7 +51,6 @@ pub use confinement::{Limits, PROXY_PORT};
 pub use machine::{Machine, machine};
 pub use orphans::adopt as adopt_orphans;
 
-#[allow(unused_imports, reason = "who makes a confinement comes next")]
 pub(crate) use confinement::{Access, Confinement, Means, Network, Rule};
 pub(crate) use message::{Policy, Report};
 pub(crate) use orphans::sweep as sweep_orphans;

@@ -104,6 +104,18 @@ impl World {
         context: Value,
         limit: Duration,
     ) -> Calling {
+        self.call_for(Root::anonymous(), plugin, handler, context, limit)
+    }
+
+    /// Calls a handler in a tree of this root.
+    pub(crate) fn call_for(
+        &self,
+        root: Root,
+        plugin: &str,
+        handler: &str,
+        context: Value,
+        limit: Duration,
+    ) -> Calling {
         let (sender, progress) = mpsc::channel(1);
         let listens = context.get("listens").is_some();
         let (router, plugin, handler) = (self.router.clone(), plugin.to_owned(), handler.to_owned());
@@ -114,7 +126,7 @@ impl World {
                 plugin: &plugin,
                 handler: &handler,
                 intent,
-                root: Arc::new(Root::anonymous()),
+                root: Arc::new(root),
                 above: Above::default(),
                 timeout: Some(limit),
                 progress: if listens { Listener::Channel(sender) } else { Listener::Nobody },
