@@ -17,6 +17,7 @@ mod own_log;
 mod permissions;
 mod plugins;
 mod progress;
+mod question;
 mod record;
 mod replay;
 mod schema;

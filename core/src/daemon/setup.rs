@@ -6,7 +6,6 @@ use astros_protocol::{Error, PluginDescription};
 
 use super::{Options, config::Config, grants::Grants, internal, misconfigured, paths::Paths, specs::Maker};
 use crate::{
-    launcher::Machine,
     registry::{self, Enablement, Entry, Places, Registry, RegistryError},
     router::Known,
     services::{
@@ -14,7 +13,7 @@ use crate::{
         settings::Override,
         storage::{Decisions, Descriptions, Store},
     },
-    supervisor::Spec,
+    supervisor::{Machine, Spec},
 };
 
 /// What stays the same while a daemon runs.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use astros_peer::{Oddity, Responder};
 use astros_protocol::{
     Error, ErrorCode, Request,
-    person::{Level, LogParams, UserAnswer, UserAsk},
+    person::{Level, LogParams},
     storage::{
         StorageDelete, StorageDeleteParams, StorageDeleteResult, StorageGet, StorageList, StorageListParams,
         StorageListResult, StorageSet, StorageSetResult,
@@ -219,8 +219,6 @@ impl Services {
                 let page = store.list(&plugin, &list.prefix, list.cursor.as_deref(), list.limit).await?;
                 Ok(StorageListResult { keys: page.keys, cursor: page.cursor })
             }),
-            // Nobody is there to be asked by a plugin yet: the same answer as a person's who does not want to.
-            UserAsk::METHOD => responder.result(&UserAnswer { declined: true, ..UserAnswer::default() }),
             _ => responder.error(&for_plugins(unsupported(method))),
         }
     }

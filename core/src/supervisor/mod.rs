@@ -52,4 +52,4 @@ pub(crate) use confine::refusal;
 pub(crate) use once::{Started, exit, start};
 pub(crate) use process::Process;
 
-pub use crate::launcher::{Containment, Limits};
+pub use crate::launcher::{Containment, Limits, Machine, machine};
