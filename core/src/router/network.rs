@@ -4,10 +4,7 @@
 use astros_protocol::manifest::Permission;
 
 use super::{Router, tree::Connection};
-use crate::{
-    proxy::Report,
-    services::audit::{Event, Kind},
-};
+use crate::proxy::Report;
 
 impl Router {
     pub(super) fn network(&self, connection: Connection, plugin: &str, report: Report) {
@@ -15,13 +12,13 @@ impl Router {
             Report::Allowed => self.metrics().plugin(plugin).requested(),
             Report::Moved { sent, received } => self.metrics().plugin(plugin).moved(sent, received),
             Report::Denied { target } => {
+                let roots: Vec<_> = self.tree().all(connection).map(|node| node.root.clone()).collect();
                 let what = format!("reach `{target}`");
                 let permission = Permission::Network(Some(vec![target]));
-                let error = self.deny(plugin, &permission, what);
-                self.audit(Event::now(Kind::Denied, plugin, permission.to_string()));
-                for node in self.tree().all(connection) {
-                    let _ = node.root.denied.set(error.clone());
-                }
+                // Which request it was for is known where there is but one.
+                let only = roots.first().filter(|_| roots.len() == 1);
+                let error = self.deny(plugin, &permission, what, only.map(|root| &**root));
+                roots.iter().for_each(|root| drop(root.denied.set(error.clone())));
             }
         }
     }
