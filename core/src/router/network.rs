@@ -12,13 +12,17 @@ impl Router {
             Report::Allowed => self.metrics().plugin(plugin).requested(),
             Report::Moved { sent, received } => self.metrics().plugin(plugin).moved(sent, received),
             Report::Denied { target } => {
-                let roots: Vec<_> = self.tree().all(connection).map(|node| node.root.clone()).collect();
                 let what = format!("reach `{target}`");
                 let permission = Permission::Network(Some(vec![target]));
-                // Which request it was for is known where there is but one.
-                let only = roots.first().filter(|_| roots.len() == 1);
-                let error = self.deny(plugin, &permission, what, only.map(|root| &**root));
-                roots.iter().for_each(|root| drop(root.denied.set(error.clone())));
+                let open: Vec<_> = self.tree().all(connection).cloned().collect();
+                let root = match &*open {
+                    [only] => Some(&*only.root),
+                    _ => None,
+                };
+                let error = self.deny(plugin, &permission, what, root);
+                for node in &open {
+                    let _ = node.root.denied.set(error.clone());
+                }
             }
         }
     }
