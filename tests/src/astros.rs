@@ -58,6 +58,20 @@ impl Astros {
         self
     }
 
+    /// On a machine without these: `landlock`, `namespaces`.
+    pub fn on_a_machine_without(mut self, without: &[String]) -> Astros {
+        if without.is_empty() {
+            return self;
+        }
+        let mut limited = Command::new(program("limited"));
+        limited.args(without.iter().map(|what| format!("--no-{what}"))).arg("--");
+        limited.arg(self.command.get_program()).args(self.command.get_args()).env_clear();
+        limited.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        limited.current_dir(&self.folder);
+        self.command = limited;
+        self
+    }
+
     /// In this folder.
     pub fn within(mut self, folder: &Path) -> Astros {
         self.command.current_dir(folder);
@@ -180,7 +194,7 @@ impl Running {
 }
 
 /// A program of this workspace, built beside the running test.
-pub(crate) fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the path of the test");
     let folders = test.ancestors().skip(1).take(2);
     let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());

@@ -17,7 +17,7 @@ pub mod this_process;
 mod tree;
 mod world;
 
-pub use astros::{Astros, Running};
+pub use astros::{Astros, Running, program};
 pub use host::{Host, in_both_languages, kind};
 pub use outcome::Outcome;
 pub use plugins::{Adversary, Language, Plugin, adversary, folder, python};

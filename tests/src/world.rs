@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct World {
     folder: TempDir,
     environment: Vec<(String, String)>,
+    /// What the machine of the daemon is to be without.
+    without: Vec<String>,
 }
 
 impl World {
@@ -26,7 +28,7 @@ impl World {
     #[expect(clippy::new_without_default, reason = "it makes a folder")]
     pub fn new() -> World {
         let folder = tempfile::Builder::new().prefix("astros-e2e-").tempdir().expect("a temporary folder");
-        let world = World { folder, environment: Vec::new() };
+        let world = World { folder, environment: Vec::new(), without: Vec::new() };
         for name in ["home", "plugins", "tmp"] {
             fs::create_dir(world.path(name)).expect("a folder in the world");
         }
@@ -49,6 +51,12 @@ impl World {
     /// With this variable in the environment of every command.
     pub fn env(mut self, name: &str, value: &str) -> World {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With its daemon on a machine without these: `landlock`, `namespaces`.
+    pub fn on_a_machine_without(mut self, without: &[&str]) -> World {
+        self.without = without.iter().map(|&what| what.to_owned()).collect();
         self
     }
 
@@ -90,7 +98,8 @@ impl World {
     /// A daemon that stays, with more arguments; the commands of this world use it as long as it is kept.
     pub fn daemon<S: AsRef<str>>(&self, arguments: impl IntoIterator<Item = S>) -> Running {
         let arguments = arguments.into_iter().map(|one| one.as_ref().to_owned());
-        let daemon = self.astros(["daemon".to_owned()].into_iter().chain(arguments)).spawn();
+        let command = self.astros(["daemon".to_owned()].into_iter().chain(arguments));
+        let daemon = command.on_a_machine_without(&self.without).spawn();
         eventually("the daemon answers", || {
             assert!(daemon.is_running(), "the daemon ended: {}", daemon.stderr());
             (self.astros(["status"]).run().code == Some(0)).then_some(())

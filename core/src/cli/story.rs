@@ -32,6 +32,7 @@ pub(super) fn story(shown: &Value) -> Vec<(&'static str, String)> {
     lines.push(("refused", counts(&seen.refusals)));
     lines.push(("odd", odd(&seen)));
     lines.push(("bus", counts(&seen.bus)));
+    lines.push(("network", network(&seen)));
     if let Some(error) = &seen.last_error {
         let when = error.time.strftime("%Y-%m-%d %H:%M:%SZ");
         lines.push((
@@ -105,6 +106,14 @@ fn odd(seen: &PluginSnapshot) -> String {
 fn counts(counts: &std::collections::BTreeMap<String, u64>) -> String {
     let parts = counts.iter().map(|(kind, count)| format!("{} × {count}", kind.replace('_', " ")));
     parts.collect::<Vec<_>>().join(" · ")
+}
+
+fn network(seen: &PluginSnapshot) -> String {
+    if seen.requests == 0 {
+        return String::new();
+    }
+    let kib = |direction: &str| seen.bytes.get(direction).copied().unwrap_or_default().div_ceil(1024);
+    format!("{} requests · {} KiB sent · {} KiB received", seen.requests, kib("sent"), kib("received"))
 }
 
 #[cfg(test)]

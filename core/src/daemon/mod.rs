@@ -33,6 +33,7 @@ use tokio::sync::{Notify, broadcast};
 
 use crate::{
     agent::{Agent, Person, Thresholds},
+    launcher,
     recording::Recorder,
     router::{Router, Services, errors},
     services::{
@@ -104,7 +105,7 @@ impl Daemon {
     /// The home cannot be used, `astros.yaml` cannot be read, or a folder of `plugin_dirs` is not there. What is
     /// wrong with one plugin blocks that one only.
     pub async fn start(options: Options) -> Result<Daemon, Error> {
-        let base = Arc::new(Base::new(options)?);
+        let base = Arc::new(Base::new(options, launcher::machine(None).await)?);
         let config = base.config()?;
         let store = Store::open(&base.paths.database())?;
         let log = Log::open(base.paths.logs.clone()).map_err(internal)?;

@@ -6,6 +6,7 @@ use astros_protocol::{Error, PluginDescription};
 
 use super::{Options, config::Config, grants::Grants, internal, misconfigured, paths::Paths, specs::Maker};
 use crate::{
+    launcher::Machine,
     registry::{self, Enablement, Entry, Places, Registry, RegistryError},
     router::Known,
     services::{
@@ -21,6 +22,8 @@ pub(super) struct Base {
     pub paths: Paths,
     /// The folder of the Python SDK.
     pub python_sdk: PathBuf,
+    /// What can be enforced here.
+    pub machine: &'static Machine,
 }
 
 /// What was found on disk.
@@ -58,13 +61,13 @@ pub(super) struct Installed {
 
 impl Base {
     /// Makes the folders that are written to, and unpacks the Python SDK where it is not yet.
-    pub(super) fn new(options: Options) -> Result<Base, Error> {
+    pub(super) fn new(options: Options, machine: &'static Machine) -> Result<Base, Error> {
         let paths = options.paths()?;
         for folder in [&paths.data, &paths.cache, &paths.logs] {
             super::paths::create(folder).map_err(misconfigured)?;
         }
         let python_sdk = options.python_sdk()?;
-        Ok(Base { options, paths, python_sdk })
+        Ok(Base { options, paths, python_sdk, machine })
     }
 
     /// What `~` stands for.

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     registry::{Entry, Registry, Status, spread},
     services::settings::{self, Override, SettingsError, Sources},
-    supervisor::{Admission, Launch, Spec},
+    supervisor::{self, Admission, Launch, Spec},
 };
 
 /// Makes what plugins are started with of what is on disk.
@@ -68,6 +68,12 @@ impl Maker<'_> {
         let mut spec = Spec { granted: grants.granted.clone(), ..self.spec(&entry, &overrides, all) };
         if let (Admission::Enabled, Some(refusal)) = (&spec.admission, grants.refusal(&entry.name)) {
             spec.admission = refusal;
+        }
+        if let (Admission::Enabled, Some(error)) =
+            (&spec.admission, supervisor::refusal(&spec, self.base.machine))
+        {
+            let hint = error.hint().unwrap_or_default().to_owned();
+            spec.admission = Admission::Blocked { reason: error.message, hint };
         }
         let fingerprint = fingerprint(&entry, &spec);
         let described = all.remembered.descriptions.get(&entry.folder);

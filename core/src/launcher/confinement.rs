@@ -1,7 +1,11 @@
 //! What a plugin is held to: the daemon says all of it, the launcher enforces all of it, or nothing starts.
 
-use std::path::PathBuf;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
+use astros_protocol::lifecycle::Sandbox;
 use serde::{Deserialize, Serialize};
 
 /// What a plugin may see and do, beside its streams.
@@ -14,8 +18,37 @@ pub(crate) struct Confinement {
     pub(crate) network: Network,
     /// Sockets of the filtering D-Bus proxies that only this plugin sees: where each is, and where it shall be.
     pub(crate) buses: Vec<(PathBuf, PathBuf)>,
+    /// A private folder for temporary files where there are no namespaces; with them `/tmp` is one.
+    pub(crate) scratch: PathBuf,
     pub(crate) limits: Limits,
     pub(crate) means: Means,
+}
+
+impl Confinement {
+    /// What each path is for the plugin, those above before those below; of two that say the same path the larger, and
+    /// hidden before all.
+    pub(super) fn by_path(&self) -> BTreeMap<&Path, Access> {
+        let mut all = BTreeMap::new();
+        for Rule { path, access } in &self.files {
+            let known = all.entry(&**path).or_insert(*access);
+            let hidden = *known == Access::Hidden || *access == Access::Hidden;
+            *known = if hidden { Access::Hidden } else { (*known).max(*access) };
+        }
+        all
+    }
+
+    /// Where temporary files go.
+    pub(super) fn temporary(&self) -> &Path {
+        if self.means.namespaces { Path::new("/tmp") } else { &self.scratch }
+    }
+
+    /// How far it holds.
+    pub(crate) fn sandbox(&self) -> Sandbox {
+        match self.means {
+            Means { namespaces: true, landlock: true } => Sandbox::Full,
+            _ => Sandbox::Reduced,
+        }
+    }
 }
 
 /// What one folder, with all below it, or one file is for the plugin.

@@ -6,8 +6,9 @@
 
 use std::{
     ffi::OsString,
-    io::{self, IoSlice, IoSliceMut, Read},
+    io::{self, IoSlice, IoSliceMut, Read, Write},
     mem::MaybeUninit,
+    net::TcpListener,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::net::UnixStream,
@@ -24,7 +25,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Confinement, Containment, Means};
+use super::{Confinement, Containment};
 
 /// More than the kernel takes as arguments and environment, twice as JSON.
 const POLICY_AT_MOST: usize = 16 << 20;
@@ -50,11 +51,7 @@ pub(crate) struct Policy {
 impl Policy {
     /// How far the plugin is confined.
     pub(crate) fn sandbox(&self) -> Sandbox {
-        match &self.confinement {
-            Some(Confinement { means: Means { namespaces: true, landlock: true }, .. }) => Sandbox::Full,
-            Some(_) => Sandbox::Reduced,
-            None => Sandbox::None,
-        }
+        self.confinement.as_ref().map_or(Sandbox::None, Confinement::sandbox)
     }
 
     /// The frame to send: the length, which takes the plugin's input along, then the rest.
@@ -97,7 +94,10 @@ pub(super) fn send_with(socket: impl AsFd, bytes: &[u8], descriptor: BorrowedFd<
     Ok(())
 }
 
-/// What a launcher tells, in this order: one of the first four, then the last.
+/// More words than any failure has.
+const REFUSAL_AT_MOST: usize = 4096;
+
+/// What a launcher tells, in this order: one of the first five, then the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Report {
     /// The plugin runs in a namespace: its id there. The message has its id here as that of its sender.
@@ -106,6 +106,8 @@ pub(crate) enum Report {
     Below(i32),
     /// The plugin could not be started: the system's error.
     Failed(i32),
+    /// It could not be held to what it is to be held to, and was not started. So many bytes of words follow.
+    Refused(i32),
     /// The way into a namespace ended half-way, and there is none back: another launcher has to do without.
     NoNamespace,
     /// The plugin has ended: its wait status.
@@ -120,6 +122,7 @@ impl Report {
             Report::Inside(pid) => (b'i', pid),
             Report::Below(pid) => (b'b', pid),
             Report::Failed(errno) => (b'f', errno),
+            Report::Refused(bytes) => (b'r', bytes),
             Report::NoNamespace => (b'n', 0),
             Report::Ended(status) => (b'e', status),
         };
@@ -133,6 +136,7 @@ impl Report {
             b'i' => Some(Report::Inside(value)),
             b'b' => Some(Report::Below(value)),
             b'f' => Some(Report::Failed(value)),
+            b'r' => Some(Report::Refused(value)),
             b'n' => Some(Report::NoNamespace),
             b'e' => Some(Report::Ended(value)),
             _ => None,
@@ -141,7 +145,12 @@ impl Report {
 
     /// Tells the daemon. Where it is gone, that shows in the socket's end.
     pub(super) fn send(self, socket: &UnixStream) {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+        self.send_with(socket, None);
+    }
+
+    /// Tells the daemon, and hands a listener over.
+    pub(super) fn send_with(self, socket: &UnixStream, listener: Option<&TcpListener>) {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1), ScmRights(1))];
         let mut beside = SendAncillaryBuffer::new(&mut space);
         if let Report::Inside(pid) = self
             && let Some(pid) = Pid::from_raw(pid)
@@ -149,27 +158,54 @@ impl Report {
             // An init may name any process of its namespace as the sender; the kernel says its id on the other side.
             beside.push(SendAncillaryMessage::ScmCredentials(UCred { pid, uid: getuid(), gid: getgid() }));
         }
+        let descriptor = listener.map(|listener| [listener.as_fd()]);
+        if let Some(descriptor) = &descriptor {
+            beside.push(SendAncillaryMessage::ScmRights(descriptor));
+        }
         let _ = sendmsg(socket, &[IoSlice::new(&self.to_bytes())], &mut beside, SendFlags::NOSIGNAL);
     }
 
-    /// The next report, and who sent it, by its id here; `None` at the end.
-    pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<(Report, Option<Pid>)>> {
+    /// Tells why there is no plugin: an error of the system's is about its program, any other is words.
+    pub(super) fn send_failure(socket: &UnixStream, error: &io::Error) {
+        if let Some(errno) = error.raw_os_error() {
+            return Report::Failed(errno).send(socket);
+        }
+        let words = error.to_string();
+        let words = &words.as_bytes()[..words.len().min(REFUSAL_AT_MOST)];
+        Report::Refused(words.len() as i32).send(socket);
+        let _ = (&mut &*socket).write_all(words);
+    }
+
+    /// The next report, and what came beside it; `None` at the end.
+    pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<Heard>> {
         let mut bytes = [0; Report::BYTES];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1), ScmRights(1))];
         let mut beside = RecvAncillaryBuffer::new(&mut space);
         let read = recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut beside, RecvFlags::CMSG_CLOEXEC)?;
-        let sender = beside.drain().find_map(|message| match message {
-            RecvAncillaryMessage::ScmCredentials(sender) => Some(sender.pid),
-            _ => None,
-        });
+        let (mut sender, mut listener) = (None, None);
+        for message in beside.drain() {
+            match message {
+                RecvAncillaryMessage::ScmCredentials(credentials) => sender = Some(credentials.pid),
+                RecvAncillaryMessage::ScmRights(mut descriptors) => listener = descriptors.next(),
+                _ => {}
+            }
+        }
         match read.bytes {
             0 => Ok(None),
             // Five bytes are written at once, and come at once.
             _ => Report::from_bytes(bytes)
-                .map(|report| Some((report, sender)))
+                .map(|report| Some(Heard { report, sender, listener: listener.map(TcpListener::from) }))
                 .ok_or_else(|| invalid("no report")),
         }
     }
+}
+
+/// A report, and what came beside it.
+pub(super) struct Heard {
+    pub(super) report: Report,
+    /// Who sent it, by its id here.
+    pub(super) sender: Option<Pid>,
+    pub(super) listener: Option<TcpListener>,
 }
 
 fn invalid(what: &str) -> io::Error {

@@ -9,14 +9,31 @@
 //! until nothing is left.
 
 mod confinement;
+mod machine;
+pub use machine::{Machine, machine};
 mod message;
 mod orphans;
 mod start;
 
+mod begin;
 mod namespace;
 mod run;
 mod serve;
 mod tree;
+
+mod capabilities;
+mod confine;
+mod files;
+mod landlock;
+mod limits;
+mod loopback;
+mod mounts;
+mod root;
+mod step;
+mod syscalls;
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     env,

@@ -24,7 +24,7 @@ use rustix::{
 };
 
 use super::{
-    Containment, Policy, Report,
+    Containment, Policy, Report, confine,
     namespace::{self, Entered},
     serve,
     tree::Tree,
@@ -42,8 +42,7 @@ pub(super) fn run() -> ! {
     let done = io::stdin().as_fd().try_clone_to_owned().and_then(|socket| {
         let socket = UnixStream::from(socket);
         launch(&socket).inspect_err(|error| {
-            // Without a number: what it was told makes no sense.
-            Report::Failed(error.raw_os_error().unwrap_or(nix::libc::EPROTO)).send(&socket);
+            Report::send_failure(&socket, error);
         })
     });
     exit(i32::from(done.is_err()))
@@ -54,34 +53,43 @@ fn launch(socket: &UnixStream) -> io::Result<()> {
     // No signal is for a launcher but SIGKILL: a terminal's, a service manager's are the daemon's to hear.
     SigSet::all().thread_block()?;
     let (policy, input) = Policy::receive(socket)?;
-    if policy.containment == Containment::Namespace {
-        match namespace::enter() {
-            Entered::Yes => return inside(socket, &policy, input),
+    // Soon there may be another root.
+    let null = File::options().read(true).write(true).open("/dev/null")?;
+    let streams = Streams { input, null };
+    match &policy.confinement {
+        Some(confinement) if confinement.means.namespaces => {
+            namespace::enter_all(confinement.network)?;
+            return inside(socket, &policy, streams);
+        }
+        // What is held otherwise is held below a subreaper.
+        Some(_) => {}
+        None if policy.containment == Containment::Namespace => match namespace::enter() {
+            Entered::Yes => return inside(socket, &policy, streams),
             Entered::No => {}
             Entered::HalfWay => {
                 Report::NoNamespace.send(socket);
                 return Ok(());
             }
-        }
+        },
+        None => {}
     }
     prctl::set_child_subreaper(true)?;
-    serve::serve(socket, &policy, input, Tree::Descendants)
+    serve::serve(socket, &policy, streams, Tree::Descendants, None)
 }
 
 /// Makes the namespace's init, and watches over it.
-fn inside(socket: &UnixStream, policy: &Policy, input: OwnedFd) -> io::Result<()> {
+fn inside(socket: &UnixStream, policy: &Policy, streams: Streams) -> io::Result<()> {
     let init = match fork()? {
         ForkResult::Child => {
-            let served = init(socket, policy, input);
+            let served = init(socket, policy, streams);
             if let Err(error) = &served {
-                Report::Failed(error.raw_os_error().unwrap_or(nix::libc::EPROTO)).send(socket);
+                Report::send_failure(socket, error);
             }
             exit(i32::from(served.is_err()))
         }
         ForkResult::Parent { child } => Pid::from_raw(child.as_raw()),
     };
-    drop(input);
-    release_streams()?;
+    streams.release()?;
     let deaths = deaths()?;
     let Some(init) = init else { return Ok(()) };
     loop {
@@ -102,23 +110,36 @@ fn inside(socket: &UnixStream, policy: &Policy, input: OwnedFd) -> io::Result<()
     }
 }
 
-fn init(socket: &UnixStream, policy: &Policy, input: OwnedFd) -> io::Result<()> {
+fn init(socket: &UnixStream, policy: &Policy, streams: Streams) -> io::Result<()> {
     // Should the launcher be gone already, the daemon notices and closes the socket.
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     prctl::set_name(c"astros-init")?;
     // No longer of the daemon's session: that is how it tells who was adopted from its own children.
     setsid()?;
-    namespace::mount();
-    serve::serve(socket, policy, input, Tree::Namespace)
+    let listener = match &policy.confinement {
+        Some(confinement) => confine::surround(confinement)?,
+        None => {
+            namespace::mount();
+            None
+        }
+    };
+    serve::serve(socket, policy, streams, Tree::Namespace, listener)
 }
 
-/// The plugin's ends of its pipes are the plugin's alone, or nobody would see them close.
-pub(super) fn release_streams() -> io::Result<()> {
-    let null = File::options().read(true).write(true).open("/dev/null")?;
-    dup2_stdin(&null)?;
-    dup2_stdout(&null)?;
-    dup2_stderr(&null)?;
-    Ok(())
+/// What is only held for the plugin.
+pub(super) struct Streams {
+    pub(super) input: OwnedFd,
+    null: File,
+}
+
+impl Streams {
+    /// The plugin's ends of its pipes are the plugin's alone, or nobody would see them close.
+    pub(super) fn release(self) -> io::Result<()> {
+        dup2_stdin(&self.null)?;
+        dup2_stdout(&self.null)?;
+        dup2_stderr(&self.null)?;
+        Ok(())
+    }
 }
 
 /// Readable when a child has ended.
@@ -129,7 +150,7 @@ pub(super) fn deaths() -> io::Result<SignalFd> {
 }
 
 #[allow(unsafe_code)]
-fn fork() -> nix::Result<ForkResult> {
+pub(super) fn fork() -> nix::Result<ForkResult> {
     // SAFETY: a launcher has a single thread, so no lock is held by another one in the copy.
     unsafe { nix::unistd::fork() }
 }

@@ -1,46 +1,46 @@
 //! What an init does, and a launcher where there is no namespace: starts the plugin, reaps, signals, reports.
 
 use std::{
-    env,
-    ffi::{CString, OsString},
     io::{self, Read},
-    os::{
-        fd::{AsRawFd, OwnedFd},
-        unix::{ffi::OsStringExt, net::UnixStream},
-    },
+    net::TcpListener,
+    os::unix::net::UnixStream,
 };
 
-use nix::{
-    libc,
-    spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn},
-    sys::{
-        signal::{SigSet, Signal},
-        signalfd::SignalFd,
-    },
-};
+use nix::sys::{signal::Signal, signalfd::SignalFd};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     process::{Pid, WaitOptions, wait},
 };
 
-use super::{Policy, Report, run, tree::Tree};
+use super::{
+    Policy, Report, begin, confine,
+    run::{self, Streams},
+    tree::Tree,
+};
 
-/// From the start of the plugin to its end, or the daemon's, or the socket's.
-pub(super) fn serve(socket: &UnixStream, policy: &Policy, input: OwnedFd, tree: Tree) -> io::Result<()> {
+/// From the start of the plugin to its end, or the daemon's, or the socket's. The daemon gets the listener.
+pub(super) fn serve(
+    socket: &UnixStream,
+    policy: &Policy,
+    streams: Streams,
+    tree: Tree,
+    listener: Option<TcpListener>,
+) -> io::Result<()> {
     let deaths = run::deaths()?;
-    let plugin = start(policy, &input)?;
-    drop(input);
+    let plugin = begin::begin(policy, &streams.input)?;
+    streams.release()?;
     match tree {
-        Tree::Namespace => Report::Inside(plugin.as_raw_nonzero().get()).send(socket),
+        Tree::Namespace => Report::Inside(plugin.as_raw_nonzero().get()).send_with(socket, listener.as_ref()),
         Tree::Descendants => Report::Below(plugin.as_raw_nonzero().get()).send(socket),
     }
-    let attended = attend(socket, plugin, &tree, &deaths);
+    drop(listener);
+    let attended =
+        confine::disarm(policy.confinement.as_ref()).and_then(|()| attend(socket, plugin, &tree, &deaths));
     tree.sweep();
     attended
 }
 
 fn attend(socket: &UnixStream, plugin: Pid, tree: &Tree, deaths: &SignalFd) -> io::Result<()> {
-    run::release_streams()?;
     loop {
         let mut fds = [PollFd::new(socket, PollFlags::IN), PollFd::new(deaths, PollFlags::IN)];
         poll(&mut fds, None)?;
@@ -54,34 +54,6 @@ fn attend(socket: &UnixStream, plugin: Pid, tree: &Tree, deaths: &SignalFd) -> i
             return Ok(());
         }
     }
-}
-
-/// Starts the plugin: a session of its own, no signal ignored or blocked, its streams and nothing else open.
-fn start(policy: &Policy, input: &OwnedFd) -> io::Result<Pid> {
-    let text = |text: &OsString| CString::new(text.clone().into_vec());
-    let program = text(&policy.program)?;
-    let args = policy.args.iter().map(text);
-    let args = [Ok(program.clone())].into_iter().chain(args).collect::<Result<Vec<_>, _>>()?;
-    let variable = |(name, value): &(OsString, OsString)| {
-        let mut variable = name.clone();
-        variable.push("=");
-        variable.push(value);
-        CString::new(variable.into_vec())
-    };
-    let environment = policy.environment.iter().map(variable).collect::<Result<Vec<_>, _>>()?;
-
-    let mut actions = PosixSpawnFileActions::init()?;
-    actions.add_dup2(input.as_raw_fd(), libc::STDIN_FILENO)?;
-    let session = PosixSpawnFlags::from_bits_retain(i32::from(libc::POSIX_SPAWN_SETSID));
-    let signals = PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK;
-    let mut attributes = PosixSpawnAttr::init()?;
-    attributes.set_flags(session | signals)?;
-    attributes.set_sigdefault(&SigSet::all())?;
-    attributes.set_sigmask(&SigSet::empty())?;
-    env::set_current_dir(&policy.folder)?;
-    // What restricts the plugin is applied here: to this process, for the plugin to inherit.
-    let plugin = posix_spawn(&*program, &actions, &attributes, &args, &environment)?;
-    Pid::from_raw(plugin.as_raw()).ok_or_else(|| io::Error::other("a process without an id"))
 }
 
 /// Reaps whoever has ended; the plugin's wait status where it is among them.

@@ -15,13 +15,16 @@ use std::{
 
 use rustix::{net::sockopt::set_socket_passcred, process::Pid};
 use tokio::{
-    io::{AsyncWriteExt, Interest},
+    io::{AsyncReadExt, AsyncWriteExt, Interest},
     net::{UnixStream, unix::pipe},
     process::{Child, Command},
     time::timeout,
 };
 
-use super::{Containment, NAME, Policy, Report, message::send_with};
+use super::{
+    Containment, NAME, Policy, Report,
+    message::{Heard, send_with},
+};
 
 /// How long a launcher may take until the plugin begins; longer only where it is halted.
 const LAUNCH: Duration = Duration::from_secs(10);
@@ -39,7 +42,7 @@ pub(crate) struct Launched {
     pub(crate) pid: Pid,
     pub(crate) containment: Containment,
     pub(crate) input: pipe::Sender,
-    /// Where it looks for its proxy, in a network of its own.
+    /// Where the plugin finds the proxy, for the daemon to serve.
     pub(crate) listener: Option<TcpListener>,
 }
 
@@ -49,6 +52,11 @@ pub(crate) struct Launched {
 /// The system's, about the plugin's program as if it had been started directly; or one about the launcher, which says
 /// so.
 pub(crate) async fn start(launcher: &Path, policy: &Policy) -> io::Result<Launched> {
+    if policy.confinement.is_some() {
+        return attempt(launcher, policy)
+            .await?
+            .ok_or_else(|| broken(launcher, "finds no namespace, and does not say why"));
+    }
     if policy.containment == Containment::Namespace && !NO_NAMESPACE.load(Ordering::Relaxed) {
         if let Some(launched) = attempt(launcher, policy).await? {
             return Ok(launched);
@@ -92,28 +100,45 @@ async fn attempt(launcher: &Path, policy: &Policy) -> io::Result<Option<Launched
         }
         socket.async_io(Interest::READABLE, || Report::receive(&socket)).await
     };
-    let report = timeout(LAUNCH, report).await;
-    let (pid, containment) = match report {
-        Ok(Ok(Some((Report::Inside(_), Some(pid))))) => (pid, Containment::Namespace),
-        Ok(Ok(Some((Report::Below(pid), _)))) => match Pid::from_raw(pid) {
-            Some(pid) => (pid, Containment::Subreaper),
+    let heard = timeout(LAUNCH, report).await;
+    let (pid, containment, listener) = match heard {
+        Ok(Ok(Some(Heard { report: Report::Inside(_), sender: Some(pid), listener }))) => {
+            (pid, Containment::Namespace, listener)
+        }
+        Ok(Ok(Some(Heard { report: Report::Below(pid), .. }))) => match Pid::from_raw(pid) {
+            Some(pid) => (pid, Containment::Subreaper, None),
             None => return Err(broken(launcher, "says that the plugin has the id 0")),
         },
         other => {
+            let other = other.map(|heard| heard.map(|heard| heard.map(|heard| heard.report)));
+            let words = match other {
+                Ok(Ok(Some(Report::Refused(bytes)))) => words(&mut socket, bytes).await,
+                _ => String::new(),
+            };
             // It ends with the socket, and kills what it may have started.
             drop(socket);
             if timeout(LAUNCH, child.wait()).await.is_err() {
                 let _ = child.start_kill();
             }
             return match other {
-                Ok(Ok(Some((Report::NoNamespace, _)))) => Ok(None),
-                Ok(Ok(Some((Report::Failed(errno), _)))) => Err(io::Error::from_raw_os_error(errno)),
+                Ok(Ok(Some(Report::NoNamespace))) => Ok(None),
+                Ok(Ok(Some(Report::Failed(errno)))) => Err(io::Error::from_raw_os_error(errno)),
+                Ok(Ok(Some(Report::Refused(_)))) => Err(io::Error::other(words)),
                 Ok(_) => Err(broken(launcher, "ended before it had started the plugin")),
                 Err(_) => Err(broken(launcher, &format!("did not answer within {} s", LAUNCH.as_secs()))),
             };
         }
     };
-    Ok(Some(Launched { launcher: child, socket, pid, containment, input, listener: None }))
+    Ok(Some(Launched { launcher: child, socket, pid, containment, input, listener }))
+}
+
+/// Why a launcher refuses.
+async fn words(socket: &mut UnixStream, bytes: i32) -> String {
+    let mut words = Vec::new();
+    let mut said = socket.take(u64::try_from(bytes).unwrap_or_default());
+    // What was read until then is what there is.
+    let _ = timeout(LAUNCH, said.read_to_end(&mut words)).await;
+    format!("its sandbox cannot be set up: {}", String::from_utf8_lossy(&words))
 }
 
 fn broken(launcher: &Path, what: &str) -> io::Error {

@@ -122,7 +122,11 @@ impl Page<'_> {
         let help = "Lines of a plugin's log that came faster than they could be written";
         self.total("astros_plugin_log_lines_dropped", help, |life| life.dropped_log_lines)?;
         let help = "Messages of the bus that a plugin published, that it was given, and that were lost on the way to it";
-        self.by_reason("astros_bus_messages", help, "event", |life| &life.bus)
+        self.by_reason("astros_bus_messages", help, "event", |life| &life.bus)?;
+        let help = "Requests to hosts of the network that the plugin was granted";
+        self.total("astros_network_requests", help, |life| life.requests)?;
+        let help = "Bytes to and from these hosts";
+        self.by_reason("astros_network_bytes", help, "direction", |life| &life.bytes)
     }
 
     fn total(&mut self, name: &str, help: &str, count: impl Fn(&Life) -> u64) -> fmt::Result {

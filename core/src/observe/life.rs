@@ -34,4 +34,8 @@ pub(super) struct Life {
     pub(super) oddities: Counts,
     pub(super) dropped_log_lines: u64,
     pub(super) bus: Counts,
+    /// Requests that its proxy let through.
+    pub(super) requests: u64,
+    /// Bytes of its connections to the proxy.
+    pub(super) bytes: Counts,
 }

@@ -136,6 +136,18 @@ impl PluginMetrics {
         }
     }
 
+    /// Its proxy let a request to the network through.
+    pub fn requested(&self) {
+        self.numbers().life.requests += 1;
+    }
+
+    /// A connection of it to the network ended that moved so many bytes, from it and to it.
+    pub fn moved(&self, sent: u64, received: u64) {
+        let bytes = &mut self.numbers().life.bytes;
+        *bytes.entry("sent").or_default() += sent;
+        *bytes.entry("received").or_default() += received;
+    }
+
     pub fn snapshot(&self) -> PluginSnapshot {
         let numbers = self.numbers();
         let life = &numbers.life;
@@ -168,6 +180,8 @@ impl PluginMetrics {
             oddities: owned(&life.oddities),
             dropped_log_lines: life.dropped_log_lines,
             bus: owned(&life.bus),
+            requests: life.requests,
+            bytes: owned(&life.bytes),
             last_error: numbers.last_error.clone(),
         }
     }

@@ -45,6 +45,12 @@ pub struct PluginSnapshot {
     /// Messages of the bus: `published` by it, `delivered` to it, `dropped` on the way to it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub bus: BTreeMap<String, u64>,
+    /// Requests to hosts of the network that it was granted.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub requests: u64,
+    /// Bytes to and from these, by direction: `sent`, `received`; of connections that have ended.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub bytes: BTreeMap<String, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<LastError>,
 }
@@ -77,4 +83,8 @@ pub struct LastError {
     pub kind: String,
     /// For people; the beginning of a long one.
     pub message: String,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -49,10 +49,8 @@ pub enum Report {
     Allowed,
     /// One was refused for want of a permission.
     Denied {
-        /// `api.example.org:443`.
+        /// What would have to be granted: `api.example.org:443`.
         target: String,
-        /// What would allow it: `network: api.example.org:443`.
-        permission: String,
     },
     /// A connection ended that moved so many bytes, from the plugin and to it.
     Moved { sent: u64, received: u64 },

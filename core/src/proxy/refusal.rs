@@ -47,7 +47,7 @@ impl Refusal {
     /// What is told of it beside the plugin, where it is one.
     pub(super) fn report(&self) -> Option<Report> {
         let Refusal::Denied { target, .. } = self else { return None };
-        Some(Report::Denied { target: target.clone(), permission: format!("network: {target}") })
+        Some(Report::Denied { target: target.clone() })
     }
 
     /// What `plugin` is answered. HTTP clients show the status line of a CONNECT and not the body: it says the most.

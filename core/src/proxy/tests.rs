@@ -173,8 +173,7 @@ async fn refuses_what_is_not_granted_and_says_what_would_allow_it() {
     assert!(
         head.starts_with(&format!("HTTP/1.1 403 `weather` may not reach `other.example:443`; {hint}\r\n"))
     );
-    let denied =
-        |target: &str| Report::Denied { target: target.into(), permission: format!("network: {target}") };
+    let denied = |target: &str| Report::Denied { target: target.into() };
     assert_eq!(test.told(), denied("other.example:443"));
     let answer = test.ask("GET http://api.example/ HTTP/1.0\r\n\r\n").await;
     assert!(answer.contains("`weather` may not reach `api.example:80`"), "{answer}");

@@ -22,7 +22,7 @@ use super::{
     tree::{Ancestor, Child, Connection, Node, Root},
     wire::{Asked, CallPluginRef, IntentRef},
 };
-use crate::supervisor;
+use crate::{proxy::Report, supervisor};
 
 /// A plugin has at most so many requests of its own open.
 const MAX_OPEN: usize = 256;
@@ -61,6 +61,12 @@ impl supervisor::Host for Host {
     fn event(&self, event: supervisor::Event) {
         if let Some(router) = self.router.upgrade() {
             router.services.event(&router, event);
+        }
+    }
+
+    fn network(&self, plugin: &str, generation: u64, report: Report) {
+        if let Some(router) = self.router.upgrade() {
+            router.network((self.number, generation), plugin, report);
         }
     }
 }

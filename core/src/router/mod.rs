@@ -10,6 +10,7 @@ mod clock;
 mod deliver;
 pub mod errors;
 mod inbound;
+mod network;
 mod plugin;
 mod question;
 mod queue;

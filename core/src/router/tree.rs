@@ -264,6 +264,11 @@ impl Tree {
         open.filter(|node| Arc::ptr_eq(&node.root, root)).cloned().collect()
     }
 
+    /// All of the requests that are open with a process.
+    pub fn all(&self, connection: Connection) -> impl Iterator<Item = &Arc<Node>> {
+        self.serving.get(&connection).into_iter().flat_map(HashMap::values)
+    }
+
     /// A call begins to wait for a slot of a serial plugin; refused where that would never end. `more` slots may come
     /// with another process.
     pub fn wait(&mut self, plugin: usize, link: &Arc<Link>, more: bool) -> Result<(), Error> {

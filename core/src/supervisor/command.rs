@@ -4,17 +4,21 @@ use std::{ffi::OsString, fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path
 
 use astros_protocol::{Error, lifecycle::Directories, manifest::Permission, version::SUPPORTED};
 
+use tempfile::TempDir;
+
 use super::{
     Launch, Spec,
+    confine::confine,
     dbus::{self, Buses},
     environment, program, python,
 };
-use crate::launcher::{Confinement, Network, PROXY_PORT, Policy};
+use crate::launcher::{self, Confinement, Network, PROXY_PORT, Policy};
 
 /// What starts a process, and what has to be there as long as it runs.
 pub(crate) struct Prepared {
     pub(crate) policy: Policy,
     pub(crate) buses: Buses,
+    pub(crate) scratch: Option<TempDir>,
 }
 
 /// Finds the program, makes the plugin's folders, and says how it is started: in the plugin's folder, with nothing in
@@ -38,7 +42,8 @@ pub(crate) async fn command(spec: &Spec) -> Result<Prepared, Error> {
     };
     args.extend(spec.args.iter().map(OsString::from));
     make_directories(spec)?;
-    let mut confinement: Option<Confinement> = None;
+    let mut confinement = confine(spec, &program, launcher::machine(spec.launcher.as_deref()).await)?;
+    let scratch = confinement.as_mut().and_then(|confinement| scratch(spec, confinement)).transpose()?;
     let mut environment = variables(spec, confinement.as_ref());
     let buses = match &mut confinement {
         Some(confinement) => {
@@ -56,7 +61,19 @@ pub(crate) async fn command(spec: &Spec) -> Result<Prepared, Error> {
         containment: spec.containment,
         confinement,
     };
-    Ok(Prepared { policy, buses })
+    Ok(Prepared { policy, buses, scratch })
+}
+
+/// The folder of a plugin's temporary files, where it has no `/tmp` of its own.
+fn scratch(spec: &Spec, confinement: &mut Confinement) -> Option<Result<TempDir, Error>> {
+    if confinement.means.namespaces {
+        return None;
+    }
+    let made = tempfile::Builder::new().prefix("astros-").tempdir();
+    Some(made.inspect(|folder| confinement.scratch = folder.path().to_owned()).map_err(|error| {
+        program::unavailable(spec, format!("a folder for its temporary files cannot be made: {error}"))
+            .with_hint("see who may write to the folder that TMPDIR names, or to `/tmp`")
+    }))
 }
 
 /// What `initialize` names is there: for nobody else to see, since plugins keep what is the person's.

@@ -5,14 +5,16 @@
 
 mod files;
 mod interpreter;
+mod reach;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
 
-use astros_protocol::{Error, lifecycle::Sandbox, manifest::Permission};
+use astros_protocol::{Error, manifest::Permission};
 
 use self::files::Files;
+pub use self::reach::{FileAccess, OutOfReach};
 use super::{SANDBOX_REFUSED, Sandboxed, Spec, program};
 use crate::launcher::{Confinement, Containment, Machine, Means, Network};
 
@@ -21,29 +23,30 @@ const LANDLOCK: u32 = 3;
 /// The one that keeps a plugin from signalling others, where nothing else does.
 const LANDLOCK_ALONE: u32 = 6;
 
-/// What a plugin is held to, and how much of it this machine enforces; no confinement where the operator said so.
+/// What a plugin is held to; nothing where the operator said so.
 ///
 /// # Errors
 /// This machine cannot enforce what was not granted: the plugin is not started.
-pub(super) fn confine(
-    spec: &Spec,
-    program: &Path,
-    machine: &Machine,
-) -> Result<(Option<Confinement>, Sandbox), Error> {
+pub(super) fn confine(spec: &Spec, program: &Path, machine: &Machine) -> Result<Option<Confinement>, Error> {
     if spec.sandboxed == Sandboxed::Off {
-        return Ok((None, Sandbox::None));
+        return Ok(None);
     }
     let network = network(&spec.granted);
-    let Some((means, sandbox)) = means(spec, machine, network)? else { return Ok((None, Sandbox::None)) };
-    let confinement = Confinement {
+    let Some(means) = means(spec, machine, network)? else { return Ok(None) };
+    Ok(Some(Confinement {
         files: Files::of(spec, program).rules(),
         // Reduced: there is no network of its own where a proxy could be all that it finds.
         network: if network == Network::Proxy && !means.namespaces { Network::Host } else { network },
         limits: spec.limits,
         means,
         ..Confinement::default()
-    };
-    Ok((Some(confinement), sandbox))
+    }))
+}
+
+/// Why a plugin cannot be started on this machine with what it was granted.
+pub(crate) fn refusal(spec: &Spec, machine: &Machine) -> Option<Error> {
+    let refused = |_: &Spec| means(spec, machine, network(&spec.granted)).err();
+    Some(spec).filter(|spec| spec.sandboxed != Sandboxed::Off).and_then(refused)
 }
 
 fn network(granted: &[Permission]) -> Network {
@@ -60,7 +63,7 @@ fn network(granted: &[Permission]) -> Network {
 }
 
 /// What enforces it here; `None` where nothing can, and the operator lets the plugin run even so.
-fn means(spec: &Spec, machine: &Machine, network: Network) -> Result<Option<(Means, Sandbox)>, Error> {
+fn means(spec: &Spec, machine: &Machine, network: Network) -> Result<Option<Means>, Error> {
     let namespaces = machine.namespaces && spec.containment == Containment::Namespace;
     let landlock = machine.landlock.is_some_and(|abi| abi >= LANDLOCK);
     let scopes = machine.landlock.is_some_and(|abi| abi >= LANDLOCK_ALONE);
@@ -69,13 +72,10 @@ fn means(spec: &Spec, machine: &Machine, network: Network) -> Result<Option<(Mea
     // Without a network of its own a plugin reaches more than its proxies.
     let alone = scopes && network != Network::Proxy && !system_control;
     match (namespaces, landlock) {
-        (true, true) => Ok(Some((means, Sandbox::Full))),
-        (true, false) => Ok(Some((means, Sandbox::Reduced))),
-        (false, _) if alone => Ok(Some((means, Sandbox::Reduced))),
-        _ if spec.sandboxed == Sandboxed::Reduced => {
-            // Half of it holds nobody: what is left is what the machine can do at all.
-            Ok(landlock.then_some((means, Sandbox::Reduced)))
-        }
+        (true, _) => Ok(Some(means)),
+        (false, _) if alone => Ok(Some(means)),
+        // Half of it holds nobody: what is left is what the machine can do at all.
+        _ if spec.sandboxed == Sandboxed::Reduced => Ok(landlock.then_some(means)),
         _ => Err(refused(spec, machine, scopes, network, system_control)),
     }
 }

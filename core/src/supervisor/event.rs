@@ -19,10 +19,9 @@ pub trait Host: Send + Sync + 'static {
     /// Takes note. Called in order for one plugin, on the supervisor's tasks: it must not block.
     fn event(&self, event: Event);
 
-    /// Takes note of what its proxy tells of a plugin's requests to the network. Called on the proxies' thread: it must
-    /// not block.
-    fn network(&self, plugin: &str, report: Report) {
-        let _ = (plugin, report);
+    /// Takes note of what one process of a plugin does in the network. Called on the proxies' thread: it must not block.
+    fn network(&self, plugin: &str, generation: u64, report: Report) {
+        let _ = (plugin, generation, report);
     }
 }
 

@@ -17,6 +17,7 @@ mod status;
 
 mod backoff;
 mod command;
+mod confine;
 mod dbus;
 mod environment;
 mod handshake;
@@ -36,6 +37,7 @@ mod view;
 mod watchdog;
 mod words;
 
+pub use confine::{FileAccess, OutOfReach};
 pub use event::{Event, Host, Kill, LogLine};
 pub use handle::Supervisor;
 pub use session::{Crash, Session};
@@ -45,6 +47,7 @@ pub use state::{Admission, StateName};
 pub use status::{InstanceStatus, Status};
 pub use watchdog::Watch;
 
+pub(crate) use confine::refusal;
 pub(crate) use once::{Started, exit, start};
 pub(crate) use process::Process;
 

@@ -8,12 +8,13 @@ use std::{
     io,
     os::{fd::OwnedFd, unix::process::ExitStatusExt},
     process::{ExitStatus, Stdio},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use astros_protocol::lifecycle::Sandbox;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
+use tempfile::TempDir;
 use tokio::{
     io::{Interest, unix::AsyncFd},
     net::{UnixStream, unix::pipe},
@@ -23,7 +24,7 @@ use tokio::{
 
 use super::{Spec, command::Prepared, dbus::Buses};
 use crate::{
-    launcher::{self, Containment, Policy, Report},
+    launcher::{self, Containment, Policy, Report, Rule},
     proxy::{self, Proxy},
 };
 
@@ -42,9 +43,11 @@ pub(crate) struct Process {
     /// The plugin's id.
     pid: Pid,
     pub(crate) sandbox: Sandbox,
+    /// What it sees of the files; none where it is not confined.
+    pub(crate) files: Option<Arc<[Rule]>>,
     pub(crate) started: Instant,
     /// What lets it out, and ends with it.
-    _ways: (Buses, Option<Proxy>),
+    _ways: (Buses, Option<Proxy>, Option<TempDir>),
 }
 
 /// How the plugin's processes are reached.
@@ -77,7 +80,7 @@ impl Process {
         tell: impl Fn(proxy::Report) + Send + Sync + 'static,
     ) -> io::Result<(Process, Pipes)> {
         let started = Instant::now();
-        let Prepared { policy, buses } = prepared;
+        let Prepared { policy, buses, scratch } = prepared;
         let launcher = match policy.containment {
             Containment::Group => None,
             _ => launcher::program(spec.launcher.as_deref()),
@@ -96,6 +99,9 @@ impl Process {
                 };
                 (launched.launcher, launched.input, Some(launched.pid), reach)
             }
+            None if policy.confinement.is_some() => {
+                return Err(io::Error::other("its sandbox cannot be set up: there is no `astros-launcher`"));
+            }
             None => {
                 let (child, input) = directly(&policy)?;
                 let pid = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
@@ -108,8 +114,9 @@ impl Process {
             _ => return Err(io::Error::other("the child has no pipes")),
         };
         let pid = pid.ok_or_else(|| io::Error::other("the child has no process id"))?;
-        let (sandbox, _ways) = (policy.sandbox(), (buses, network));
-        Ok((Process { child, exit, reach, pid, sandbox, started, _ways }, pipes))
+        let (sandbox, _ways) = (policy.sandbox(), (buses, network, scratch));
+        let files = policy.confinement.map(|confinement| confinement.files.into());
+        Ok((Process { child, exit, reach, pid, sandbox, files, started, _ways }, pipes))
     }
 
     pub(crate) fn pid(&self) -> u32 {

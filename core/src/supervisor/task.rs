@@ -149,7 +149,8 @@ impl<H: Host> Task<H> {
                 let (host, plugin) = (self.host.clone(), shared.plugin.clone());
                 let tell = move |line| host.event(Event::Line { plugin: plugin.clone(), line });
                 let (host, plugin) = (self.host.clone(), shared.plugin.clone());
-                let network = move |report| host.network(&plugin, report);
+                let generation = self.generation;
+                let network = move |report| host.network(&plugin, generation, report);
                 let program = prepared.policy.program.clone();
                 // Not to be given up half-way: it is short, and bounded.
                 Running::start(&shared.spec, prepared, service, tell, network)

@@ -33,7 +33,7 @@ const BELOW: [(&str, &[&str]); 15] = [
     ("control", &["daemon", "agent", "router", "bus", "services", "observe", "supervisor", "registry"]),
     ("daemon", &["agent", "router", "bus", "services", "observe", "supervisor", "registry", "recording"]),
     ("agent", &["router", "services", "supervisor"]),
-    ("router", &["bus", "services", "observe", "supervisor"]),
+    ("router", &["bus", "services", "observe", "proxy", "supervisor"]),
     ("bus", &[]),
     ("services", &[]),
     ("observe", &[]),

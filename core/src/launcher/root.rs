@@ -1,0 +1,264 @@
+//! What a plugin sees of the files: a new root, with what it was given mounted into it.
+//!
+//! The root is a small read-only tmpfs. Every path of the confinement is a mount of its own in it, those above before
+//! those below, so that a smaller right below a larger one holds, and the other way round. Sources and mount points are
+//! opened without links.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    io,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
+    path::{Component, Path},
+};
+
+use rustix::{
+    fs::{
+        AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, readlinkat,
+        statat, symlinkat,
+    },
+    io::Errno,
+    mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount},
+    process::{chdir, fchdir, pivot_root, umask},
+};
+
+use super::{
+    Access, Confinement, files,
+    mounts::{self, DEVICE, PLAIN, READ_ONLY},
+    step::{Step, failed},
+};
+
+/// What every plugin has for itself, until it ends.
+pub(super) const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
+/// Each at most so large: it is memory.
+const TEMPORARY_SIZE: &str = "512m";
+pub(super) const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
+const DEVICE_LINKS: [(&str, &str); 4] = [
+    ("/dev/fd", "/proc/self/fd"),
+    ("/dev/stdin", "/proc/self/fd/0"),
+    ("/dev/stdout", "/proc/self/fd/1"),
+    ("/dev/stderr", "/proc/self/fd/2"),
+];
+
+const HERE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+/// A folder whose names nobody lists; what is mounted in it can be reached.
+const CLOSED: Mode = Mode::from_raw_mode(0o111);
+const LISTED: Mode = Mode::from_raw_mode(0o555);
+const FOLDER: Mode = Mode::from_raw_mode(0o755);
+
+/// What is at a path.
+#[derive(Clone, Copy)]
+enum Place {
+    Given(Access),
+    Temporary,
+}
+
+/// Makes the new root, and is in it then. Only in a mount namespace of this process's own.
+pub(super) fn enter(confinement: &Confinement) -> io::Result<()> {
+    let mask = umask(Mode::empty());
+    let alone = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", alone).step("keeping mounts to itself")?;
+    let mut root = Root::new().step("making a new root")?;
+    root.devices()?;
+    let mut places: BTreeMap<&Path, Place> =
+        TEMPORARY.iter().map(|path| (Path::new(path), Place::Temporary)).collect();
+    places.extend(confinement.by_path().into_iter().map(|(path, access)| (path, Place::Given(access))));
+    for (path, place) in places {
+        root.put(path, place).step(format_args!("mounting `{}`", path.display()))?;
+    }
+    for (socket, at) in &confinement.buses {
+        root.socket(socket, at).step(format_args!("mounting `{}`", at.display()))?;
+    }
+    root.close().step("entering the new root")?;
+    umask(mask);
+    Ok(())
+}
+
+struct Root {
+    root: OwnedFd,
+    /// A folder that is not seen from the root: what covers something is made here.
+    backstage: OwnedFd,
+    covers: Vec<OwnedFd>,
+}
+
+impl Root {
+    fn new() -> io::Result<Root> {
+        // Before anything covers the old one: a new one is only to be had where an old one is seen.
+        let proc = mounts::proc()?;
+        let backstage = mounts::tmpfs(&[("size", "16m"), ("mode", "0755")])?;
+        // Nothing that is given is below it, and it is in every system.
+        mounts::attach(&backstage, openat(CWD, "/proc", HERE, Mode::empty())?)?;
+        mkdirat(&backstage, "root", FOLDER)?;
+        let folder = openat(&backstage, "root", HERE, Mode::empty())?;
+        let root = mounts::copy(&folder, PLAIN)?;
+        mounts::attach(&root, &folder)?;
+        let new = Root { root, backstage, covers: Vec::new() };
+        mounts::attach(&proc, new.folder(Path::new("/proc"))?)?;
+        Ok(new)
+    }
+
+    fn devices(&self) -> io::Result<()> {
+        let device = |path: &str| {
+            let device = openat(CWD, path, HERE, Mode::empty())?;
+            mounts::attach(&mounts::copy(&device, DEVICE)?, self.file(Path::new(path))?)
+        };
+        for path in DEVICES {
+            device(path).step(format_args!("mounting `{path}`"))?;
+        }
+        for (path, target) in DEVICE_LINKS {
+            symlinkat(target, &self.root, &path[1..]).step(format_args!("linking `{path}`"))?;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, path: &Path, place: Place) -> io::Result<()> {
+        let access = match place {
+            Place::Temporary => {
+                let own = mounts::tmpfs(&[("size", TEMPORARY_SIZE), ("mode", "1777")])?;
+                return mounts::attach(&own, self.folder(path)?);
+            }
+            Place::Given(access) => access,
+        };
+        let Some((source, kind)) = files::open(path)? else { return Ok(()) };
+        let attributes = match access {
+            Access::Hidden => return self.hide(path, kind),
+            Access::List => return self.list(path, source, kind),
+            Access::Read => READ_ONLY,
+            Access::Write => PLAIN,
+        };
+        let at = match kind {
+            FileType::Symlink => return self.link(path, &source),
+            FileType::Directory => self.folder(path)?,
+            _ => self.file(path)?,
+        };
+        mounts::attach(&mounts::copy(&source, attributes)?, at)
+    }
+
+    /// Covers what is seen there, if it is.
+    fn hide(&mut self, path: &Path, kind: FileType) -> io::Result<()> {
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        let at = match openat2(&self.root, inside(path), HERE, Mode::empty(), resolve) {
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+            at => at?,
+        };
+        match kind {
+            FileType::Symlink => Err(failed("a link cannot be hidden")),
+            FileType::Directory => self.cover(&at, CLOSED).map(drop),
+            _ => {
+                let empty = file_in(&self.backstage, OsStr::new("empty"))?;
+                mounts::attach(&mounts::copy(&empty, READ_ONLY)?, &at)
+            }
+        }
+    }
+
+    /// The names that are there now, with nothing behind them.
+    fn list(&mut self, path: &Path, source: OwnedFd, kind: FileType) -> io::Result<()> {
+        if kind != FileType::Directory {
+            return Ok(());
+        }
+        let at = self.folder(path)?;
+        let cover = self.cover(&at, LISTED)?;
+        let source =
+            openat(&source, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        for entry in Dir::read_from(&source)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name == c"." || name == c".." {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                FileType::Unknown => {
+                    FileType::from_raw_mode(statat(&source, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode)
+                }
+                kind => kind,
+            };
+            match kind {
+                FileType::Directory => mkdirat(cover, name, CLOSED)?,
+                FileType::Symlink => symlinkat(readlinkat(&source, name, Vec::new())?, cover, name)?,
+                _ => drop(openat(cover, name, OFlags::CREATE | OFlags::CLOEXEC, Mode::empty())?),
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts an empty folder there; it can be written to until the root is closed.
+    fn cover(&mut self, at: &OwnedFd, mode: Mode) -> io::Result<&OwnedFd> {
+        let name = format!("{}", self.covers.len());
+        mkdirat(&self.backstage, &*name, mode)?;
+        let folder = openat(&self.backstage, &*name, HERE, Mode::empty())?;
+        let cover = mounts::copy(&folder, PLAIN)?;
+        mounts::attach(&cover, at)?;
+        self.covers.push(cover);
+        Ok(&self.covers[self.covers.len() - 1])
+    }
+
+    /// A link of the old root is one in the new one, `/bin` to `usr/bin`; what it leads to has its own rule.
+    fn link(&self, path: &Path, source: &OwnedFd) -> io::Result<()> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
+        match symlinkat(readlinkat(source, c"", Vec::new())?, self.folder(parent)?, name) {
+            Err(Errno::EXIST) => Ok(()),
+            linked => Ok(linked?),
+        }
+    }
+
+    fn socket(&self, socket: &Path, at: &Path) -> io::Result<()> {
+        let socket = openat(CWD, socket, HERE, Mode::empty())?;
+        mounts::attach(&mounts::copy(&socket, PLAIN)?, self.file(at)?)
+    }
+
+    /// A folder of the new root, made with those above it where it is not there yet.
+    fn folder(&self, path: &Path) -> io::Result<OwnedFd> {
+        let mut folder = self.root.try_clone()?;
+        for part in path.components() {
+            let Component::Normal(name) = part else { continue };
+            let next = || openat(&folder, name, HERE | OFlags::DIRECTORY, Mode::empty());
+            let next = match next() {
+                Err(Errno::NOENT) => {
+                    mkdirat(&folder, name, FOLDER)?;
+                    next()?
+                }
+                next => next?,
+            };
+            folder = next;
+        }
+        Ok(folder)
+    }
+
+    /// A file of the new root, made where it is not there yet.
+    fn file(&self, path: &Path) -> io::Result<OwnedFd> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(failed("it is no file"));
+        };
+        file_in(&self.folder(parent)?, name)
+    }
+
+    /// Nothing is made in it any more, and nothing else is there.
+    fn close(self) -> io::Result<()> {
+        for mount in self.covers.iter().chain([&self.root]) {
+            mounts::restrict(mount, READ_ONLY)?;
+        }
+        fchdir(&self.root)?;
+        pivot_root(".", ".")?;
+        // The old root lies above the new one now.
+        unmount(".", UnmountFlags::DETACH)?;
+        Ok(chdir("/")?)
+    }
+}
+
+/// A file that nobody reads, made where it is not there yet.
+fn file_in(folder: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
+    let file = || openat(folder, name, HERE, Mode::empty());
+    match file() {
+        Err(Errno::NOENT) => {
+            let flags = OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+            drop(openat(folder, name, flags, Mode::empty())?);
+            Ok(file()?)
+        }
+        file => Ok(file?),
+    }
+}
+
+/// A path as it is called from the root.
+fn inside(path: &Path) -> &[u8] {
+    path.as_os_str().as_bytes().strip_prefix(b"/").unwrap_or_default()
+}
