@@ -21,6 +21,7 @@ mod question;
 mod record;
 mod replay;
 mod schema;
+mod secrets;
 mod status;
 mod story;
 
@@ -66,6 +67,7 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
     let Cli { global, command } = cli;
     let needs = command.needs();
     match command {
+        Command::Secrets(command) => secrets::run(command, &options(&global)?, output).await,
         Command::Schema { name, list } => schema::run(name.as_deref(), list, output),
         Command::Conformance(command) => {
             tokio::select! {

@@ -57,12 +57,12 @@ impl Router {
                 Failure::Unsent => {}
                 Failure::Error(error) if error.code == ErrorCode::SHUTTING_DOWN => {
                     if !is_leaving(plugin, &session).await {
-                        return Err(errors::from_plugin(error, &plugin.name, call.handler));
+                        return Err(from_plugin(error, plugin, call.handler));
                     }
                     attempt += 1;
                 }
                 Failure::Error(error) => {
-                    return Err(errors::from_plugin(error, &plugin.name, call.handler));
+                    return Err(from_plugin(error, plugin, call.handler));
                 }
                 Failure::Here(error) => return Err(errors::failed_here(error, plugin, call.handler)),
                 Failure::Closed => {
@@ -222,4 +222,10 @@ fn meta<'a>(
         progress,
         followup: call.followup,
     }
+}
+
+/// A plugin's own error, without its secrets.
+fn from_plugin(mut error: Error, plugin: &Plugin, handler: &str) -> Error {
+    plugin.supervisor().spec().secrets.hide_in_error(&mut error);
+    errors::from_plugin(error, &plugin.name, handler)
 }

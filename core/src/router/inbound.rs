@@ -119,7 +119,9 @@ impl Service for PluginService {
     fn notification(&self, method: &str, params: Option<Asked<'_>>) {
         let Some(router) = self.router.upgrade() else { return };
         match params {
-            Some(Asked::Raw(params)) if method == Log::METHOD => router.services.log(&self.name, params),
+            Some(Asked::Raw(params)) if method == Log::METHOD => {
+                router.services.log(&self.name, params, &router.secrets(&self.name));
+            }
             // Unknown notifications are tolerated.
             _ => tracing::debug!(plugin = %self.name, method, "passed over a notification"),
         }
@@ -127,7 +129,7 @@ impl Service for PluginService {
 
     fn oddity(&self, oddity: Oddity<'_>) {
         let Some(router) = self.router.upgrade() else { return };
-        router.services.oddity(&self.name, &oddity);
+        router.services.oddity(&self.name, &oddity, &router.secrets(&self.name));
         if matches!(oddity, Oddity::DuplicateId(_))
             && self.duplicates.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_DUPLICATES
         {

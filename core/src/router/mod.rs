@@ -38,7 +38,7 @@ use tokio::sync::{broadcast, mpsc};
 use crate::{
     observe::{Metrics, Traces},
     services::audit,
-    supervisor::{Event, Session, Spec, Supervisor},
+    supervisor::{Event, Secrets, Session, Spec, Supervisor},
 };
 
 pub use bus::Publisher;
@@ -169,6 +169,11 @@ impl Router {
     /// Where the spans of calls go.
     pub fn traces(&self) -> Option<&Arc<Traces>> {
         self.services.traces()
+    }
+
+    /// What is hidden in what a plugin says.
+    fn secrets(&self, plugin: &str) -> Secrets {
+        self.plugin(plugin).map(|plugin| plugin.supervisor().spec().secrets.clone()).unwrap_or_default()
     }
 
     /// Notes an event in the audit log.

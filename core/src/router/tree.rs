@@ -258,15 +258,15 @@ impl Tree {
         self.serving.get(&connection)?.values().next()
     }
 
+    /// All of them.
+    pub fn all(&self, connection: Connection) -> impl Iterator<Item = &Arc<Node>> {
+        self.serving.get(&connection).into_iter().flat_map(HashMap::values)
+    }
+
     /// All requests of one tree that are open.
     pub fn of(&self, root: &Arc<Root>) -> Vec<Arc<Node>> {
         let open = self.serving.values().flat_map(HashMap::values);
         open.filter(|node| Arc::ptr_eq(&node.root, root)).cloned().collect()
-    }
-
-    /// All of the requests that are open with a process.
-    pub fn all(&self, connection: Connection) -> impl Iterator<Item = &Arc<Node>> {
-        self.serving.get(&connection).into_iter().flat_map(HashMap::values)
     }
 
     /// A call begins to wait for a slot of a serial plugin; refused where that would never end. `more` slots may come

@@ -9,6 +9,7 @@
 mod attended;
 mod event;
 mod handle;
+mod secrets;
 mod session;
 mod slots;
 mod spec;
@@ -40,6 +41,7 @@ mod words;
 pub use confine::{FileAccess, OutOfReach};
 pub use event::{Event, Host, Kill, LogLine};
 pub use handle::Supervisor;
+pub use secrets::Secrets;
 pub use session::{Crash, Session};
 pub use slots::Slot;
 pub use spec::{Launch, SANDBOX_REFUSED, Sandboxed, Spec};
@@ -51,4 +53,4 @@ pub(crate) use confine::refusal;
 pub(crate) use once::{Started, exit, start};
 pub(crate) use process::Process;
 
-pub use crate::launcher::{Containment, Limits};
+pub use crate::launcher::{Containment, Limits, Machine, machine};

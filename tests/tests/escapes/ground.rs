@@ -14,8 +14,8 @@ use astros_core::control::{
     api::{ControlClient, Person},
     client::answered,
 };
-use astros_protocol::Error;
-use astros_tests::{Plugin, Running, World, adversary, folder, processes};
+use astros_protocol::{Error, ErrorCode};
+use astros_tests::{Plugin, Running, Tree, World, adversary, folder, processes};
 use serde_json::{Map, Value, json};
 
 use crate::{GRANTS, LANGUAGES, table::Attempt};
@@ -32,6 +32,8 @@ pub(crate) struct Ground {
     places: Value,
     /// What the other plugin writes into its temporary folder.
     temporary: PathBuf,
+    /// The person's files as they have to stay.
+    before: Tree,
 }
 
 /// What came of one attempt.
@@ -72,8 +74,9 @@ impl Ground {
         let (neighbour, places) = neighbour(&world);
         let world = world.on_a_machine_without(without);
         let daemon = world.daemon(["--listen", "127.0.0.1:0"]);
+        let before = Tree::of(&world.path("home/mine"));
         let temporary = Path::new("/tmp").join(format!("note-{}", daemon.pid()));
-        Ground { world, daemon, neighbour, places, temporary }
+        Ground { world, daemon, neighbour, places, temporary, before }
     }
 
     /// Lets every plugin try what is for it, all plugins at once.
@@ -90,6 +93,10 @@ impl Ground {
                     attempts.iter().filter(|one| one.granted.iter().any(|grant| plugin.starts_with(grant)))
                 {
                     let outcome = self.attempt(&client, &plugin, &attempt.name).await;
+                    if outcome.as_ref().is_err_and(|error| error.code == ErrorCode::HANDLER_NOT_FOUND) {
+                        // The other language makes it.
+                        continue;
+                    }
                     tries.push(Try { attempt: attempt.name.clone(), plugin: plugin.clone(), outcome });
                 }
                 tries
@@ -128,6 +135,11 @@ impl Ground {
         places.insert("control".to_owned(), json!(path("home/astros/run/control.sock")));
         places.extend(self.places.as_object().unwrap().clone());
         places.clone()
+    }
+
+    /// Nothing of the person's is other than before.
+    pub(crate) fn is_untouched(&self) {
+        Tree::of(&self.world.path("home/mine")).is_again(&self.before);
     }
 
     pub(crate) fn end(mut self) {
