@@ -39,6 +39,11 @@ impl Agent {
             |(typed, surely)| Named { path: recognition::resolve(typed, &person.cwd, &person.home), surely };
         let named: Vec<Named> = recognition::named(context, &parameters).into_iter().map(resolve).collect();
         let writes = handler.effects >= Effects::Write;
+        // One that was granted no files has no use for a path but to hand it on.
+        let files = |permission: &Permission| matches!(permission, Permission::FileSystem(_));
+        if !plugin.supervisor().spec().granted.iter().any(files) {
+            return Ok(());
+        }
         // What a person grants may be one of several.
         for _ in 0..=named.len() {
             if named.is_empty() {
