@@ -46,8 +46,8 @@ pub use state::{Admission, StateName};
 pub use status::{InstanceStatus, Status};
 pub use watchdog::Watch;
 
-pub(crate) use confine::refusal;
+pub(crate) use confine::{enforced, refusal};
 pub(crate) use once::{Started, exit, start};
 pub(crate) use process::Process;
 
-pub use crate::launcher::{Containment, Limits};
+pub use crate::launcher::{Containment, Limits, Machine, machine};

@@ -21,7 +21,9 @@ const LANGUAGES: [&str; 2] = ["python", "rust"];
 fn every_attempt_succeeds_where_nothing_is_enforced() {
     let (attempts, root) = (attempts(), nix::unistd::geteuid().is_root());
     let tries = try_all(&attempts, &[], "off");
-    let may = |attempt: &Attempt| attempt.succeeds == Succeeds::Everywhere || attempt.succeeds == Succeeds::AsRoot && root;
+    let may = |attempt: &Attempt| {
+        attempt.succeeds == Succeeds::Everywhere || attempt.succeeds == Succeeds::AsRoot && root
+    };
     succeed(&attempts, &tries, may);
     let by_rust = tries.iter().filter(|one| one.plugin.ends_with("rust")).count();
     assert!(by_rust > 150, "{by_rust}");
@@ -55,7 +57,9 @@ fn no_plugin_starts_without_landlock_and_namespaces() {
     let world = World::new().with(adversary("villain")).on_a_machine_without(&["landlock", "namespaces"]);
     let daemon = world.daemon([""; 0]);
     let outcome = world.call("villain", "echo", json!({})).fails(6, "plugin_unavailable");
-    outcome.says("there is neither Landlock nor a namespace").says("`astros doctor` says how this machine gets them");
+    outcome
+        .says("there is neither Landlock nor a namespace")
+        .says("`astros doctor` says how this machine gets them");
     daemon.stop().succeeds();
     let allowed = World::new().with(adversary("villain")).on_a_machine_without(&["landlock", "namespaces"]);
     let allowed = allowed.configured("plugins: {villain: {sandbox: reduced}}");
