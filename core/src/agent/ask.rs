@@ -1,9 +1,6 @@
 //! Doing what was understood: the candidates in their order, and what the session has to remember.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use astros_protocol::{Error, ErrorCode, Extra, Response};
 use serde_json::value::RawValue;
@@ -46,9 +43,9 @@ impl Agent {
             }
         };
         let root = person.root();
-        let started = Instant::now();
+        let started = root.clock.now();
         for candidate in &candidates {
-            let left = person.timeout.map(|timeout| timeout.saturating_sub(started.elapsed()));
+            let left = person.timeout.map(|timeout| timeout.saturating_sub(root.clock.now() - started));
             let wanted = Wanted {
                 plugin: &candidate.plugin,
                 handler: &candidate.handler,

@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use crate::router::tree::{Root, new_correlation_id};
+use crate::router::{
+    Asked, Questions,
+    tree::{Root, new_correlation_id},
+};
 
 /// Who asks, and where they are.
 #[derive(Clone, Debug)]
@@ -15,6 +18,8 @@ pub struct Person {
     pub locale: Option<String>,
     /// The time that all of it may take.
     pub timeout: Option<Duration>,
+    /// Where they can be asked, if they can.
+    pub questions: Option<Asked>,
 }
 
 impl Person {
@@ -25,6 +30,7 @@ impl Person {
             session_id: Some(self.session_id.clone()),
             cwd: Some(self.cwd.to_string_lossy().into_owned()),
             locale: self.locale.clone(),
+            questions: self.questions.clone().map(Questions::new),
             ..Root::default()
         })
     }

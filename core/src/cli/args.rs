@@ -81,6 +81,9 @@ pub(super) enum Command {
     /// Watch what plugins tell each other, and tell them something
     #[command(subcommand)]
     Bus(Bus),
+    /// Keep keys and passwords for plugins
+    #[command(subcommand)]
+    Secrets(Secrets),
     /// Run a command, and record what AstrOS and a plugin say to each other
     #[command(after_help = "Examples:
   astros record hello-world -- ask \"say hello\"
@@ -311,6 +314,29 @@ pub(super) enum Plugins {
     Reset {
         #[arg(help = NAME)]
         name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Secrets {
+    /// Keep a secret: in the system's keyring where there is one, else in a file of yours alone
+    #[command(after_help = "Examples:
+  astros secrets set weather api_key          asks for it, and does not show it
+  pass weather | astros secrets set weather api_key")]
+    Set {
+        #[arg(help = NAME)]
+        plugin: String,
+        /// The setting
+        key: String,
+    },
+    /// Name the secrets that are kept, and where; never what they are
+    List,
+    /// Forget a secret
+    Remove {
+        #[arg(help = NAME)]
+        plugin: String,
+        /// The setting
+        key: String,
     },
 }
 

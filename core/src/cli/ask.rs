@@ -8,13 +8,16 @@ use std::{
 
 use astros_protocol::{Error, ErrorCode};
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 use super::{
     args,
+    chat::input::Input,
     explain::{self, explain_json, explain_text},
     input,
     output::Output,
     progress::Display,
+    question,
 };
 use crate::{
     control::{
@@ -38,7 +41,7 @@ pub(super) async fn run(ask: args::Ask, daemon: &Client, output: &Output) -> Res
         return Ok(explain::exit_code(&understood));
     }
     let begin = async |wanted| daemon.ask(text, Some(person), Some(wanted)).await;
-    show(begin, ask.explain, output).await
+    show(begin, ask.explain, daemon, None, output).await
 }
 
 /// Calls a handler for `astros plugins call`.
@@ -53,26 +56,42 @@ pub(super) async fn call(
     let params = input::params(params)?;
     let person = person(None, timeout)?;
     let begin = async |wanted| daemon.call(plugin, handler, Some(params), Some(person), Some(wanted)).await;
-    show(begin, false, output).await
+    show(begin, false, daemon, None, output).await
 }
 
-/// Begins a request, shows how it goes, and what comes of it.
+/// Begins a request, shows how it goes, puts its questions, and shows what comes of it.
 pub(super) async fn show(
     begin: impl AsyncFnOnce(Wanted) -> Begun,
     understood: bool,
+    daemon: &Client,
+    mut input: Option<&mut Input>,
     output: &Output,
 ) -> Result<ExitCode, Error> {
     let started = Instant::now();
     let (display, progress) = Display::start(output);
-    let wanted = Wanted { progress: progress.is_some(), understood };
+    let wanted = Wanted { progress: progress.is_some(), understood, questions: question::can_ask(output) };
+    let (asked, mut questions) = mpsc::unbounded_channel();
     let hear = |news| match (news, &progress) {
         // What was not drawn yet is old already.
         (News::Progress(value), Some(progress)) => drop(progress.try_send(value)),
         // The answer alone belongs on stdout.
         (News::Understood(understood), _) => output.note(&explain_text(&understood, false)),
+        (News::Question(question), _) => drop(asked.send(question)),
         _ => {}
     };
-    let answered = follow(begin(wanted).await, hear).await;
+    let asking = async {
+        while let Some(question) = questions.recv().await {
+            display.pause();
+            question::ask(&question, input.as_deref_mut(), daemon, output).await;
+            display.resume();
+        }
+        std::future::pending().await
+    };
+    let begun = begin(wanted).await;
+    let answered = tokio::select! {
+        outcome = follow(begun, hear) => outcome,
+        never = asking => never,
+    };
     drop(progress);
     display.finish().await;
     let (answer, elapsed) = (answered?, started.elapsed());

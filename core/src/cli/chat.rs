@@ -1,6 +1,6 @@
 //! `astros chat`: one request a line, in a session of its own. Ctrl-C takes a request back, Ctrl-D leaves.
 
-mod input;
+pub(super) mod input;
 mod words;
 
 use std::{
@@ -29,7 +29,7 @@ Ctrl-C takes a request back that takes too long.";
 pub(super) async fn run(daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
     let known = Arc::new(RwLock::new(words::commands()));
     let mut signals = Signals::new()?;
-    let mut input = Input::open(&daemon.hello().home, known.clone(), output.json)?;
+    let mut input = Input::open(Some(&daemon.hello().home), known.clone(), output.json)?;
     // Names of its own: the questions of another chat are not answered here.
     let session = format!("chat:{:016x}", fastrand::u64(..));
     let is_terminal = input.is_terminal;
@@ -69,7 +69,7 @@ pub(super) async fn run(daemon: &Client, output: &Output) -> Result<ExitCode, Er
             return Ok(code);
         }
         let outcome = tokio::select! {
-            outcome = serve(text.trim(), &session, daemon, output) => outcome,
+            outcome = serve(text.trim(), &session, daemon, &mut input, output) => outcome,
             told = signals.told() => match told {
                 Told::Interrupt => Err(interrupted("taken back")),
                 Told::End => return Err(interrupted("interrupted")),
@@ -83,7 +83,13 @@ pub(super) async fn run(daemon: &Client, output: &Output) -> Result<ExitCode, Er
 }
 
 /// A command of the chat's own, or a request. Other texts that begin with a slash may be paths.
-async fn serve(text: &str, session: &str, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
+async fn serve(
+    text: &str,
+    session: &str,
+    daemon: &Client,
+    input: &mut Input,
+    output: &Output,
+) -> Result<ExitCode, Error> {
     match text {
         // Standard output is for answers where programs read.
         "/help" if output.json => output.note(HELP),
@@ -97,7 +103,7 @@ async fn serve(text: &str, session: &str, daemon: &Client, output: &Output) -> R
         _ => {
             let person = ask::person(Some(session.to_owned()), None)?;
             let begin = async |wanted| daemon.ask(text.to_owned(), Some(person), Some(wanted)).await;
-            return ask::show(begin, false, output).await;
+            return ask::show(begin, false, daemon, Some(input), output).await;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -72,7 +72,7 @@ fn versions() -> Vec<Check> {
         let word = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
         format!("{} {} {}", word(about.sysname()), word(about.release()), word(about.machine()))
     });
-    let protocol = SUPPORTED.map(|version| version.to_string()).join(", ");
+    let protocol = SUPPORTED.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let own = env!("CARGO_PKG_VERSION");
     vec![
         Check::ok("astros", format!("{own}, protocol {protocol}, SQLite {}", rusqlite::version())),

@@ -18,9 +18,11 @@ mod own_log;
 mod permissions;
 mod plugins;
 mod progress;
+mod question;
 mod record;
 mod replay;
 mod schema;
+mod secrets;
 mod status;
 mod story;
 
@@ -66,6 +68,7 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
     let Cli { global, command } = cli;
     let needs = command.needs();
     match command {
+        Command::Secrets(command) => secrets::run(command, &options(&global)?, output).await,
         Command::Schema { name, list } => schema::run(name.as_deref(), list, output),
         Command::Conformance(command) => {
             tokio::select! {

@@ -7,7 +7,8 @@ use std::{
 };
 
 use astros_protocol::stream::ProgressValue;
-use indicatif::{ProgressBar, ProgressStyle};
+use console::Term;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::value::RawValue;
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -33,6 +34,22 @@ impl Display {
         let (sender, receiver) = mpsc::channel(8);
         let task = tokio::spawn(draw(receiver, bar.clone()));
         (Display { task: Some(task), bar }, Some(sender))
+    }
+
+    /// Makes room for something that the person is asked.
+    pub(super) fn pause(&self) {
+        if self.task.is_some() {
+            // Also one that was not there yet, so that it does not come meanwhile.
+            self.bar.get_or_init(new_bar).set_draw_target(ProgressDrawTarget::hidden());
+            let _ = Term::stderr().clear_line();
+        }
+    }
+
+    /// Goes on after [`Display::pause`].
+    pub(super) fn resume(&self) {
+        if let Some(bar) = self.bar.get() {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
     }
 
     /// Waits until the last word was drawn.

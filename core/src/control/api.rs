@@ -53,6 +53,10 @@ pub trait Control {
         wanted: Option<Wanted>,
     ) -> SubscriptionResult;
 
+    /// Answers a [`Question`] of a request that goes on; null declines.
+    #[method(name = "answer_question", param_kind = map)]
+    async fn answer_question(&self, id: String, answer: Value) -> Result<(), Failure>;
+
     /// `ask` for those who cannot subscribe: by HTTP, say. Over a connection that ends it is taken back, too.
     #[method(name = "answer", param_kind = map)]
     async fn answer(&self, text: String, person: Option<Person>) -> Result<Answer, Failure>;
@@ -177,6 +181,8 @@ pub struct Wanted {
     pub progress: bool,
     /// How the text was understood; of `ask` only.
     pub understood: bool,
+    /// What a person has to be asked: there is one, who answers by `answer_question`.
+    pub questions: bool,
 }
 
 /// News of a request; an answer or an error is the last.
@@ -187,10 +193,34 @@ pub enum News {
     Understood(Understood),
     /// How far it is: the protocol's `ProgressValue`, as the plugin sent it.
     Progress(Box<RawValue>),
+    /// Something that the person is asked; the request waits for `answer_question`, for five minutes at most, and its
+    /// time stands still meanwhile.
+    Question(Question),
     /// What came of it.
     Answer(Box<Answer>),
     /// Why nothing came of it.
     Error(astros_protocol::Error),
+}
+
+/// Something that a person is asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    /// What `answer_question` names.
+    pub id: String,
+    /// The plugin that wants something, or asks.
+    pub plugin: String,
+    /// One sentence. Where a plugin asks, these are its words.
+    pub question: String,
+    /// What the plugin wants and was not granted; none where the plugin asks.
+    #[serde(default)]
+    pub permission: Option<String>,
+    /// What may be answered; empty: anything. Where a permission is wanted, `yes` is for this request, `always` is
+    /// granted and kept.
+    #[serde(default)]
+    pub choices: Vec<String>,
+    /// A JSON Schema that the answer has to fit.
+    #[serde(default)]
+    pub schema: Option<Value>,
 }
 
 /// What came of a request. `response.success: false` is an answer, not an error.

@@ -9,6 +9,7 @@ mod embedded;
 mod failure;
 mod http;
 mod lifetime;
+mod question;
 mod request;
 mod run;
 mod server;

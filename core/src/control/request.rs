@@ -13,11 +13,12 @@ use tokio::sync::mpsc;
 
 use super::{
     api::{Answer, News, Person, Understood, Wanted},
-    lifetime::Lifetime,
+    service::Service,
 };
 use crate::{
     agent::{self, Progress},
     daemon::Daemon,
+    router::Asked,
 };
 
 /// How many plugins that could not be asked are told of.
@@ -25,21 +26,33 @@ const MENTIONED: usize = 3;
 /// Progress that waits for a client; beyond it the plugin's stream waits.
 const WINDOW: usize = 8;
 
+/// Where the news of a request go that its client wants.
+pub(super) struct Listens {
+    pub(super) understood: Option<SubscriptionSink>,
+    pub(super) progress: Progress,
+    pub(super) questions: Option<Asked>,
+}
+
 /// Tells the news of a request until its end; gives up what `work` does when nobody listens any more.
 pub(super) async fn tell<W: Future<Output = Result<agent::Answer, Error>>>(
     pending: PendingSubscriptionSink,
-    lifetime: &Lifetime,
+    service: &Service,
     wanted: Wanted,
-    work: impl FnOnce(Option<SubscriptionSink>, Progress) -> W,
+    work: impl FnOnce(Listens) -> W,
 ) {
     let Ok(sink) = pending.accept().await else { return };
     // Open until its outcome is on its way.
-    let _open = match lifetime.begin() {
+    let _open = match service.lifetime.begin() {
         Ok(open) => open,
         Err(error) => return send(&sink, &News::Error(error)).await,
     };
-    let (sender, mut values) = mpsc::channel(WINDOW);
-    let progress = wanted.progress.then_some(sender);
+    let (progress, mut values) = mpsc::channel(WINDOW);
+    let (asked, mut questions) = mpsc::channel(WINDOW);
+    let listens = Listens {
+        understood: wanted.understood.then(|| sink.clone()),
+        progress: wanted.progress.then_some(progress),
+        questions: wanted.questions.then_some(asked),
+    };
     let told = async {
         // Side by side: a client that does not read must not keep a deadline from being seen.
         let relay = async {
@@ -47,8 +60,17 @@ pub(super) async fn tell<W: Future<Output = Result<agent::Answer, Error>>>(
                 send(&sink, &News::Progress(value)).await;
             }
         };
-        let work = work(wanted.understood.then(|| sink.clone()), progress);
-        let (outcome, ()) = tokio::join!(work, relay);
+        let asking = async {
+            while let Some(question) = questions.recv().await {
+                send(&sink, &News::Question(service.questions.keep(question))).await;
+            }
+            // Who could ask is gone; the outcome is still to come.
+            std::future::pending().await
+        };
+        let outcome = tokio::select! {
+            (outcome, ()) = async { tokio::join!(work(listens), relay) } => outcome,
+            never = asking => never,
+        };
         let last = match outcome {
             Ok(answer) => News::Answer(Box::new(answer.into())),
             Err(error) => News::Error(error),
@@ -145,6 +167,7 @@ pub(super) fn person(daemon: &Daemon, person: Option<Person>) -> Result<agent::P
         home,
         locale: person.locale,
         timeout: person.timeout_ms.map(Duration::from_millis),
+        questions: None,
     })
 }
 

@@ -17,6 +17,7 @@ use tower::{Service as _, layer::util::Identity, service_fn};
 use super::{
     api::{ControlServer, Hello},
     lifetime::Lifetime,
+    question::Open,
     service::Service,
 };
 use crate::daemon::Daemon;
@@ -56,7 +57,8 @@ impl Server {
     pub(super) fn new(daemon: Arc<Daemon>, stays: bool) -> Server {
         let lifetime = Arc::new(Lifetime::new(stays));
         let hello = Hello::new(&daemon);
-        let service = Service { daemon: daemon.clone(), hello, lifetime: lifetime.clone() };
+        let service =
+            Service { daemon: daemon.clone(), hello, lifetime: lifetime.clone(), questions: Open::default() };
         let (stop, handle) = stop_channel();
         let config = ServerConfig::builder()
             .max_request_body_size(MAX_REQUEST)

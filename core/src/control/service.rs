@@ -17,9 +17,11 @@ use super::{
     api::{Answer, ControlServer, Hello, Logged, Person, Published, Status, Understood, Wanted},
     failure::Failure,
     lifetime::Lifetime,
-    request::{self, send},
+    question::Open,
+    request::{self, Listens, send},
 };
 use crate::{
+    agent,
     bus::{Delivery, Pattern},
     daemon::{Daemon, Listed, Wish},
     router::Publisher,
@@ -34,6 +36,7 @@ pub(super) struct Service {
     pub(super) daemon: Arc<Daemon>,
     pub(super) hello: Hello,
     pub(super) lifetime: Arc<Lifetime>,
+    pub(super) questions: Open,
 }
 
 #[async_trait]
@@ -53,11 +56,11 @@ impl ControlServer for Service {
         person: Option<Person>,
         wanted: Option<Wanted>,
     ) -> SubscriptionResult {
-        let work = |listener, progress| async {
-            let person = request::person(&self.daemon, person)?;
+        let work = |Listens { understood: listener, progress, questions }| async {
+            let person = agent::Person { questions, ..request::person(&self.daemon, person)? };
             request::ask(&self.daemon, &text, &person, listener, progress).await
         };
-        request::tell(pending, &self.lifetime, wanted.unwrap_or_default(), work).await;
+        request::tell(pending, self, wanted.unwrap_or_default(), work).await;
         Ok(())
     }
 
@@ -76,14 +79,18 @@ impl ControlServer for Service {
         person: Option<Person>,
         wanted: Option<Wanted>,
     ) -> SubscriptionResult {
-        let work = |_, progress| async {
-            let person = request::person(&self.daemon, person)?;
+        let work = |Listens { progress, questions, .. }| async {
+            let person = agent::Person { questions, ..request::person(&self.daemon, person)? };
             self.daemon.usable(&plugin)?;
             let params = params.unwrap_or_default();
             self.daemon.agent().invoke(&plugin, &handler, params, &person, progress).await
         };
-        request::tell(pending, &self.lifetime, wanted.unwrap_or_default(), work).await;
+        request::tell(pending, self, wanted.unwrap_or_default(), work).await;
         Ok(())
+    }
+
+    async fn answer_question(&self, id: String, answer: Value) -> Result<(), Failure> {
+        Ok(self.questions.answer(&self.daemon, &id, answer).await?)
     }
 
     async fn answer(&self, text: String, person: Option<Person>) -> Result<Answer, Failure> {

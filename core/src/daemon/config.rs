@@ -146,6 +146,20 @@ impl Config {
         })
     }
 
+    /// One warning for each of a plugin's secrets that stands here.
+    pub(super) fn open_secrets(&self, plugin: &str, secrets: &[String]) -> Vec<String> {
+        let settings = self.plugin(plugin).map(|own| &own.settings);
+        let open = secrets.iter().filter_map(|name| Some((name, settings?.get(name)?.line)));
+        let warning = |(name, line)| {
+            format!(
+                "{}:{line}: `plugins.{plugin}.settings.{name}` is a secret; `astros secrets set {plugin} {name}` \
+                 keeps it where nobody else reads it",
+                self.path.display()
+            )
+        };
+        open.map(warning).collect()
+    }
+
     /// The section of a plugin, where there is one.
     pub fn plugin(&self, name: &str) -> Option<&PluginConfig> {
         self.plugins.get(name)

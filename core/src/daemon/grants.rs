@@ -125,7 +125,9 @@ impl Grants {
 
     /// Why a plugin may not run with these, if so.
     pub(super) fn refusal(&self, plugin: &str) -> Option<Admission> {
-        let names: Vec<String> = self.missing.iter().map(|one| format!("`{one}`")).collect();
+        // Every plugin may keep data of its own: who asks for it only says so.
+        let needed = self.missing.iter().filter(|one| **one != Permission::Storage);
+        let names: Vec<String> = needed.map(|one| format!("`{one}`")).collect();
         let (what, them) = match &names[..] {
             [] => return None,
             [one] => (format!("the permission {one}"), "it"),
@@ -139,6 +141,9 @@ impl Grants {
 
     /// Whether `wanted` can be revoked; the words say why not.
     pub(super) fn check_revocable(&self, plugin: &str, wanted: &Permission) -> Result<(), String> {
+        if *wanted == Permission::Storage {
+            return Err("every plugin may keep data of its own: `storage` cannot be revoked".to_owned());
+        }
         let mut decided = self.granted.iter().chain(&self.withheld).chain(&self.missing);
         if decided.any(|one| wanted.covers(one)) {
             return Ok(());

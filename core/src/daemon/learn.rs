@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
 use super::{
-    Daemon,
+    Daemon, internal,
     specs::{self, Maker},
 };
 use crate::{router::Plugin, supervisor::Admission};
@@ -58,9 +58,15 @@ impl Daemon {
         // Kept first: a plugin that its own schema blocks is not started again to find that out.
         let fingerprint = specs::fingerprint(entry, spec);
         self.store.set_description(&entry.folder, &fingerprint, &session.description).await?;
-        let maker = Maker { base: &self.base, config: &setup.config };
-        let by_code = maker.settings_by_code(entry, &installed.overrides, &session.description);
-        if let Some(Err(error)) = by_code {
+        let (base, setup, installed) = (self.base.clone(), setup.clone(), installed.clone());
+        let description = session.description.clone();
+        // The keyring may take its time.
+        let by_code = tokio::task::spawn_blocking(move || {
+            let secrets = base.secrets();
+            let maker = Maker { base: &base, config: &setup.config, secrets: &secrets.read() };
+            maker.settings_by_code(&installed.entry, &installed.overrides, &description)
+        });
+        if let Some(Err(error)) = by_code.await.map_err(internal)? {
             supervisor.admit(specs::blocked(&error)).await;
             return Err(error.into());
         }

@@ -105,7 +105,7 @@ impl Daemon {
         shown["run"] = run(entry).into();
         shown["handles"] = json!(described.handles);
         shown["handlers"] = json!(described.handlers);
-        shown["settings"] = json!(installed.spec.settings);
+        shown["settings"] = json!(installed.spec.secrets.masked(&installed.spec.settings));
         shown["warnings"] = json!(manifest.map(|manifest| &manifest.warnings));
         shown["reload_error"] = json!(self.reload_error(name));
         shown["last_exit"] = json!(status.last_exit);

@@ -33,7 +33,6 @@ use tokio::sync::{Notify, broadcast};
 
 use crate::{
     agent::{Agent, Person, Thresholds},
-    launcher,
     recording::Recorder,
     router::{Router, Services, errors},
     services::{
@@ -41,7 +40,7 @@ use crate::{
         log::{self, Log, Record},
         storage::Store,
     },
-    supervisor::Event,
+    supervisor::{self, Event},
 };
 
 use change::Failure;
@@ -105,7 +104,7 @@ impl Daemon {
     /// The home cannot be used, `astros.yaml` cannot be read, or a folder of `plugin_dirs` is not there. What is
     /// wrong with one plugin blocks that one only.
     pub async fn start(options: Options) -> Result<Daemon, Error> {
-        let base = Arc::new(Base::new(options, launcher::machine(None).await)?);
+        let base = Arc::new(Base::new(options, supervisor::machine(None).await)?);
         let config = base.config()?;
         let store = Store::open(&base.paths.database())?;
         let log = Log::open(base.paths.logs.clone()).map_err(internal)?;
@@ -182,6 +181,7 @@ impl Daemon {
             home,
             locale: None,
             timeout: None,
+            questions: None,
         };
         Ok(self.agent.invoke(plugin, handler, context, &person, None).await?.response)
     }

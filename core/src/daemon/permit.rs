@@ -85,6 +85,7 @@ impl Daemon {
         let grants = self.check_decidable(name).await?.grants.clone();
         if permissions.is_empty() {
             permissions = [grants.granted, grants.missing].concat();
+            permissions.retain(|one| *one != Permission::Storage);
         } else {
             for permission in &permissions {
                 let checked = grants.check_revocable(name, permission);

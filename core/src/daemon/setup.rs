@@ -6,14 +6,14 @@ use astros_protocol::{Error, PluginDescription};
 
 use super::{Options, config::Config, grants::Grants, internal, misconfigured, paths::Paths, specs::Maker};
 use crate::{
-    launcher::Machine,
     registry::{self, Enablement, Entry, Places, Registry, RegistryError},
     router::Known,
     services::{
+        secrets::Secrets,
         settings::Override,
         storage::{Decisions, Descriptions, Store},
     },
-    supervisor::Spec,
+    supervisor::{Machine, Spec},
 };
 
 /// What stays the same while a daemon runs.
@@ -80,6 +80,11 @@ impl Base {
         Config::read(&self.paths.config_file(), self.home().as_deref()).map_err(misconfigured)
     }
 
+    /// Where the person's secrets are.
+    pub(super) fn secrets(&self) -> Secrets {
+        Secrets::at(&self.paths.config, &self.options.environment)
+    }
+
     /// The folders of plugins that the environment and `astros.yaml` name.
     pub(super) fn configured(&self, config: &Config) -> Vec<PathBuf> {
         let variable = self.options.variable("ASTROS_PLUGIN_PATH");
@@ -130,8 +135,15 @@ impl Setup {
 
     fn found(base: &Base, config: Config, remembered: &Remembered) -> Result<Setup, Error> {
         let mut registry = base.discover(&config, &remembered.by_command)?;
-        let warnings = config.warnings.iter().cloned().chain(registry.warnings.drain(..)).collect();
-        let plugins = Maker { base, config: &config }.installed(registry, remembered);
+        let mut warnings: Vec<String> =
+            config.warnings.iter().cloned().chain(registry.warnings.drain(..)).collect();
+        let secrets = base.secrets();
+        let secrets = secrets.read();
+        let plugins = Maker { base, config: &config, secrets: &secrets }.installed(registry, remembered);
+        warnings.extend(secrets.unused().map(|error| format!("{error}; {}", error.hint())));
+        let open =
+            |(name, one): (&String, &Arc<Installed>)| config.open_secrets(name, &one.spec.secrets.settings);
+        warnings.extend(plugins.iter().flat_map(open));
         Ok(Setup { config, warnings, plugins })
     }
 }

@@ -24,14 +24,18 @@ use super::{
 };
 use crate::{
     registry::{Entry, Registry, Status, spread},
-    services::settings::{self, Override, SettingsError, Sources},
-    supervisor::{self, Admission, Launch, Spec},
+    services::{
+        secrets::Reading,
+        settings::{self, Override, SettingsError, Sources},
+    },
+    supervisor::{self, Admission, Launch, Secrets, Spec},
 };
 
 /// Makes what plugins are started with of what is on disk.
 pub(super) struct Maker<'a> {
     pub base: &'a Base,
     pub config: &'a Config,
+    pub secrets: &'a Reading<'a>,
 }
 
 /// What is the same in every spec.
@@ -84,6 +88,9 @@ impl Maker<'_> {
             Some(Err(error)) if spec.admission == Admission::Enabled => spec.admission = blocked(&error),
             _ => {}
         }
+        let schema = entry.settings_schema.as_ref().map(|schema| &schema.value);
+        let by_code = || description.as_ref()?.settings_schema.as_ref();
+        self.hide(&entry, schema.or_else(by_code), &overrides, &mut spec);
         Installed { entry, spec, fingerprint, grants, overrides, description: description.map(Arc::new) }
     }
 
@@ -97,6 +104,19 @@ impl Maker<'_> {
             home: home.as_deref(),
         }
         .decide()
+    }
+
+    /// Marks what of the settings is secret: what the schema says, and what stands among secrets.
+    fn hide(&self, entry: &Entry, schema: Option<&Value>, overrides: &[Override], spec: &mut Spec) {
+        let mut names = settings::secret_names(schema);
+        names.extend(self.secrets.in_file(&entry.name));
+        names.sort();
+        names.dedup();
+        let variables = settings::secret_variables(overrides, &names);
+        spec.secrets = Secrets::new(names, variables, &spec.settings);
+        if let Some(recorder) = &spec.recorder {
+            recorder.hide(spec.secrets.texts());
+        }
     }
 
     /// What the environment sets of each plugin's settings.
@@ -153,6 +173,12 @@ impl Maker<'_> {
     ) -> Result<Extra, SettingsError> {
         let Some(Manifest { configuration, .. }) = &entry.manifest else { return Ok(Extra::new()) };
         let nothing = BTreeMap::new();
+        let names = settings::secret_names(schema.map(|(schema, _)| schema));
+        let secrets = self.secrets.of(&entry.name, &names).map_err(|error| SettingsError::Secrets {
+            plugin: entry.name.clone(),
+            reason: error.to_string(),
+            hint: error.hint(),
+        })?;
         settings::resolve(&Sources {
             plugin: &entry.name,
             configuration,
@@ -160,6 +186,7 @@ impl Maker<'_> {
             requires_config,
             configured: self.config.plugin(&entry.name).map_or(&nothing, |own| &own.settings),
             file: &self.config.path,
+            secrets: &secrets,
             environment: overrides,
         })
     }

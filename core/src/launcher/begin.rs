@@ -50,7 +50,12 @@ fn become_plugin(policy: &Policy, input: OwnedFd) -> io::Error {
         }
         Ok(())
     })();
-    prepared.err().unwrap_or_else(|| command.exec())
+    match prepared {
+        Err(error) => error,
+        // Only whether it can be held was to be found out.
+        Ok(()) if policy.program.is_empty() => exit(0),
+        Ok(()) => command.exec(),
+    }
 }
 
 #[allow(unsafe_code)]

@@ -35,7 +35,7 @@ pub(super) fn restrict(confinement: &Confinement) -> io::Result<()> {
     if !confinement.means.namespaces {
         needs_no_namespaces(confinement)?;
     }
-    limits::set(&confinement.limits)?;
+    limits::set(confinement)?;
     capabilities::drop_all()?;
     if confinement.means.landlock {
         landlock::restrict(confinement)?;

@@ -1,9 +1,10 @@
 //! Landlock: with a root of the plugin's own a second wall around the same files, without one the only wall.
 //!
 //! It keeps a plugin from signalling and tracing others, and from sockets without a path. It does not hide names, and
-//! cannot take back below a folder what was given with it: where it stands alone that is refused.
+//! cannot take back below a folder what was given with it: where it stands alone, such a folder is given by the entries
+//! that it has at the start.
 
-use std::{io, path::Path};
+use std::{collections::BTreeMap, fs, io, os::fd::OwnedFd, path::Path};
 
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, PathBeneath,
@@ -17,11 +18,15 @@ use super::{
     step::{Step, failed},
 };
 
-/// The first that knows truncation, and the first that knows signals and sockets without a path.
-const BESIDE_A_ROOT: ABI = ABI::V3;
-const ALONE: ABI = ABI::V6;
+/// The first that knows every way to change a file.
+const OLDEST: ABI = ABI::V3;
 /// The newest whose restrictions were tried here.
 const NEWEST: ABI = ABI::V8;
+
+/// Which version this kernel has.
+pub(super) fn version() -> Option<u32> {
+    Some(known() as u32).filter(|version| *version > 0)
+}
 
 fn known() -> ABI {
     // Without a flag it asks, and restricts nothing.
@@ -33,35 +38,34 @@ fn known() -> ABI {
 
 /// Restricts this process, and all that come from it.
 pub(super) fn restrict(confinement: &Confinement) -> io::Result<()> {
-    let namespaces = confinement.means.namespaces;
-    let (abi, wanted) = (known(), if namespaces { BESIDE_A_ROOT } else { ALONE });
-    if abi < wanted {
-        let (abi, wanted) = (abi as u32, wanted as u32);
-        return Err(failed(format_args!("Landlock: this kernel has version {abi}, needed is {wanted}")));
+    let abi = known();
+    if abi < OLDEST {
+        let (abi, oldest) = (abi as u32, OLDEST as u32);
+        return Err(failed(format_args!("Landlock: this kernel has version {abi}, needed is {oldest}")));
     }
     let mut rules = Rules { created: ruleset(abi, confinement.network)?, abi };
-    if namespaces {
-        // Only what was given is below.
-        rules.add(Path::new("/"), AccessFs::ReadDir.into())?;
-        for path in TEMPORARY {
-            rules.add(Path::new(path), rules.all())?;
-        }
-    } else if !confinement.scratch.as_os_str().is_empty() {
-        rules.give(&confinement.scratch, Access::Write)?;
-    }
     rules.add(Path::new("/proc"), AccessFs::ReadFile | AccessFs::ReadDir)?;
     for path in DEVICES {
         let all = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::IoctlDev;
         rules.add(Path::new(path), all & AccessFs::from_all(abi))?;
     }
     let by_path = confinement.by_path();
-    for (path, access) in &by_path {
-        let mut below = by_path.iter().filter(|(other, _)| *other != path && other.starts_with(path));
-        if !namespaces && let Some((other, _)) = below.find(|(_, other)| *other < access) {
-            let (path, other) = (path.display(), other.display());
-            return Err(failed(format_args!("Landlock alone cannot give `{path}` without `{other}`")));
+    if confinement.means.namespaces {
+        // Only what was given is below, and mounts take back what Landlock cannot.
+        rules.add(Path::new("/"), AccessFs::ReadDir.into())?;
+        for path in TEMPORARY {
+            rules.add(Path::new(path), rules.all())?;
         }
-        rules.give(path, *access)?;
+        for (path, access) in by_path {
+            rules.give(path, access)?;
+        }
+    } else {
+        if !confinement.scratch.as_os_str().is_empty() {
+            rules.give(&confinement.scratch, Access::Write)?;
+        }
+        for (path, access) in &by_path {
+            rules.give_split(path, *access, &by_path)?;
+        }
     }
     let status = rules.created.restrict_self().step("Landlock")?;
     if status.ruleset == RulesetStatus::FullyEnforced {
@@ -94,9 +98,30 @@ impl Rules {
         AccessFs::from_all(self.abi) & !(AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev)
     }
 
+    /// Gives a folder without what is less below it: by its entries, where there is such.
+    fn give_split(&mut self, path: &Path, access: Access, all: &BTreeMap<&Path, Access>) -> io::Result<()> {
+        let less =
+            |(below, less): (&&Path, &Access)| *below != path && below.starts_with(path) && *less < access;
+        if !all.iter().any(less) {
+            return self.give(path, access);
+        }
+        // Its names would be those of all that is below, too.
+        let entries = match fs::read_dir(path) {
+            Ok(entries) if access > Access::List => entries,
+            _ => return Ok(()),
+        };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            if !all.contains_key(&*path) {
+                self.give_split(&path, access, all)?;
+            }
+        }
+        Ok(())
+    }
+
     fn give(&mut self, path: &Path, access: Access) -> io::Result<()> {
         let rights = match access {
-            // It would be the names of all that is below, too.
+            // Alone it would be the names of all that is below, beside a root they are there.
             Access::Hidden | Access::List => return Ok(()),
             Access::Read => AccessFs::from_read(self.abi),
             Access::Write => self.all(),
@@ -117,7 +142,7 @@ impl Rules {
         self.rule(opened, rights).step(format_args!("allowing `{}`", path.display()))
     }
 
-    fn rule(&mut self, file: std::os::fd::OwnedFd, rights: BitFlags<AccessFs>) -> io::Result<()> {
+    fn rule(&mut self, file: OwnedFd, rights: BitFlags<AccessFs>) -> io::Result<()> {
         (&mut self.created).add_rule(PathBeneath::new(file, rights)).step("Landlock").map(drop)
     }
 }

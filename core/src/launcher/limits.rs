@@ -1,19 +1,29 @@
 //! How much of the machine a plugin takes: resource limits, which its children inherit and nobody raises.
 
-use std::io;
+use std::{fs::File, io, io::Write, os::fd::OwnedFd};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::{
+    fs::{Mode, OFlags, openat},
+    process::{Resource, Rlimit, geteuid, getrlimit, setrlimit},
+};
 
-use super::{Limits, step::Step};
+use super::{Confinement, step::Step};
 
-pub(super) fn set(limits: &Limits) -> io::Result<()> {
+/// The launcher and the init are counted among the plugin's processes.
+const KEEPERS: u64 = 2;
+/// Numbers that the kernel gives nobody a second time.
+const RESERVED: u64 = 300;
+
+pub(super) fn set(confinement: &Confinement) -> io::Result<()> {
+    let limits = &confinement.limits;
+    // The kernel counts those of a person in a user namespace: without one all others of his would be among them.
+    let processes = limits.processes.filter(|_| confinement.means.namespaces);
     let all = [
         // No memory of it is left on the disk.
         (Resource::Core, Some(0), "core dumps"),
         // What it maps and does not write costs nothing, and interpreters map much.
         (Resource::Data, limits.memory, "memory"),
-        // Of a user namespace of its own, where there is one.
-        (Resource::Nproc, limits.processes, "processes"),
+        (Resource::Nproc, processes.map(|most| most.saturating_add(KEEPERS)), "processes"),
         (Resource::Nofile, limits.open_files, "open files"),
         (Resource::Cpu, limits.cpu_seconds, "processor time"),
         (Resource::Fsize, limits.file_bytes, "file size"),
@@ -26,4 +36,15 @@ pub(super) fn set(limits: &Limits) -> io::Result<()> {
             .step(format_args!("limiting {what} to {most}"))?;
     }
     Ok(())
+}
+
+/// Nobody counts the processes of uid 0: the numbers of its namespace end somewhat above the limit, where the kernel
+/// (from Linux 6.14) has them for each namespace.
+pub(super) fn number_processes(proc: &OwnedFd, confinement: &Confinement) {
+    let Some(most) = confinement.limits.processes.filter(|_| geteuid().is_root()) else { return };
+    let most = most.saturating_add(KEEPERS + RESERVED).min(1 << 22);
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    if let Ok(file) = openat(proc, "sys/kernel/pid_max", flags, Mode::empty()) {
+        let _ = File::from(file).write_all(most.to_string().as_bytes());
+    }
 }

@@ -30,12 +30,12 @@ use super::{Confinement, Containment};
 /// More than the kernel takes as arguments and environment, twice as JSON.
 const POLICY_AT_MOST: usize = 16 << 20;
 
-/// All that a launcher needs to know. What restricts the plugin (folders, network, resource limits) is told here too,
-/// and applied in `serve::start`, after what is above the plugin and before it begins.
+/// All that a launcher needs to know. What restricts the plugin is told here too,
+/// and applied by `confine`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Policy {
-    /// A path, not a name to be looked for. No `PathBuf` here: those must be text in JSON.
+    /// A path, not a name to be looked for; empty: a launcher only tries how far it can be held. No `PathBuf` here: those must be text in JSON.
     pub(crate) program: OsString,
     pub(crate) args: Vec<OsString>,
     /// The whole environment.

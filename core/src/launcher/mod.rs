@@ -10,7 +10,6 @@
 
 mod confinement;
 mod machine;
-pub use machine::{Machine, machine};
 mod message;
 mod orphans;
 mod start;
@@ -49,9 +48,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub use confinement::{Limits, PROXY_PORT};
+pub use machine::{Machine, machine};
 pub use orphans::adopt as adopt_orphans;
 
-#[allow(unused_imports, reason = "the launcher learns to enforce it step by step")]
 pub(crate) use confinement::{Access, Confinement, Means, Network, Rule};
 pub(crate) use message::{Policy, Report};
 pub(crate) use orphans::sweep as sweep_orphans;

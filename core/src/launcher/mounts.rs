@@ -24,9 +24,9 @@ pub(super) fn tmpfs(options: &[(&str, &str)]) -> io::Result<OwnedFd> {
     new("tmpfs", options, PLAIN)
 }
 
-/// What is known of this process's pid namespace. Read-only: uid 0 owns what sets the machine.
+/// What is known of this process's pid namespace.
 pub(super) fn proc() -> io::Result<OwnedFd> {
-    new("proc", &[], READ_ONLY | MountAttrFlags::MOUNT_ATTR_NOEXEC)
+    new("proc", &[], PLAIN | MountAttrFlags::MOUNT_ATTR_NOEXEC)
 }
 
 fn new(kind: &str, options: &[(&str, &str)], attributes: MountAttrFlags) -> io::Result<OwnedFd> {

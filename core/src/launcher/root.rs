@@ -19,11 +19,11 @@ use rustix::{
     },
     io::Errno,
     mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount},
-    process::{chdir, fchdir, pivot_root, umask},
+    process::{chdir, fchdir, geteuid, pivot_root, umask},
 };
 
 use super::{
-    Access, Confinement, files,
+    Access, Confinement, files, limits,
     mounts::{self, DEVICE, PLAIN, READ_ONLY},
     step::{Step, failed},
 };
@@ -39,6 +39,9 @@ const DEVICE_LINKS: [(&str, &str); 4] = [
     ("/dev/stdout", "/proc/self/fd/1"),
     ("/dev/stderr", "/proc/self/fd/2"),
 ];
+
+const PROC_OF_ROOT: [&str; 8] =
+    ["kcore", "keys", "kpagecgroup", "kpagecount", "kpageflags", "slabinfo", "timer_list", "vmallocinfo"];
 
 const HERE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 /// A folder whose names nobody lists; what is mounted in it can be reached.
@@ -58,11 +61,14 @@ pub(super) fn enter(confinement: &Confinement) -> io::Result<()> {
     let mask = umask(Mode::empty());
     let alone = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", alone).step("keeping mounts to itself")?;
-    let mut root = Root::new().step("making a new root")?;
+    let mut root = Root::new(confinement).step("making a new root")?;
     root.devices()?;
+    root.secrets().step("covering what is in `/proc`")?;
     let mut places: BTreeMap<&Path, Place> =
         TEMPORARY.iter().map(|path| (Path::new(path), Place::Temporary)).collect();
-    places.extend(confinement.by_path().into_iter().map(|(path, access)| (path, Place::Given(access))));
+    let given = confinement.by_path();
+    places.extend(pinned(&given)?.into_iter().map(|path| (path, Place::Given(Access::Write))));
+    places.extend(given.into_iter().map(|(path, access)| (path, Place::Given(access))));
     for (path, place) in places {
         root.put(path, place).step(format_args!("mounting `{}`", path.display()))?;
     }
@@ -74,6 +80,22 @@ pub(super) fn enter(confinement: &Confinement) -> io::Result<()> {
     Ok(())
 }
 
+/// What lies between a folder that may be written and something less below it. Who could move that away would find it
+/// uncovered at the next start, and could put something else in its place: a mount stays where it is.
+fn pinned<'a>(given: &BTreeMap<&'a Path, Access>) -> io::Result<Vec<&'a Path>> {
+    let mut pinned = Vec::new();
+    for (path, access) in given.iter().filter(|(_, access)| **access < Access::Write) {
+        let mut above = path.ancestors().skip(1).filter_map(|above| given.get_key_value(above));
+        let Some((above, Access::Write)) = above.next() else { continue };
+        pinned.extend(path.ancestors().skip(1).take_while(|between| between != above));
+        if *access == Access::Hidden && matches!(files::open(path), Ok(None)) {
+            let (path, above) = (path.display(), above.display());
+            return Err(failed(format_args!("`{path}` is not there to be hidden, below `{above}`")));
+        }
+    }
+    Ok(pinned)
+}
+
 struct Root {
     root: OwnedFd,
     /// A folder that is not seen from the root: what covers something is made here.
@@ -82,9 +104,12 @@ struct Root {
 }
 
 impl Root {
-    fn new() -> io::Result<Root> {
+    fn new(confinement: &Confinement) -> io::Result<Root> {
         // Before anything covers the old one: a new one is only to be had where an old one is seen.
         let proc = mounts::proc()?;
+        limits::number_processes(&proc, confinement);
+        // Uid 0 owns what sets the machine.
+        mounts::restrict(&proc, READ_ONLY)?;
         let backstage = mounts::tmpfs(&[("size", "16m"), ("mode", "0755")])?;
         // Nothing that is given is below it, and it is in every system.
         mounts::attach(&backstage, openat(CWD, "/proc", HERE, Mode::empty())?)?;
@@ -107,6 +132,14 @@ impl Root {
         }
         for (path, target) in DEVICE_LINKS {
             symlinkat(target, &self.root, &path[1..]).step(format_args!("linking `{path}`"))?;
+        }
+        Ok(())
+    }
+
+    /// What only uid 0 reads of the whole machine, and needs no capability for.
+    fn secrets(&mut self) -> io::Result<()> {
+        for name in PROC_OF_ROOT.iter().filter(|_| geteuid().is_root()) {
+            self.hide(&Path::new("/proc").join(name), FileType::RegularFile)?;
         }
         Ok(())
     }

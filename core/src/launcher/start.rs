@@ -42,7 +42,7 @@ pub(crate) struct Launched {
     pub(crate) pid: Pid,
     pub(crate) containment: Containment,
     pub(crate) input: pipe::Sender,
-    /// Where the plugin finds the proxy, for the daemon to serve.
+    /// Where it looks for its proxy, in a network of its own.
     pub(crate) listener: Option<TcpListener>,
 }
 

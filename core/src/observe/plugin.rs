@@ -281,11 +281,6 @@ pub struct Timer<'a> {
 }
 
 impl Timer<'_> {
-    /// When it began.
-    pub fn begun(&self) -> Instant {
-        self.begun
-    }
-
     /// The call has this outcome; gives how long it took.
     pub fn end(mut self, error: Option<&Error>) -> Duration {
         self.ended = true;

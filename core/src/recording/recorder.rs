@@ -78,6 +78,11 @@ impl Recorder {
         &self.0.path
     }
 
+    /// These texts are secret.
+    pub fn hide(&self, texts: &[String]) {
+        self.0.lock().secrets.add(texts);
+    }
+
     /// The schema of the plugin's settings, where it is known without its code.
     pub fn set_schema(&self, schema: &Value) {
         let mut state = self.0.lock();

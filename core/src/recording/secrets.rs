@@ -28,6 +28,12 @@ impl Secrets {
         self.schema = schema.clone();
     }
 
+    /// These texts are secret.
+    pub(super) fn add(&mut self, texts: &[String]) {
+        let new: Vec<_> = texts.iter().filter(|text| !self.texts.contains(text)).cloned().collect();
+        self.texts.extend(new);
+    }
+
     /// Which settings are secret is not to be learned: none is shown.
     pub(super) fn hide_all(&mut self) {
         self.all = true;

@@ -7,8 +7,15 @@ use std::fmt;
 
 use astros_protocol::{Error, ErrorCode, lifecycle::Effects, manifest::Permission};
 
-use super::{Call, Plugin, Router, errors, plugin::Declared, tree::Link};
-use crate::bus::{Pattern, Subject, token};
+use super::{
+    Call, Plugin, Router, errors,
+    plugin::Declared,
+    tree::{Link, Root},
+};
+use crate::{
+    bus::{Pattern, Subject, token},
+    services::audit::{Event, Kind},
+};
 
 /// On what a call was let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +48,10 @@ impl Router {
         {
             return Ok(Admitted::AsFree);
         }
+        let permission = Permission::CallPlugin(Some(vec![format!("{}.{}", call.plugin, call.handler)]));
+        if self.person_allows(&call.root, caller, &permission, false).await {
+            return Ok(Admitted::ByGrant);
+        }
         Err(self.may_not_call(caller, call))
     }
 
@@ -53,7 +64,10 @@ impl Router {
         admitted: Admitted,
         effects: Effects,
     ) -> Result<(), Error> {
-        let Some(caller) = &call.above.caller else { return Ok(()) };
+        let Some(caller) = &call.above.caller else {
+            self.note_destructive(call, effects);
+            return Ok(());
+        };
         // It was another version that said that it is free.
         if admitted == Admitted::AsFree && effects != Effects::None {
             return Err(self.may_not_call(caller, call));
@@ -62,18 +76,34 @@ impl Router {
         if let Some(ceiling) =
             call.above.ceiling.filter(|ceiling| effects.min(Effects::Destructive) > *ceiling)
         {
-            self.metrics().plugin(caller).denied(CALL_PLUGIN);
+            self.count_denial(
+                caller,
+                CALL_PLUGIN,
+                format!("{}.{}", call.plugin, call.handler),
+                Some(&call.root),
+            );
             return Err(beyond(ceiling, link, effects));
         }
         // Each attempt is of the same handler: what it said first holds.
         let _ = link.ceiling.set(effects);
+        self.note_destructive(call, effects);
         Ok(())
+    }
+
+    /// Notes a call of what cannot be undone.
+    fn note_destructive(&self, call: &Call<'_>, effects: Effects) {
+        if effects >= Effects::Destructive {
+            let who = call.above.caller.as_deref().or(call.root.user_id.as_deref()).unwrap_or_default();
+            let what = format!("{}.{}", call.plugin, call.handler);
+            let event = Event::now(Kind::Destructive, call.plugin, what).by(who);
+            self.audit(in_tree(event, Some(&call.root)));
+        }
     }
 
     fn may_not_call(&self, caller: &str, call: &Call<'_>) -> Error {
         let name = format!("{}.{}", call.plugin, call.handler);
         let what = format!("call `{name}`");
-        let error = self.deny(caller, &Permission::CallPlugin(Some(vec![name])), what);
+        let error = self.deny(caller, &Permission::CallPlugin(Some(vec![name])), what, Some(&call.root));
         let _ = call.root.denied.set(error.clone());
         error
     }
@@ -100,33 +130,51 @@ impl Router {
         what: fmt::Arguments<'_>,
     ) -> Result<(), Error> {
         let first = subjects.split('.').next().unwrap_or_default();
-        if free(first)
-            || first == token(plugin)
-            || self.is_granted(plugin, |granted| may_use(granted, subjects))
-        {
+        if free(first) || first == token(plugin) {
             return Ok(());
         }
-        Err(self.deny(plugin, &Permission::Bus(Some(vec![subjects.to_owned()])), what))
+        self.covers(plugin, &Permission::Bus(Some(vec![subjects.to_owned()])), what)
     }
 
     /// Whether a plugin may ask the host's AI.
     pub(super) fn may_ask_ai(&self, plugin: &str) -> Result<(), Error> {
-        match self.is_granted(plugin, |granted| granted.contains(&Permission::Ai)) {
+        self.covers(plugin, &Permission::Ai, format_args!("ask the AI models"))
+    }
+
+    fn covers(&self, plugin: &str, wanted: &Permission, what: fmt::Arguments<'_>) -> Result<(), Error> {
+        match self.is_granted(plugin, |granted| wanted.is_covered(granted)) {
             true => Ok(()),
-            false => Err(self.deny(plugin, &Permission::Ai, "ask the AI models")),
+            false => Err(self.deny(plugin, wanted, what, None)),
         }
     }
 
     /// Refuses a plugin what needs a permission that it was not granted; `what` goes on after "may not".
-    pub(super) fn deny(&self, plugin: &str, permission: &Permission, what: impl fmt::Display) -> Error {
-        self.metrics().plugin(plugin).denied(permission.name());
-        tracing::debug!(plugin, %permission, "denied");
+    pub fn deny(
+        &self,
+        plugin: &str,
+        permission: &Permission,
+        what: impl fmt::Display,
+        root: Option<&Root>,
+    ) -> Error {
+        self.count_denial(plugin, permission.name(), permission.to_string(), root);
         errors::denied(plugin, permission, what)
+    }
+
+    fn count_denial(&self, plugin: &str, permission: &'static str, what: String, root: Option<&Root>) {
+        self.metrics().plugin(plugin).denied(permission);
+        self.audit(in_tree(Event::now(Kind::Denied, plugin, what).by(plugin), root));
     }
 
     /// Whether what a plugin was granted is enough for something.
     pub(super) fn is_granted(&self, plugin: &str, enough: impl FnOnce(&[Permission]) -> bool) -> bool {
         self.plugin(plugin).is_ok_and(|plugin| plugin.is_granted(enough))
+    }
+}
+
+fn in_tree(event: Event, root: Option<&Root>) -> Event {
+    match root {
+        Some(root) => event.in_request(&*root.correlation_id),
+        None => event,
     }
 }
 
@@ -142,23 +190,6 @@ fn may_call(granted: &[Permission], plugin: &str, handler: &str) -> bool {
         Permission::CallPlugin(Some(handlers)) => handlers.iter().any(fits),
         _ => false,
     })
-}
-
-/// Whether subjects are among those that were granted, all of them.
-fn may_use(granted: &[Permission], subjects: &str) -> bool {
-    let fits = |item: &String| takes_in(item, subjects);
-    granted.iter().any(|permission| match permission {
-        Permission::Bus(None) => true,
-        Permission::Bus(Some(items)) => items.iter().any(fits),
-        _ => false,
-    })
-}
-
-/// Whether every message of `subjects` is one of `pattern`.
-fn takes_in(pattern: &str, subjects: &str) -> bool {
-    // Beside that, wildcards of the one are tokens of the other like all others.
-    let all = |subjects: &str| subjects == ">" || subjects.ends_with(".>");
-    (all(pattern) || !all(subjects)) && astros_protocol::bus::matches(pattern, subjects)
 }
 
 /// A handler that a plugin called goes as far as it says, and no farther by others.

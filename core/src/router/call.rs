@@ -57,18 +57,18 @@ impl Router {
                 Failure::Unsent => {}
                 Failure::Error(error) if error.code == ErrorCode::SHUTTING_DOWN => {
                     if !is_leaving(plugin, &session).await {
-                        return Err(errors::from_plugin(error, &plugin.name, call.handler));
+                        return Err(from_plugin(error, plugin, call.handler));
                     }
                     attempt += 1;
                 }
                 Failure::Error(error) => {
-                    return Err(errors::from_plugin(error, &plugin.name, call.handler));
+                    return Err(from_plugin(error, plugin, call.handler));
                 }
                 Failure::Here(error) => return Err(errors::failed_here(error, plugin, call.handler)),
                 Failure::Closed => {
                     let may = idempotent && !repeated && node.is_repeatable();
                     let crash = session.crashed().await;
-                    if !may || !comes_back(&plugin.supervisor(), deadline) {
+                    if !may || !comes_back(&plugin.supervisor(), call.root.clock.moment(deadline)) {
                         return Err(errors::crashed(crash, plugin, call.handler));
                     }
                     repeated = true;
@@ -134,7 +134,7 @@ impl Router {
         listens: bool,
     ) -> (Open<'a>, astros_peer::Call, Option<ProgressStream>) {
         if session.is_serial() {
-            session.expects(node.deadline);
+            session.expects(node.root.clock.moment(node.deadline));
         }
         let id = session.peer.next_id();
         let connection = (plugin.number, session.generation);
@@ -210,7 +210,7 @@ fn meta<'a>(
     MetaRef {
         correlation_id: &root.correlation_id,
         traceparent: Traceparent(&root.correlation_id, node.link.span()),
-        deadline_ms: u64::try_from(node.deadline.saturating_duration_since(now()).as_millis())
+        deadline_ms: u64::try_from(node.deadline.saturating_duration_since(root.clock.now()).as_millis())
             .unwrap_or(u64::MAX),
         caller: call.above.caller.as_deref(),
         chain: chain.split_last().map_or(chain, |(_, above)| above),
@@ -222,4 +222,10 @@ fn meta<'a>(
         progress,
         followup: call.followup,
     }
+}
+
+/// A plugin's own error, without its secrets.
+fn from_plugin(mut error: Error, plugin: &Plugin, handler: &str) -> Error {
+    plugin.supervisor().spec().secrets.hide_in_error(&mut error);
+    errors::from_plugin(error, &plugin.name, handler)
 }

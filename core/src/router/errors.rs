@@ -65,14 +65,13 @@ pub fn for_plugins(mut error: Error) -> Error {
 /// A plugin was not granted what it wants; `what` goes on after "may not".
 pub fn denied(plugin: &str, permission: &Permission, what: impl fmt::Display) -> Error {
     let error = Error::new(ErrorCode::PERMISSION_DENIED, format!("`{plugin}` may not {what}"));
-    let error = error.with_plugin(plugin).with("permission", permission.to_string());
-    error.with_hint(format!("`astros plugins grant {plugin} {}` allows it", quoted(&permission.to_string())))
-}
-
-/// A text as one word of a shell: it may be of a plugin's choice, and people copy it.
-fn quoted(text: &str) -> String {
-    let text: String = text.chars().filter(|letter| !letter.is_control() && *letter != '`').collect();
-    format!("'{}'", text.replace('\'', r"'\''"))
+    let line = permission.to_string();
+    let error = error.with_plugin(plugin).with("permission", &*line);
+    // Some of it may be of a plugin's choice, and people copy it: it has to mean what it says.
+    match line.parse() == Ok(permission.clone()) && !line.contains(['\'', '`']) {
+        true => error.with_hint(format!("`astros plugins grant {plugin} '{line}'` allows it")),
+        false => error,
+    }
 }
 
 /// There is no plugin of this name among `names`.

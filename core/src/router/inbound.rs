@@ -10,12 +10,15 @@ use std::{
 
 use astros_peer::{Incoming, Oddity, Peer, Responder, Service};
 use astros_protocol::{
-    Error, ErrorCode, Notification, Request, call::CallPlugin, lifecycle::Effects, person::Log,
+    Error, ErrorCode, Notification, Request,
+    call::CallPlugin,
+    lifecycle::Effects,
+    person::{Log, UserAnswer, UserAsk, UserAskParams},
 };
 use serde_json::value::RawValue;
 
 use super::{
-    Above, Call, Listener, Router, errors,
+    About, Above, Call, Listener, Router, errors,
     tree::{Ancestor, Child, Connection, Node, Root},
     wire::{Asked, CallPluginRef, IntentRef},
 };
@@ -104,19 +107,21 @@ impl Service for PluginService {
         }
         match params {
             Some(Asked::CallPlugin(asked)) => self.call_plugin(router, asked, responder),
-            Some(Asked::Raw(params)) => self.serve(&router, &method, params, responder),
+            Some(Asked::Raw(params)) => self.serve(router, &method, params, responder),
             None if method == CallPlugin::METHOD => {
                 let message = "`call_plugin` came without params, expected `plugin` and `handler`";
                 responder.error(&Error::new(ErrorCode::INVALID_PARAMS, message));
             }
-            None => self.serve(&router, &method, &empty_object(), responder),
+            None => self.serve(router, &method, &empty_object(), responder),
         }
     }
 
     fn notification(&self, method: &str, params: Option<Asked<'_>>) {
         let Some(router) = self.router.upgrade() else { return };
         match params {
-            Some(Asked::Raw(params)) if method == Log::METHOD => router.services.log(&self.name, params),
+            Some(Asked::Raw(params)) if method == Log::METHOD => {
+                router.services.log(&self.name, params, &router.secrets(&self.name));
+            }
             // Unknown notifications are tolerated.
             _ => tracing::debug!(plugin = %self.name, method, "passed over a notification"),
         }
@@ -124,7 +129,7 @@ impl Service for PluginService {
 
     fn oddity(&self, oddity: Oddity<'_>) {
         let Some(router) = self.router.upgrade() else { return };
-        router.services.oddity(&self.name, &oddity);
+        router.services.oddity(&self.name, &oddity, &router.secrets(&self.name));
         if matches!(oddity, Oddity::DuplicateId(_))
             && self.duplicates.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_DUPLICATES
         {
@@ -155,8 +160,11 @@ impl PluginService {
     }
 
     /// Everything but `call_plugin`.
-    fn serve(&self, router: &Router, method: &str, params: &RawValue, responder: Responder) {
+    fn serve(&self, router: Arc<Router>, method: &str, params: &RawValue, responder: Responder) {
         let process = (&self.name, self.connection.1);
+        if method == UserAsk::METHOD {
+            return self.ask_person(router, params, responder);
+        }
         if let Some(responder) = router.serve_bus(process, method, params, responder) {
             if method.starts_with("ai/")
                 && let Err(error) = router.may_ask_ai(&self.name)
@@ -165,6 +173,43 @@ impl PluginService {
             }
             router.services.serve(&self.name, method, params, responder);
         }
+    }
+
+    /// Asks the person whose request the plugin serves. Where nobody is there, that is the answer of one who does not
+    /// want to.
+    fn ask_person(&self, router: Arc<Router>, params: &RawValue, responder: Responder) {
+        let asked: UserAskParams = match serde_json::from_str(params.get()) {
+            Ok(asked) => asked,
+            Err(error) => {
+                let message = format!("the params of `{}` do not fit: {error}", UserAsk::METHOD);
+                return responder.error(&errors::for_plugins(Error::new(ErrorCode::INVALID_PARAMS, message)));
+            }
+        };
+        let ancestor = router.tree().ancestor(self.connection, &asked.meta.parent);
+        let node = match ancestor {
+            Ancestor::Node(node) if node.root.questions.is_some() => node,
+            _ => return responder.result(&UserAnswer { declined: true, ..UserAnswer::default() }),
+        };
+        let about = About::Plugin { plugin: self.name.to_string(), asked };
+        tokio::spawn(async move {
+            let (waits, ended) = (Child::new(node.clone()), node.ended());
+            let outcome = tokio::select! {
+                answer = router.ask(&node.root, about) => Ok(answer),
+                () = responder.cancelled() => Err(cancelled("it was taken back")),
+                () = ended.cancelled() => Err(cancelled("the request that it was made for has ended")),
+            };
+            // Nobody is to answer the same twice.
+            node.make_final();
+            drop(waits);
+            match outcome {
+                Ok(answer) => {
+                    let declined = answer.is_none();
+                    let answer = answer.unwrap_or_default();
+                    responder.result(&UserAnswer { answer, declined, ..UserAnswer::default() });
+                }
+                Err(error) => responder.error(&errors::for_plugins(error)),
+            }
+        });
     }
 
     fn call_plugin(&self, router: Arc<Router>, asked: CallPluginRef<'_>, responder: Responder) {

@@ -6,11 +6,13 @@
 mod access;
 mod bus;
 mod call;
+mod clock;
 mod deliver;
 pub mod errors;
 mod inbound;
 mod network;
 mod plugin;
+mod question;
 mod queue;
 mod services;
 pub mod tree;
@@ -36,12 +38,13 @@ use tokio::sync::{broadcast, mpsc};
 use crate::{
     observe::{Metrics, Traces},
     services::audit,
-    supervisor::{Event, Session, Spec, Supervisor},
+    supervisor::{Event, Secrets, Session, Spec, Supervisor},
 };
 
 pub use bus::Publisher;
 pub use inbound::{Host, PluginService};
 pub use plugin::{Known, Plugin};
+pub use question::{About, Asked, Question, Questions};
 pub use services::Services;
 use tree::{Connection, Link, Node, Root, Tree};
 use watch::Watch;
@@ -168,6 +171,11 @@ impl Router {
         self.services.traces()
     }
 
+    /// What is hidden in what a plugin says.
+    fn secrets(&self, plugin: &str) -> Secrets {
+        self.plugin(plugin).map(|plugin| plugin.supervisor().spec().secrets.clone()).unwrap_or_default()
+    }
+
     /// Notes an event in the audit log.
     pub fn audit(&self, event: audit::Event) {
         self.services.audit(event);
@@ -232,7 +240,8 @@ impl Router {
         let handlers = declared.and_then(|declared| declared.timeout);
         let own = call.timeout.or(handlers).unwrap_or(DEFAULT_DEADLINE);
         let own = own.min(handlers.unwrap_or(own));
-        let deadline = watch.begun + own.min(LONGEST);
+        let clock = &call.root.clock;
+        let deadline = clock.now() + own.min(LONGEST);
         let deadline = call.above.parent.as_ref().map_or(deadline, |parent| parent.deadline.min(deadline));
         let served = async {
             let admitted = self.admit(Some((plugin, declared)), call).await?;
@@ -240,9 +249,9 @@ impl Router {
             watch.stands(&link);
             self.serve(plugin, link, deadline, call, admitted).await
         };
-        match tokio::time::timeout_at(deadline.into(), served).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(errors::deadline_exceeded(plugin, call.handler, own)),
+        match clock.limit(deadline, served).await {
+            Some(outcome) => outcome,
+            None => Err(errors::deadline_exceeded(plugin, call.handler, own)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use astros_peer::{Oddity, Responder};
 use astros_protocol::{
     Error, ErrorCode, Request,
-    person::{Level, LogParams, UserAnswer, UserAsk},
+    person::{Level, LogParams},
     storage::{
         StorageDelete, StorageDeleteParams, StorageDeleteResult, StorageGet, StorageList, StorageListParams,
         StorageListResult, StorageSet, StorageSetResult,
@@ -24,7 +24,7 @@ use crate::{
         log::{Log, Record, Source},
         storage::Store,
     },
-    supervisor::{Event, StateName},
+    supervisor::{Event, Secrets, StateName},
 };
 
 /// Events that a subscriber has not taken are dropped beyond so many, the oldest first.
@@ -95,6 +95,9 @@ impl Services {
             Event::Described { plugin, description } => {
                 if let Ok(plugin) = router.plugin(plugin) {
                     plugin.set_description(description.clone());
+                    for setting in &plugin.supervisor().spec().secrets.settings {
+                        self.audit(audit::Event::now(audit::Kind::Secret, &plugin.name, setting));
+                    }
                     router.declare(&plugin.name, &description.subscriptions);
                 }
             }
@@ -137,9 +140,11 @@ impl Services {
     }
 
     /// A plugin's own record for its log.
-    pub(super) fn log(&self, plugin: &str, params: &RawValue) {
+    pub(super) fn log(&self, plugin: &str, params: &RawValue, secrets: &Secrets) {
         match serde_json::from_str::<LogParams>(params.get()) {
-            Ok(LogParams { level, message, mut fields, logger }) => {
+            Ok(LogParams { level, mut message, mut fields, logger }) => {
+                secrets.hide(&mut message);
+                secrets.hide_in_members(&mut fields);
                 if let Some(logger) = logger {
                     fields.insert("logger".to_owned(), logger.into());
                 }
@@ -150,9 +155,13 @@ impl Services {
     }
 
     /// What should not have come from a plugin: logged where its author looks, and counted there.
-    pub(super) fn oddity(&self, plugin: &str, oddity: &Oddity<'_>) {
+    pub(super) fn oddity(&self, plugin: &str, oddity: &Oddity<'_>, secrets: &Secrets) {
         watch::odd(&self.metrics.plugin(plugin), oddity);
-        let shown = |line: &[u8]| String::from_utf8_lossy(&line[..STRAY.min(line.len())]).into_owned();
+        let shown = |line: &[u8]| {
+            let mut text = String::from_utf8_lossy(&line[..STRAY.min(line.len())]).into_owned();
+            secrets.hide(&mut text);
+            text
+        };
         let text = match oddity {
             Oddity::Stray(line) => {
                 return self.write(Record::now(plugin, Level::Info, shown(line), Source::Stdout));
@@ -210,8 +219,6 @@ impl Services {
                 let page = store.list(&plugin, &list.prefix, list.cursor.as_deref(), list.limit).await?;
                 Ok(StorageListResult { keys: page.keys, cursor: page.cursor })
             }),
-            // Nobody is there to be asked by a plugin yet: the same answer as a person's who does not want to.
-            UserAsk::METHOD => responder.result(&UserAnswer { declined: true, ..UserAnswer::default() }),
             _ => responder.error(&for_plugins(unsupported(method))),
         }
     }

@@ -15,7 +15,11 @@ use astros_protocol::{Error, ErrorCode, Id, intent::Parent, lifecycle::Effects};
 use foldhash::HashMap;
 use tokio_util::sync::CancellationToken;
 
-use super::waits::{self, Wait};
+use super::{
+    clock::Clock,
+    question::Questions,
+    waits::{self, Wait},
+};
 use crate::supervisor::Slot;
 
 /// Calls nest no deeper than this.
@@ -31,6 +35,10 @@ pub struct Root {
     /// The person's folder, absolute.
     pub cwd: Option<String>,
     pub locale: Option<String>,
+    /// Of all deadlines in the tree.
+    pub clock: Clock,
+    /// Where the person can be asked.
+    pub questions: Option<Questions>,
     /// The first thing in the tree that a plugin may not do, as people are told.
     pub denied: OnceLock<Error>,
 }
@@ -134,6 +142,7 @@ impl Link {
 pub struct Node {
     pub root: Arc<Root>,
     pub link: Arc<Link>,
+    /// By the clock of the tree.
     pub deadline: Instant,
     /// Given back when the last who knows of this request is gone: the plugin has answered, its children have ended.
     pub slot: Option<Slot>,
@@ -252,6 +261,12 @@ impl Tree {
     /// All of them.
     pub fn all(&self, connection: Connection) -> impl Iterator<Item = &Arc<Node>> {
         self.serving.get(&connection).into_iter().flat_map(HashMap::values)
+    }
+
+    /// All requests of one tree that are open.
+    pub fn of(&self, root: &Arc<Root>) -> Vec<Arc<Node>> {
+        let open = self.serving.values().flat_map(HashMap::values);
+        open.filter(|node| Arc::ptr_eq(&node.root, root)).cloned().collect()
     }
 
     /// A call begins to wait for a slot of a serial plugin; refused where that would never end. `more` slots may come

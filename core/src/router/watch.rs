@@ -1,6 +1,6 @@
 //! What is seen of calls and plugins: told to the metrics, and to the traces where there are any.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use astros_peer::Oddity;
 use astros_protocol::{Error, ErrorCode};
@@ -14,8 +14,6 @@ use crate::{
 /// Watches one call. Dropped before it was told the outcome, the call was cancelled.
 pub(super) struct Watch<'a> {
     timer: Option<Timer<'a>>,
-    /// When the call came.
-    pub(super) begun: Instant,
     traces: Option<&'a Arc<Traces>>,
     call: &'a Call<'a>,
     /// Where it stands in the tree; known where traces are on and it was not refused.
@@ -29,8 +27,7 @@ impl<'a> Watch<'a> {
         call: &'a Call<'a>,
     ) -> Watch<'a> {
         let timer = plugin.metrics.begin(call.handler);
-        let begun = timer.begun();
-        Watch { timer: Some(timer), begun, traces, call, link: None }
+        Watch { timer: Some(timer), traces, call, link: None }
     }
 
     pub(super) fn stands(&mut self, link: &Arc<Link>) {

@@ -1,13 +1,15 @@
 //! A plugin's settings: defaults, the person's file and the environment put together and held against the schema.
 //!
-//! Later ones win: the schema's defaults, the manifest's, `astros.yaml`, the environment. Pure: no file is read.
+//! Later ones win: the schema's defaults, the manifest's, `astros.yaml`, secrets, the environment. Pure: no file is read.
 
 mod environment;
+mod secret;
 
 #[cfg(test)]
 mod tests;
 
 pub use environment::{Override, RESERVED, overrides};
+pub use secret::{Secret, secret_names, secret_variables};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,6 +33,8 @@ pub struct Sources<'a> {
     pub configured: &'a BTreeMap<String, Setting>,
     /// The person's `astros.yaml`, whether it is there or not.
     pub file: &'a Path,
+    /// What was found among the person's secrets.
+    pub secrets: &'a BTreeMap<String, Secret>,
     /// What the environment sets, from [`overrides`].
     pub environment: &'a [Override],
 }
@@ -48,10 +52,13 @@ pub struct Setting {
 pub enum SettingsError {
     /// The person has to set something first: the plugin is blocked.
     #[error("needs settings{}", list(names))]
-    Missing { plugin: String, names: Vec<String>, file: String },
+    Missing { plugin: String, names: Vec<String>, secret: Option<String>, file: String },
     /// What is set does not fit.
     #[error("the settings of `{plugin}` do not fit: {}", join(problems))]
     Invalid { plugin: String, problems: Vec<Problem>, file: String },
+    /// Its secrets cannot be read where they are.
+    #[error("{reason}")]
+    Secrets { plugin: String, reason: String, hint: String },
     /// The schema itself is none; its author has to mend it.
     #[error("the settings schema of `{plugin}` in `{origin}` is no JSON Schema: {reason}")]
     BadSchema { plugin: String, origin: String, reason: String },
@@ -71,7 +78,13 @@ impl SettingsError {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
-            SettingsError::Missing { plugin, names, file } => {
+            SettingsError::Missing { plugin, secret: Some(name), .. } => {
+                let variable = environment::variable(plugin, name);
+                format!(
+                    "`astros secrets set {plugin} {name}` keeps it, or `{variable}` in the environment does"
+                )
+            }
+            SettingsError::Missing { plugin, names, file, .. } => {
                 let name = names.first().map_or("NAME", String::as_str);
                 format!(
                     "set them in `{file}` under `plugins.{plugin}.settings`, or as `{}` in the environment",
@@ -83,6 +96,7 @@ impl SettingsError {
                     "correct them where they are set; `{file}` holds them under `plugins.{plugin}.settings`"
                 )
             }
+            SettingsError::Secrets { hint, .. } => hint.clone(),
             SettingsError::BadSchema { .. } => "tell its author, or correct the schema".to_owned(),
         }
     }
@@ -97,7 +111,9 @@ impl From<SettingsError> for Error {
                 let problem = |one: &Problem| serde_json::json!({ "pointer": one.pointer, "reason": one.reason, "source": one.source });
                 wire.with_plugin(plugin).with("problems", problems.iter().map(problem).collect::<Vec<_>>())
             }
-            SettingsError::BadSchema { plugin, .. } => wire.with_plugin(plugin),
+            SettingsError::Secrets { plugin, .. } | SettingsError::BadSchema { plugin, .. } => {
+                wire.with_plugin(plugin)
+            }
         }
     }
 }
@@ -110,6 +126,11 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Extra, SettingsError> {
     let plugin = sources.plugin.to_owned();
     let file = sources.file.display().to_string();
     let Merged { settings, places, mut problems } = merge(sources);
+    let hidden = secret_names(sources.schema.map(|(schema, _)| schema));
+    let is_hidden = |pointer: &str| {
+        let name = pointer.split('/').nth(1).unwrap_or_default();
+        pointer.is_empty() || hidden.iter().any(|one| one == name) || sources.secrets.contains_key(name)
+    };
     let mut missing = unset(&sources.configuration.required_settings, &settings);
     if let Some((schema, origin)) = sources.schema {
         let validator = jsonschema::validator_for(schema).map_err(|error| SettingsError::BadSchema {
@@ -133,6 +154,9 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Extra, SettingsError> {
                         missing.push(name.to_owned());
                     }
                 }
+                _ if is_hidden(&pointer) => {
+                    problems.push(problem(pointer, error.masked().to_string(), &places));
+                }
                 _ => problems.push(problem(pointer, error.to_string(), &places)),
             }
         }
@@ -143,9 +167,11 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Extra, SettingsError> {
         problems.extend(missing);
         return Err(SettingsError::Invalid { plugin, problems, file });
     }
-    let untouched = sources.configured.is_empty() && sources.environment.is_empty();
+    let untouched =
+        sources.configured.is_empty() && sources.secrets.is_empty() && sources.environment.is_empty();
     if !missing.is_empty() || (sources.requires_config && untouched) {
-        return Err(SettingsError::Missing { plugin, names: missing, file });
+        let secret = missing.iter().find(|name| hidden.contains(name)).cloned();
+        return Err(SettingsError::Missing { plugin, names: missing, secret, file });
     }
     Ok(settings)
 }
@@ -155,6 +181,17 @@ struct Merged {
     settings: Extra,
     places: BTreeMap<String, String>,
     problems: Vec<Problem>,
+}
+
+impl Merged {
+    /// Sets what was written there as text, or says why it cannot be meant.
+    fn set(&mut self, name: &str, value: Result<Value, String>, place: &str) {
+        self.places.insert(name.to_owned(), place.to_owned());
+        match value {
+            Ok(value) => _ = self.settings.insert(name.to_owned(), value),
+            Err(reason) => self.problems.push(problem(format!("/{name}"), reason, &self.places)),
+        }
+    }
 }
 
 fn merge(sources: &Sources<'_>) -> Merged {
@@ -175,16 +212,23 @@ fn merge(sources: &Sources<'_>) -> Merged {
     for (name, Setting { value, line }) in sources.configured {
         set(name, value.clone(), format!("{}:{line}", sources.file.display()));
     }
+    for (name, Secret { value, place }) in sources.secrets {
+        let schema = properties.and_then(|properties| properties.get(name));
+        let typed = match value {
+            Value::String(text) => environment::typed(text, schema, merged.settings.get(name)),
+            other => Ok(other.clone()),
+        };
+        merged.set(name, typed.map_err(|expected| format!("is another, {expected}")), place);
+    }
+    let hidden = secret_names(sources.schema.map(|(schema, _)| schema));
     for one in sources.environment {
         let known = merged.settings.keys().chain(properties.into_iter().flat_map(serde_json::Map::keys));
         let name = environment::name_of(one, known.map(String::as_str));
         let schema = properties.and_then(|properties| properties.get(&name));
-        let value = environment::typed(&one.text, schema, merged.settings.get(&name));
-        merged.places.insert(name.clone(), one.variable.clone());
-        match value {
-            Ok(value) => _ = merged.settings.insert(name, value),
-            Err(reason) => merged.problems.push(problem(format!("/{name}"), reason, &merged.places)),
-        }
+        let is_hidden = hidden.contains(&name) || sources.secrets.contains_key(&name);
+        let typed = environment::typed(&one.text, schema, merged.settings.get(&name));
+        let found = if is_hidden { "another".into() } else { format!("`{}`", one.text.escape_debug()) };
+        merged.set(&name, typed.map_err(|expected| format!("is {found}, {expected}")), &one.variable);
     }
     refuse_what_is_fixed(sources, &mut merged);
     merged

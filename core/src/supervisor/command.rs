@@ -97,7 +97,13 @@ fn variables(spec: &Spec, confinement: Option<&Confinement>) -> Vec<(OsString, O
     // Who is confined gets to the bus through a proxy.
     let controls = spec.granted.iter().any(|one| matches!(one, Permission::SystemControl(_)));
     let session_bus = controls && confinement.is_none();
-    let mut variables = environment::allowed(&spec.environment, &spec.name, &spec.plugins, session_bus);
+    let mut variables = environment::allowed(
+        &spec.environment,
+        &spec.name,
+        &spec.plugins,
+        session_bus,
+        &spec.secrets.variables,
+    );
     let newest = SUPPORTED.iter().max().expect("the protocol crate speaks a version");
     variables.push(("ASTROS_PROTOCOL".into(), newest.to_string().into()));
     if let Some(sdk) = &spec.python_sdk {

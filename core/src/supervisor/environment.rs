@@ -11,17 +11,19 @@ const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
 /// Where the bus is looked for without an address.
 const RUNTIME: &str = "XDG_RUNTIME_DIR";
 
-/// The variables that `plugin` may see, of those of the daemon. `plugins` are the names of all plugins.
+/// The variables that `plugin` may see, of those of the daemon. `plugins` are the names of all plugins,
+/// `secret` the variables that hold secrets: these go to the plugin with its settings alone.
 pub(crate) fn allowed(
     environment: &[(OsString, OsString)],
     plugin: &str,
     plugins: &[String],
     session_bus: bool,
+    secret: &[String],
 ) -> Vec<(OsString, OsString)> {
     let has_bus = environment.iter().any(|(name, _)| name == OsStr::new(BUS));
     let passes = |name: &str| {
         is_general(name)
-            || is_own(name, plugin, plugins)
+            || is_own(name, plugin, plugins) && !secret.iter().any(|secret| secret == name)
             || session_bus && (name == BUS || name == RUNTIME && !has_bus)
     };
     let kept = environment.iter().filter(|(name, _)| name.to_str().is_some_and(passes));
@@ -58,7 +60,7 @@ mod tests {
     fn passed(names: &[&str], plugin: &str, session_bus: bool) -> Vec<String> {
         let environment: Vec<_> = names.iter().map(|name| (name.into(), "1".into())).collect();
         let plugins = ["file", "file-manager", "home", "plugin"].map(str::to_owned);
-        let kept = allowed(&environment, plugin, &plugins, session_bus);
+        let kept = allowed(&environment, plugin, &plugins, session_bus, &["ASTROS_FILE_KEY".to_owned()]);
         kept.into_iter().map(|(name, _)| name.into_string().unwrap()).collect()
     }
 
@@ -75,6 +77,11 @@ mod tests {
             ["ASTROS_FILE_ROOT", "ASTROS_FILE_MANAGER_KEY", "LOCALAGENT_FILE_X", "ASTROS_FILE", "FILE_X"];
         assert_eq!(passed(&names, "file", false), ["ASTROS_FILE_ROOT", "LOCALAGENT_FILE_X"]);
         assert_eq!(passed(&names, "file-manager", false), ["ASTROS_FILE_MANAGER_KEY"]);
+    }
+
+    #[test]
+    fn passes_no_secret_of_the_plugins_own() {
+        assert_eq!(passed(&["ASTROS_FILE_KEY", "ASTROS_FILE_KEYS"], "file", false), ["ASTROS_FILE_KEYS"]);
     }
 
     #[test]

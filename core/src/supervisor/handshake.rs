@@ -89,6 +89,7 @@ fn ours() -> Vec<String> {
 
 /// The plugin's own error, or one about its answer, as the reason why it did not start.
 fn refused(spec: &Spec, mut error: Error, running: &Running) -> Error {
+    spec.secrets.hide_in_error(&mut error);
     let said = words::printable(&error.message);
     error.message = match error.code {
         ErrorCode::BAD_RESPONSE => format!("plugin `{}` could not be started: {said}", spec.name),

@@ -9,6 +9,7 @@
 mod attended;
 mod event;
 mod handle;
+mod secrets;
 mod session;
 mod slots;
 mod spec;
@@ -39,6 +40,7 @@ mod words;
 
 pub use event::{Event, Host, Kill, LogLine};
 pub use handle::Supervisor;
+pub use secrets::Secrets;
 pub use session::{Crash, Session};
 pub use slots::Slot;
 pub use spec::{Launch, SANDBOX_REFUSED, Sandboxed, Spec};

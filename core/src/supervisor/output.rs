@@ -12,7 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{event::LogLine, level::Levels, words};
+use super::{Secrets, event::LogLine, level::Levels, words};
 
 /// So many lines are last words.
 const LAST_WORDS: usize = 50;
@@ -46,9 +46,14 @@ impl LastWords {
     }
 }
 
-/// Reads to the end, and tells each line.
-pub(crate) async fn read(mut input: impl AsyncRead + Unpin, words: &LastWords, tell: impl Fn(LogLine)) {
-    let mut lines = Lines { levels: Levels::default(), pace: Pace::new(), words, tell };
+/// Reads to the end, and tells each line, without secrets.
+pub(crate) async fn read(
+    mut input: impl AsyncRead + Unpin,
+    secrets: &Secrets,
+    words: &LastWords,
+    tell: impl Fn(LogLine),
+) {
+    let mut lines = Lines { levels: Levels::default(), pace: Pace::new(), secrets, words, tell };
     let mut line = Line::default();
     let mut buffer = vec![0; LINE];
     while let Ok(read @ 1..) = input.read(&mut buffer).await {
@@ -96,6 +101,7 @@ impl Line {
 struct Lines<'a, F> {
     levels: Levels,
     pace: Pace,
+    secrets: &'a Secrets,
     words: &'a LastWords,
     tell: F,
 }
@@ -107,10 +113,14 @@ impl<F: Fn(LogLine)> Lines<'_, F> {
         }
         if !self.pace.admits() {
             // Only what is last matters of a flood.
-            return self.words.push(words::printable(line));
+            let mut line = words::printable(line);
+            self.secrets.hide(&mut line);
+            return self.words.push(line);
         }
         self.tell_dropped();
-        let line = self.levels.read(line);
+        let mut line = self.levels.read(line);
+        self.secrets.hide(&mut line.message);
+        self.secrets.hide_in_members(&mut line.fields);
         self.words.push(line.message.clone());
         (self.tell)(line);
     }
@@ -159,7 +169,7 @@ mod tests {
 
     async fn told(input: &[u8]) -> (Vec<LogLine>, Vec<String>) {
         let (words, told) = (LastWords::default(), RefCell::new(Vec::new()));
-        read(input, &words, |line| told.borrow_mut().push(line)).await;
+        read(input, &Secrets::default(), &words, |line| told.borrow_mut().push(line)).await;
         (told.into_inner(), words.lines())
     }
 

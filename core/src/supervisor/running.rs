@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    Spec,
+    Secrets, Spec,
     command::Prepared,
     event::LogLine,
     output::{self, LastWords},
@@ -64,12 +64,12 @@ impl Running {
         let output = Tap::new(pipes.output, Source::Plugin, tape.as_ref());
         let errors = Tap::new(pipes.errors, Source::Stderr, tape.as_ref());
         let words = Arc::new(LastWords::default());
-        let service = Overheard { service, words: words.clone() };
+        let service = Overheard { service, secrets: spec.secrets.clone(), words: words.clone() };
         let (peer, connection) = connect(output, input, service, Options::default());
         let mut tasks = (JoinSet::new(), JoinSet::new());
         tasks.0.spawn(connection.run());
-        let heard = words.clone();
-        tasks.1.spawn(async move { output::read(errors, &heard, tell).await });
+        let (secrets, heard) = (spec.secrets.clone(), words.clone());
+        tasks.1.spawn(async move { output::read(errors, &secrets, &heard, tell).await });
         Ok(Running { process, peer, words, connection: tasks.0, errors: tasks.1, tape, asked: false })
     }
 
@@ -158,6 +158,7 @@ pub(crate) struct End {
 /// The owner's service; what goes astray on stdout is heard as last words too.
 struct Overheard<S> {
     service: S,
+    secrets: Secrets,
     words: Arc<LastWords>,
 }
 
@@ -175,7 +176,8 @@ impl<S: Service> Service for Overheard<S> {
     fn oddity(&self, oddity: Oddity<'_>) {
         if let Oddity::Stray(line) = oddity {
             let start = &line[..line.len().min(1024)];
-            let text = words::printable(&String::from_utf8_lossy(start));
+            let mut text = words::printable(&String::from_utf8_lossy(start));
+            self.secrets.hide(&mut text);
             if !text.trim().is_empty() {
                 self.words.push(text);
             }

@@ -17,7 +17,7 @@ use astros_protocol::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Admission, Containment, program, watchdog::Watch};
+use super::{Admission, Containment, Secrets, program, watchdog::Watch};
 use crate::{launcher, recording::Recorder};
 
 /// How long the requests of a version that was superseded may go on.
@@ -98,6 +98,8 @@ pub struct Spec {
 
     pub host: Product,
     pub settings: Extra,
+    /// Which of them nobody else is to see.
+    pub secrets: Secrets,
     pub directories: Directories,
     /// The time of a request that says none, in milliseconds.
     pub default_deadline_ms: Option<u64>,
@@ -132,6 +134,7 @@ impl Spec {
             launcher: None,
             host: Product { name: "astros".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
             settings: Extra::new(),
+            secrets: Secrets::default(),
             directories: Directories::default(),
             default_deadline_ms: None,
             dev_mode: false,

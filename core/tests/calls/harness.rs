@@ -30,6 +30,7 @@ impl World {
     pub(crate) fn new() -> World {
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join("plugin.py"), include_str!("plugin.py")).unwrap();
+        fs::create_dir(folder.path().join("data")).unwrap();
         let store = Store::open(&folder.path().join("astros.db")).unwrap();
         let log = Log::open(folder.path().join("logs")).unwrap();
         let router = Router::new(Services::new(store, log));
@@ -66,6 +67,8 @@ impl World {
         spec.supervision.backoff_initial = self.backoff;
         spec.supervision.stop_grace = Duration::from_secs(2);
         spec.granted = granted;
+        // Where all of them may write, and the test too.
+        spec.directories.data = self.path("").display().to_string();
         self.router.add(name, Known::default(), |host| Supervisor::start(spec, host));
         self
     }
@@ -76,7 +79,7 @@ impl World {
 
     /// A file that is not there yet.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder.path().join("data").join(name)
     }
 
     /// Lets those go on that wait for this file.
@@ -101,6 +104,18 @@ impl World {
         context: Value,
         limit: Duration,
     ) -> Calling {
+        self.call_for(Root::anonymous(), plugin, handler, context, limit)
+    }
+
+    /// Calls a handler in a tree of this root.
+    pub(crate) fn call_for(
+        &self,
+        root: Root,
+        plugin: &str,
+        handler: &str,
+        context: Value,
+        limit: Duration,
+    ) -> Calling {
         let (sender, progress) = mpsc::channel(1);
         let listens = context.get("listens").is_some();
         let (router, plugin, handler) = (self.router.clone(), plugin.to_owned(), handler.to_owned());
@@ -111,7 +126,7 @@ impl World {
                 plugin: &plugin,
                 handler: &handler,
                 intent,
-                root: Arc::new(Root::anonymous()),
+                root: Arc::new(root),
                 above: Above::default(),
                 timeout: Some(limit),
                 progress: if listens { Listener::Channel(sender) } else { Listener::Nobody },

@@ -4,6 +4,7 @@
 
 mod access;
 mod harness;
+mod questions;
 mod repeat;
 mod slots;
 mod streams;

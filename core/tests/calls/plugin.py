@@ -7,7 +7,7 @@ import sys
 
 IDEMPOTENT = {"echo", "die_once", "die_always", "die_told", "call_and_die_once"}
 EFFECTS = {"free": "none", "look": "read", "destroy": "destructive"}
-NAMES = IDEMPOTENT | set(EFFECTS) | {"hold", "call", "die", "tick", "stream", "listen", "flood", "leave"}
+NAMES = IDEMPOTENT | set(EFFECTS) | {"hold", "call", "die", "tick", "stream", "listen", "flood", "leave", "ask", "twice"}
 
 waiting = []  # (path, what to do when the path is there)
 calls = {}  # the id of an own request: what to do with its answer
@@ -69,6 +69,14 @@ def serve(id, handler, context, meta):
         done(id, {"attempt": meta["attempt"]})
     elif handler == "leave":
         say(id=id, error={"code": -32015, "message": "I am going"})
+    elif handler == "ask":
+        last_plus_one()
+        calls[last] = lambda answer: done(id, answer)
+        say(id=last, method="user/ask", params={**context["asked"], "meta": {"parent": id}})
+    elif handler == "twice":
+        answers = []
+        for _ in range(2):
+            call(id, context, lambda answer: (answers.append(answer), len(answers) == 2 and done(id, answers)))
     elif handler == "flood":
         while True:
             say(id=f"f{last}", method="storage/get", params={"key": "k"})

@@ -75,7 +75,7 @@ async fn runs_a_plugin_with_what_was_agreed_to_and_asks_anew_for_more() {
 
 #[tokio::test]
 async fn grants_and_revokes_at_once_and_touches_no_other_plugin() {
-    let home = waiting("storage");
+    let home = waiting("ai");
     let daemon = home.start().await;
     daemon.enable("test", None).await.unwrap();
     version(&daemon, "test").await.unwrap();
@@ -87,12 +87,12 @@ async fn grants_and_revokes_at_once_and_touches_no_other_plugin() {
     let shown = daemon.show("test").await.unwrap();
     let granted: Vec<_> =
         shown["permissions"].as_array().unwrap().iter().map(|one| &one["permission"]).collect();
-    assert_eq!(granted, ["storage", "file_system: read /srv"]);
+    assert_eq!(granted, ["ai", "file_system: read /srv"]);
 
-    daemon.revoke("test", permissions(&["storage"])).await.unwrap();
+    daemon.revoke("test", permissions(&["ai"])).await.unwrap();
     let expected = [
         ("file_system: read /srv".to_owned(), WishState::Granted),
-        ("storage".to_owned(), WishState::Revoked),
+        ("ai".to_owned(), WishState::Revoked),
     ];
     assert_eq!(states(&daemon).await, expected);
     assert_eq!(version(&daemon, "test").await.unwrap(), "one", "it runs without");
@@ -111,8 +111,8 @@ async fn refuses_what_cannot_be_granted_or_revoked() {
     assert!(error.message.contains("such as `system_control: session org."), "{error}");
     let error = daemon.revoke("test", permissions(&["network: a.org"])).await.unwrap_err();
     assert!(error.message.contains("a part of it that cannot be taken out"), "{error}");
-    let error = daemon.revoke("test", permissions(&["ai"])).await.unwrap_err();
-    assert_eq!(error.message, "`test` does not have the permission `ai`");
+    let error = daemon.revoke("test", permissions(&["bus"])).await.unwrap_err();
+    assert_eq!(error.message, "`test` does not have the permission `bus`");
     assert_eq!(daemon.grant("tset", Vec::new()).await.unwrap_err().code, ErrorCode::PLUGIN_NOT_FOUND);
     assert_eq!(states(&daemon).await, [("network".to_owned(), WishState::Granted)]);
     daemon.stop().await;
@@ -137,7 +137,7 @@ async fn takes_the_operators_word_for_exactly_what_it_says() {
 
 #[tokio::test]
 async fn stops_a_plugin_that_does_not_start_without_what_was_revoked() {
-    let home = waiting("storage");
+    let home = waiting("ai");
     let daemon = home.start().await;
     daemon.enable("test", None).await.unwrap();
     version(&daemon, "test").await.unwrap();

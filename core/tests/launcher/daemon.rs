@@ -86,7 +86,7 @@ fn daemon() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let words = ["sh", "-c", PLUGIN].map(str::to_owned);
-        let mut spec = Spec::new("test", "/", Launch::Command(words.to_vec()));
+        let mut spec = Spec::new("test", "/usr", Launch::Command(words.to_vec()));
         spec.supervision.stop_grace = Duration::from_millis(50);
         spec.containment = serde_json::from_str(&env::var(CONTAINMENT).unwrap()).unwrap();
         spec.launcher = env::var_os(LAUNCHER).map(PathBuf::from);

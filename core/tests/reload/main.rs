@@ -37,6 +37,7 @@ impl Host {
     fn new(modes: &[&str]) -> Host {
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join("plugin.py"), include_str!("plugin.py")).unwrap();
+        fs::create_dir(folder.path().join("data")).unwrap();
         let store = Store::open(&folder.path().join("astros.db")).unwrap();
         let log = Log::open(folder.path().join("logs")).unwrap();
         let services = Services::new(store, log);
@@ -52,6 +53,7 @@ impl Host {
         let words = ["python3", "plugin.py", version].into_iter().chain(modes.iter().copied());
         let words = words.map(str::to_owned).collect();
         let mut spec = Spec::new("one", self.folder.path(), Launch::Command(words));
+        spec.directories.data = self.folder.path().join("data").display().to_string();
         spec.supervision.max_in_flight = 600.try_into().unwrap();
         spec.supervision.stop_grace = Duration::from_millis(200);
         spec.supervision.exclusive = modes.contains(&"exclusive");
@@ -94,7 +96,7 @@ impl Host {
 
     /// How often each call was done, by its number.
     fn done(&self) -> HashMap<u64, usize> {
-        let text = fs::read_to_string(self.folder.path().join("done")).unwrap_or_default();
+        let text = fs::read_to_string(self.folder.path().join("data/done")).unwrap_or_default();
         let mut done = HashMap::new();
         for line in text.lines() {
             *done.entry(line.parse().unwrap()).or_default() += 1;
@@ -282,9 +284,9 @@ async fn starts_the_old_version_of_an_exclusive_plugin_again_where_the_new_one_f
         let host = host.clone();
         async move { host.work(0.0).await }
     });
-    host.until(|| host.done().len() == 1 && !folder.path().join("port").exists()).await;
-    host.until(|| folder.path().join("port").exists()).await;
-    fs::remove_file(folder.path().join("port")).unwrap();
+    host.until(|| host.done().len() == 1 && !folder.path().join("data/port").exists()).await;
+    host.until(|| folder.path().join("data/port").exists()).await;
+    fs::remove_file(folder.path().join("data/port")).unwrap();
     let error = reload.await.unwrap().unwrap_err();
     assert!(
         error

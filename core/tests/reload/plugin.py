@@ -12,9 +12,9 @@ import time
 
 VERSION, *MODE = sys.argv[1:]
 HANDLERS = [{"name": "work"}]
-done = os.open("done", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+done = os.open("data/done", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 if "exclusive" in MODE:
-    os.close(os.open("port", os.O_CREAT | os.O_EXCL))
+    os.close(os.open("data/port", os.O_CREAT | os.O_EXCL))
 
 
 def say(id, result):
@@ -55,4 +55,4 @@ while True:
         say(heapq.heappop(due)[1], {"data": VERSION})
 
 if "exclusive" in MODE:
-    os.unlink("port")
+    os.unlink("data/port")

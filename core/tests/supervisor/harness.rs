@@ -111,6 +111,8 @@ pub(crate) fn plugin(modes: &[&str], adjust: impl FnOnce(&mut Spec)) -> Test {
 pub(crate) fn launched(launch: Launch, adjust: impl FnOnce(&Path, &mut Spec)) -> Test {
     let folder = TempDir::new().unwrap();
     let mut spec = Spec::new("test", folder.path(), launch);
+    fs::create_dir(folder.path().join("data")).unwrap();
+    spec.directories.data = folder.path().join("data").display().to_string();
     spec.supervision.backoff_initial = Duration::from_millis(20);
     spec.supervision.stop_grace = Duration::from_secs(1);
     Arc::make_mut(&mut spec.environment).push((MARK.into(), folder.path().into()));

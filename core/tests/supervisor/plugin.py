@@ -72,8 +72,8 @@ if "exit" in MODE:
     sys.exit("no configuration")
 if "stray" in MODE:
     print("this is no message", flush=True)
-if "once" in MODE and not pathlib.Path("marker").exists():
-    pathlib.Path("marker").touch()
+if "once" in MODE and not pathlib.Path("data/marker").exists():
+    pathlib.Path("data/marker").touch()
     os.kill(os.getpid(), signal.SIGKILL)
 
 while line := sys.stdin.readline():

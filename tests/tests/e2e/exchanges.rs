@@ -29,7 +29,7 @@ fn root() -> PathBuf {
 fn with_the_host() -> Vec<Value> {
     let tour = root().join("tests/plugins/tour.py");
     let manifest = json!({ "metadata": { "name": "tour", "version": "1.0.0" }, "run": { "command": ["python3", tour] },
-        "permissions": ["call_plugin", "bus", "ai"] });
+        "permissions": ["ai", { "call_plugin": ["todo.add"] }] });
     let world = World::new().with(folder("tour").file("plugin.yaml", manifest.to_string()));
     let ask = ["ask", "--json", "show me around Oslo", "--plugin-dir"];
     world.astros(ask).arg(root().join("plugins/examples")).run().succeeds().answered_by("tour.tour");

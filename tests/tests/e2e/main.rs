@@ -13,6 +13,7 @@ mod guide;
 mod interrupt;
 mod load;
 mod organize;
+mod permissions;
 mod plugins;
 mod session;
 mod settings;

@@ -23,7 +23,7 @@ const HISTORY: usize = 1_000;
 const MAX_LINE: u64 = 1 << 20;
 
 /// What was read.
-pub(super) enum Line {
+pub(in crate::cli) enum Line {
     Text(String),
     /// Ctrl-C where a line is typed.
     Interrupted,
@@ -34,12 +34,19 @@ pub(super) enum Line {
 }
 
 /// The lines of standard input.
-pub(super) struct Input {
+pub(in crate::cli) struct Input {
     pub(super) is_terminal: bool,
-    wanted: mpsc::Sender<()>,
+    wanted: mpsc::Sender<Wanted>,
     lines: lines::Receiver<Line>,
     /// How the terminal was: who is ended while a line is typed leaves it so.
     before: Option<Termios>,
+}
+
+/// What is to be read.
+enum Wanted {
+    Line,
+    /// The answer to a question, after this prompt; not remembered.
+    Answer(String),
 }
 
 impl Input {
@@ -47,17 +54,21 @@ impl Input {
     ///
     /// # Errors
     /// The terminal cannot be used.
-    pub(super) fn open(data: &Path, known: Arc<RwLock<Vec<Words>>>, json: bool) -> Result<Input, Error> {
+    pub(in crate::cli) fn open(
+        data: Option<&Path>,
+        known: Arc<RwLock<Vec<Words>>>,
+        json: bool,
+    ) -> Result<Input, Error> {
         let is_terminal = !json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
         let (wanted, asked) = mpsc::channel();
         let (sender, lines) = lines::channel(1);
-        let mut read: Box<dyn FnMut() -> Line + Send> = match is_terminal {
-            true => typed(data.join("chat_history"), known)?,
-            false => Box::new(piped),
+        let mut read: Box<dyn FnMut(Wanted) -> Line + Send> = match is_terminal {
+            true => typed(data.map(|data| data.join("chat_history")), known)?,
+            false => Box::new(|_| piped()),
         };
         let serve = move || {
-            while asked.recv().is_ok() {
-                if sender.blocking_send(read()).is_err() {
+            while let Ok(wanted) = asked.recv() {
+                if sender.blocking_send(read(wanted)).is_err() {
                     return;
                 }
             }
@@ -71,11 +82,16 @@ impl Input {
     /// Asks for a line.
     pub(super) fn want(&self) {
         // Where the thread is gone, the next line is the end.
-        let _ = self.wanted.send(());
+        let _ = self.wanted.send(Wanted::Line);
+    }
+
+    /// Asks for the answer to a question.
+    pub(in crate::cli) fn ask(&self, prompt: String) {
+        let _ = self.wanted.send(Wanted::Answer(prompt));
     }
 
     /// The line that was asked for.
-    pub(super) async fn next(&mut self) -> Line {
+    pub(in crate::cli) async fn next(&mut self) -> Line {
         self.lines.recv().await.unwrap_or(Line::End)
     }
 }
@@ -89,7 +105,10 @@ impl Drop for Input {
 }
 
 /// Reads what a person types.
-fn typed(history: PathBuf, known: Arc<RwLock<Vec<Words>>>) -> Result<Box<dyn FnMut() -> Line + Send>, Error> {
+fn typed(
+    history: Option<PathBuf>,
+    known: Arc<RwLock<Vec<Words>>>,
+) -> Result<Box<dyn FnMut(Wanted) -> Line + Send>, Error> {
     let unusable = |error: ReadlineError| internal(format!("the terminal cannot be used: {error}"));
     let config = Config::builder()
         .completion_type(CompletionType::List)
@@ -99,19 +118,29 @@ fn typed(history: PathBuf, known: Arc<RwLock<Vec<Words>>>) -> Result<Box<dyn FnM
         .build();
     let mut editor: Editor<Known, FileHistory> = Editor::with_config(config).map_err(unusable)?;
     editor.set_helper(Some(Known(known)));
-    // Made first, so that nobody else ever reads what was typed. Without it there is a chat all the same.
-    let _ = OpenOptions::new().create(true).append(true).mode(0o600).open(&history);
-    let _ = editor.load_history(&history);
-    Ok(Box::new(move || match editor.readline("> ") {
-        Ok(line) => {
-            if editor.add_history_entry(&line).unwrap_or(false) {
-                let _ = editor.append_history(&history);
+    if let Some(history) = &history {
+        // Made first, so that nobody else ever reads what was typed. Without it there is a chat all the same.
+        let _ = OpenOptions::new().create(true).append(true).mode(0o600).open(history);
+        let _ = editor.load_history(history);
+    }
+    Ok(Box::new(move |wanted| {
+        let (prompt, remembered) = match &wanted {
+            Wanted::Line => ("> ", history.as_ref()),
+            Wanted::Answer(prompt) => (&**prompt, None),
+        };
+        match editor.readline(prompt) {
+            Ok(line) => {
+                if let Some(history) = remembered
+                    && editor.add_history_entry(&line).unwrap_or(false)
+                {
+                    let _ = editor.append_history(history);
+                }
+                Line::Text(line)
             }
-            Line::Text(line)
+            Err(ReadlineError::Interrupted) => Line::Interrupted,
+            Err(ReadlineError::Eof) => Line::End,
+            Err(error) => Line::Unreadable(internal(format!("the terminal cannot be read: {error}"))),
         }
-        Err(ReadlineError::Interrupted) => Line::Interrupted,
-        Err(ReadlineError::Eof) => Line::End,
-        Err(error) => Line::Unreadable(internal(format!("the terminal cannot be read: {error}"))),
     }))
 }
 

@@ -16,7 +16,7 @@ use crate::control::{Client, api::ControlClient};
 
 /// Something to say.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Words {
+pub(in crate::cli) enum Words {
     /// The whole line.
     Line(String),
     /// One word of it.

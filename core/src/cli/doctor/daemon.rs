@@ -17,7 +17,7 @@ pub(super) async fn checks(paths: &Paths) -> Vec<Check> {
     let client = match Client::connect(&paths.runtime).await {
         Ok(Some(client)) => client,
         Ok(None) if is_claimed(&paths.runtime) => {
-            return vec![Check::ok(NAME, "is being started or stopped")];
+            return vec![Check::ok(NAME, "it is being started or stopped")];
         }
         Ok(None) => return vec![Check::ok(NAME, "does not run: commands do without it")],
         Err(error) => {

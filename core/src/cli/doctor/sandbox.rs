@@ -147,10 +147,10 @@ mod tests {
     #[test]
     fn names_the_setting_that_forbids_namespaces_and_the_command_that_allows_them() {
         let settings = tempfile::tempdir().unwrap();
-        std::fs::create_dir(settings.path().join("kernel")).unwrap();
+        fs::create_dir(settings.path().join("kernel")).unwrap();
         let unknown = namespaces(&machine(false, None), settings.path());
         assert!(unknown.fix.unwrap().contains("container"));
-        std::fs::write(settings.path().join(FORBIDS[0].0), "1\n").unwrap();
+        fs::write(settings.path().join(FORBIDS[0].0), "1\n").unwrap();
         let check = namespaces(&machine(false, None), settings.path());
         assert_eq!(check.state, State::Warning);
         assert!(

@@ -59,6 +59,7 @@ fn keeps_the_persons_own_waiting_for_what_nobody_granted() {
     let grants = decide(&declared, Origin::User, &["+network", "+storage"], None);
     assert_decided(&grants, &["network: a.org", "network", "storage"], &[], &[]);
     assert_eq!(grants.refusal("weather"), None);
+    assert_eq!(decide(&["storage"], Origin::User, &[], None).refusal("weather"), None);
 }
 
 #[test]
@@ -105,5 +106,6 @@ fn says_what_cannot_be_revoked() {
     let check = |line: &str| grants.check_revocable("weather", &line.parse().unwrap());
     assert_eq!((check("network"), check("ai")), (Ok(()), Ok(())));
     assert!(check("network: a.org").unwrap_err().contains("has `network`, and `network: a.org` is a part"));
-    assert!(check("storage").unwrap_err().contains("does not have the permission `storage`"));
+    assert!(check("bus").unwrap_err().contains("does not have the permission `bus`"));
+    assert!(check("storage").unwrap_err().contains("every plugin may keep data of its own"));
 }

@@ -55,7 +55,8 @@ pub(super) fn name_of<'a>(one: &Override, mut known: impl Iterator<Item = &'a st
     known.find(|name| upper(name) == one.key).map_or_else(|| one.key.to_lowercase(), str::to_owned)
 }
 
-/// The text as the type that the schema, or else the default, has; text where neither says one.
+/// The text as the type that the schema, or else the default, has; text where neither says one. The error says what
+/// was expected.
 pub(super) fn typed(text: &str, schema: Option<&Value>, default: Option<&Value>) -> Result<Value, String> {
     let types: Vec<&str> = match schema.and_then(|schema| schema.get("type")) {
         Some(Value::String(one)) => vec![one],
@@ -71,7 +72,7 @@ pub(super) fn typed(text: &str, schema: Option<&Value>, default: Option<&Value>)
         return Ok(Value::String(text.to_owned()));
     }
     let expected: Vec<&str> = others.map(|name| words(name)).collect();
-    Err(format!("is `{}`, expected {}", text.escape_debug(), expected.join(" or ")))
+    Err(format!("expected {}", expected.join(" or ")))
 }
 
 fn type_of(default: &Value) -> &'static str {
@@ -124,6 +125,6 @@ fn words(name: &str) -> &str {
     }
 }
 
-fn upper(name: &str) -> String {
+pub(super) fn upper(name: &str) -> String {
     name.to_uppercase().replace('-', "_")
 }

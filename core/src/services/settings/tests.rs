@@ -10,6 +10,7 @@ struct Case {
     schema: Option<Value>,
     configuration: Configuration,
     configured: Value,
+    secrets: Value,
     environment: Vec<(&'static str, &'static str)>,
     requires_config: bool,
 }
@@ -20,6 +21,7 @@ fn case() -> Case {
         schema: None,
         configuration: Configuration::default(),
         configured: json!({}),
+        secrets: json!({}),
         environment: Vec::new(),
         requires_config: false,
     }
@@ -33,6 +35,10 @@ fn run(case: Case) -> Result<Value, SettingsError> {
         lines.map(|((name, value), line)| (name.clone(), Setting { value: value.clone(), line })).collect();
     let variables = case.environment.iter().map(|(name, text)| (name.to_string(), text.to_string()));
     let environment = overrides(["weather"], variables).remove("weather").unwrap_or_default();
+    let secret = |(name, value): (&String, &Value)| {
+        (name.clone(), Secret { value: value.clone(), place: "/h/secrets.yaml".to_owned() })
+    };
+    let secrets = case.secrets.as_object().unwrap().iter().map(secret).collect();
     resolve(&Sources {
         plugin: "weather",
         configuration: &configuration,
@@ -40,6 +46,7 @@ fn run(case: Case) -> Result<Value, SettingsError> {
         requires_config: case.requires_config,
         configured: &configured,
         file: Path::new("/h/astros.yaml"),
+        secrets: &secrets,
         environment: &environment,
     })
     .map(Value::Object)
@@ -60,6 +67,50 @@ fn lets_the_later_source_win() {
     });
     let all = json!({"a": 1, "b": 2, "c": 3, "d": 4, "size": "100MB", "extra": {"x": null}});
     assert_eq!(settings.unwrap(), all);
+}
+
+#[test]
+fn takes_secrets_before_the_open_file_and_after_the_environment() {
+    let schema = json!({
+        "$defs": { "key": { "type": "string", "writeOnly": true } },
+        "properties": {
+            "key": { "$ref": "#/$defs/key" }, "pin": { "type": "integer", "writeOnly": true },
+            "more": { "allOf": [{ "writeOnly": true }] }, "loop": { "$ref": "#/properties/loop" },
+            "city": { "type": "string" },
+        },
+    });
+    assert_eq!(secret_names(Some(&schema)), ["key", "pin", "more"]);
+    let case = || Case { schema: Some(schema.clone()), ..case() };
+    let settings = run(Case {
+        configured: json!({ "key": "open", "more": "open", "city": "Oslo" }),
+        secrets: json!({ "key": "hidden", "pin": "12", "more": "hidden" }),
+        environment: vec![("ASTROS_WEATHER_MORE", "env")],
+        ..case()
+    });
+    assert_eq!(settings.unwrap(), json!({ "key": "hidden", "more": "env", "city": "Oslo", "pin": 12 }));
+    // What does not fit is not shown, wherever it comes from.
+    let secrets = json!({ "pin": "s3cret", "key": ["s3cret"] });
+    for wrong in [
+        Case { secrets, ..case() },
+        Case { configured: json!({ "pin": "s3cret" }), ..case() },
+        Case { environment: vec![("ASTROS_WEATHER_PIN", "s3cret")], ..case() },
+    ] {
+        let error = run(wrong).unwrap_err();
+        let said = format!("{error} {error:?} {}", Error::from(error.clone()));
+        assert!(said.contains("/pin") && !said.contains("s3cret"), "{said}");
+    }
+    let overrides = overrides(
+        ["weather"],
+        [("ASTROS_WEATHER_PIN".into(), "1".into()), ("LOCALAGENT_WEATHER_CITY".into(), "1".into())],
+    );
+    assert_eq!(secret_variables(&overrides["weather"], &secret_names(Some(&schema))), ["ASTROS_WEATHER_PIN"]);
+}
+
+#[test]
+fn says_how_a_secret_that_is_missing_is_kept() {
+    let schema = json!({ "required": ["key"], "properties": { "key": { "writeOnly": true } } });
+    let error = run(Case { schema: Some(schema), ..case() }).unwrap_err();
+    assert!(error.hint().starts_with("`astros secrets set weather key` keeps it"), "{}", error.hint());
 }
 
 #[test]

@@ -1,0 +1,137 @@
+//! Questions to the person at the terminal. Ctrl-C, Ctrl-D and an empty line decline.
+
+use std::io::IsTerminal;
+
+use astros_protocol::ErrorCode;
+use serde_json::Value;
+
+use super::{
+    chat::input::{Input, Line},
+    output::Output,
+};
+use crate::{
+    control::{
+        Client,
+        api::{ControlClient, Question},
+        client::answered,
+    },
+    services::printable::printable,
+};
+
+/// Whether somebody is there who can be asked.
+pub(super) fn can_ask(output: &Output) -> bool {
+    !output.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// Asks, until the daemon takes what is answered; from `input`, or from one of its own.
+pub(super) async fn ask(question: &Question, input: Option<&mut Input>, daemon: &Client, output: &Output) {
+    let mut own;
+    let input = match input {
+        Some(input) => input,
+        None => match Input::open(None, Default::default(), output.json) {
+            Ok(opened) => {
+                own = opened;
+                &mut own
+            }
+            Err(error) => return output.warning(&error.message),
+        },
+    };
+    loop {
+        input.ask(prompt(question));
+        let said = match input.next().await {
+            Line::Text(said) => answer(question, said.trim()),
+            _ => Value::Null,
+        };
+        let Err(error) = answered(daemon.answer_question(question.id.clone(), said).await) else { return };
+        output.warning(&error.message);
+        // It is no answer to what the plugin asks: once more.
+        if error.code != ErrorCode::INVALID_PARAMS {
+            return;
+        }
+    }
+}
+
+fn prompt(question: &Question) -> String {
+    let text = printable(&question.question).replace('\n', " ");
+    let choices = question.choices.iter().map(|choice| printable(choice).replace('\n', " "));
+    let choices: Vec<String> = choices.collect();
+    match &question.permission {
+        Some(_) if is_for_good(question) => format!("{text}, from now on\n  Allow? [y/N] "),
+        Some(_) => format!("{text}\n  Allow? [y/N/always] "),
+        None if choices.is_empty() => format!("`{}` asks: {text} ", question.plugin),
+        None => format!("`{}` asks: {text} [{}] ", question.plugin, choices.join("/")),
+    }
+}
+
+/// It cannot be allowed for once.
+fn is_for_good(question: &Question) -> bool {
+    !question.choices.iter().any(|choice| choice == "yes")
+}
+
+/// What was typed, as the daemon takes it.
+fn answer(question: &Question, said: &str) -> Value {
+    let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(said));
+    if question.permission.is_some() {
+        return match () {
+            () if is(&["always", "a"]) || is_for_good(question) && is(&["yes", "y"]) => "always".into(),
+            () if is(&["yes", "y"]) => "yes".into(),
+            () => Value::Null,
+        };
+    }
+    if said.is_empty() {
+        return Value::Null;
+    }
+    if let Some(choice) = question.choices.iter().find(|choice| choice.eq_ignore_ascii_case(said)) {
+        return choice.as_str().into();
+    }
+    let kind = question.schema.as_ref().and_then(|schema| schema["type"].as_str());
+    match kind {
+        Some("boolean") if is(&["yes", "y"]) => true.into(),
+        Some("boolean") if is(&["no", "n"]) => false.into(),
+        None | Some("string") => said.into(),
+        Some(_) => serde_json::from_str(said).unwrap_or_else(|_| said.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn question(question: Value) -> Question {
+        let mut whole = json!({ "id": "1", "plugin": "p", "question": "`p` wants to use web.get" });
+        whole.as_object_mut().unwrap().extend(question.as_object().unwrap().clone());
+        serde_json::from_value(whole).unwrap()
+    }
+
+    #[test]
+    fn takes_nothing_but_a_yes_for_a_yes() {
+        let once = question(json!({ "permission": "ai", "choices": ["yes", "no", "always"] }));
+        let kept = question(json!({ "permission": "ai", "choices": ["always", "no"] }));
+        for (said, for_once, for_good) in [
+            ("y", json!("yes"), json!("always")),
+            ("Yes", json!("yes"), json!("always")),
+            ("always", json!("always"), json!("always")),
+            ("", Value::Null, Value::Null),
+            ("n", Value::Null, Value::Null),
+            ("yep", Value::Null, Value::Null),
+        ] {
+            assert_eq!((answer(&once, said), answer(&kept, said)), (for_once, for_good), "{said}");
+        }
+        assert_eq!(prompt(&once), "`p` wants to use web.get\n  Allow? [y/N/always] ");
+        assert_eq!(prompt(&kept), "`p` wants to use web.get, from now on\n  Allow? [y/N] ");
+    }
+
+    #[test]
+    fn reads_what_a_plugin_asks_for() {
+        let choice = question(json!({ "question": "Which way?\n\u{1b}[2J", "choices": ["left", "right"] }));
+        assert_eq!(answer(&choice, "LEFT"), "left");
+        assert!(!prompt(&choice).contains(['\u{1b}', '\n']), "{:?}", prompt(&choice));
+        let typed = |kind: &str, said: &str| answer(&question(json!({ "schema": { "type": kind } })), said);
+        assert_eq!(typed("boolean", "y"), true);
+        assert_eq!(typed("integer", "7"), 7);
+        assert_eq!(typed("string", "7"), "7");
+        assert_eq!(typed("integer", "seven"), "seven", "the daemon says what it expects");
+    }
+}

@@ -1,0 +1,116 @@
+//! `astros secrets`: keeps keys and passwords for plugins, and never shows one.
+
+use std::{
+    io::{self, IsTerminal, Read},
+    process::ExitCode,
+};
+
+use astros_protocol::{Error, ErrorCode};
+use console::Term;
+use serde_json::json;
+
+use super::{args, output::Output};
+use crate::{
+    control::{Client, api::ControlClient, client::answered},
+    daemon::Options,
+    router::errors,
+    services::{printable::printable, secrets::Secrets},
+};
+
+/// The longest secret, in bytes.
+const MAX_BYTES: u64 = 64 << 10;
+
+pub(super) async fn run(
+    command: args::Secrets,
+    options: &Options,
+    output: &Output,
+) -> Result<ExitCode, Error> {
+    let paths = options.paths()?;
+    let secrets = Secrets::at(&paths.config, &options.environment);
+    let running = Client::connect(&paths.runtime).await?.filter(|client| client.hello().is_of(&paths));
+    match command {
+        args::Secrets::List => list(&secrets, output)?,
+        args::Secrets::Set { plugin, key } => {
+            known(running.as_ref(), &plugin).await?;
+            let secret = read(&plugin, &key)?;
+            let (place, refusal) = secrets.set(&plugin, &key, &secret)?;
+            if let Some(refusal) = refusal {
+                output.note(&refusal.to_string());
+            }
+            let text = format!("the secret `{key}` of `{plugin}` is in {}", quoted(&place));
+            done(&text, json!({ "plugin": plugin, "key": key, "place": place }), output);
+            reload(running.as_ref(), &plugin, output).await;
+        }
+        args::Secrets::Remove { plugin, key } => {
+            if !secrets.remove(&plugin, &key)? {
+                let message = format!("no secret `{key}` of `{plugin}` is kept");
+                let error = Error::new(ErrorCode::INVALID_PARAMS, message);
+                return Err(error.with_hint("`astros secrets list` names those that are"));
+            }
+            let text = format!("the secret `{key}` of `{plugin}` is forgotten");
+            done(&text, json!({ "plugin": plugin, "key": key, "removed": true }), output);
+            reload(running.as_ref(), &plugin, output).await;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(secrets: &Secrets, output: &Output) -> Result<(), Error> {
+    let listed = secrets.list()?;
+    if output.json {
+        output.print_json(&json!(listed));
+    } else if listed.is_empty() {
+        output.print("no secrets are kept; `astros secrets set PLUGIN KEY` keeps one");
+    }
+    for one in listed.iter().filter(|_| !output.json) {
+        output.print(&printable(&format!("{} {}  in {}", one.plugin, one.key, quoted(&one.place))));
+    }
+    Ok(())
+}
+
+/// Where a daemon runs, it knows the names of plugins.
+async fn known(running: Option<&Client>, plugin: &str) -> Result<(), Error> {
+    let Some(client) = running else { return Ok(()) };
+    let plugins = answered(client.list().await)?;
+    match plugins.iter().any(|one| one.name == plugin) {
+        true => Ok(()),
+        false => Err(errors::plugin_not_found(plugin, plugins.iter().map(|one| &*one.name))),
+    }
+}
+
+/// A running daemon gives it to the plugin now.
+async fn reload(running: Option<&Client>, plugin: &str, output: &Output) {
+    let Some(client) = running else { return };
+    if let Err(error) = answered(client.reload(plugin.to_owned()).await) {
+        output.note(&error.message);
+    }
+}
+
+/// Reads a secret: from a terminal a line that is not shown, else all of standard input without the end of its line.
+fn read(plugin: &str, key: &str) -> Result<String, Error> {
+    let fail = |what: String| Error::new(ErrorCode::INVALID_PARAMS, format!("the secret {what}"));
+    let mut secret = String::new();
+    let read = if io::stdin().is_terminal() {
+        let terminal = Term::stderr();
+        let asked = terminal.write_str(&format!("`{key}` of `{plugin}` (not shown): "));
+        asked.and_then(|()| terminal.read_secure_line()).map(|line| secret = line)
+    } else {
+        io::stdin().take(MAX_BYTES + 1).read_to_string(&mut secret).map(drop)
+    };
+    read.map_err(|error| fail(format!("cannot be read: {error}")))?;
+    let line = secret.strip_suffix('\n').map_or(&*secret, |line| line.strip_suffix('\r').unwrap_or(line));
+    match line.len() as u64 {
+        0 => Err(fail("is empty".to_owned())),
+        ..=MAX_BYTES => Ok(line.to_owned()),
+        _ => Err(fail(format!("has more than {MAX_BYTES} bytes"))),
+    }
+}
+
+fn done(text: &str, json: serde_json::Value, output: &Output) {
+    if output.json { output.print_json(&json) } else { output.print(&printable(text)) }
+}
+
+/// A file's path in backticks; the keyring is called what it is.
+fn quoted(place: &str) -> String {
+    if place.starts_with('/') { format!("`{place}`") } else { place.to_owned() }
+}

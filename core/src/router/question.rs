@@ -1,0 +1,102 @@
+//! Questions to the person behind a tree of calls, where they can be asked: what a plugin may do that it was not granted,
+//! and what a plugin itself wants to know. The clock of the tree stands still meanwhile.
+
+use std::{sync::Arc, time::Duration};
+
+use astros_protocol::{manifest::Permission, person::UserAskParams};
+use serde_json::Value;
+use tokio::{
+    sync::{Mutex, mpsc, oneshot},
+    time::timeout,
+};
+
+use super::{Router, tree::Root};
+
+/// A person has so long for an answer.
+const PATIENCE: Duration = Duration::from_secs(5 * 60);
+/// Beyond so many, what the plugins of one tree want is refused without a word.
+const MOST: usize = 16;
+
+/// Where the questions to a person go.
+pub type Asked = mpsc::Sender<Question>;
+
+/// One question, and where its answer belongs.
+#[derive(Debug)]
+pub struct Question {
+    pub about: About,
+    /// Any JSON; none where the person declines. A permission is given by any answer.
+    pub answer: oneshot::Sender<Option<Value>>,
+}
+
+/// What a person is asked.
+#[derive(Clone, Debug)]
+pub enum About {
+    /// Whether a plugin may do what it was not granted.
+    Permission {
+        plugin: String,
+        permission: Permission,
+        /// It has to be granted and kept before the answer: the plugin's process cannot have it for one request.
+        lasting: bool,
+    },
+    /// What a plugin asks itself.
+    Plugin { plugin: String, asked: UserAskParams },
+}
+
+/// The person behind one tree, and what they said.
+#[derive(Debug)]
+pub struct Questions {
+    asked: Asked,
+    // Tokio's mutex: the same is asked once, also where it is wanted many times at once.
+    said: Mutex<Vec<(String, Permission, bool)>>,
+}
+
+impl Questions {
+    pub fn new(asked: Asked) -> Questions {
+        Questions { asked, said: Mutex::default() }
+    }
+}
+
+impl Router {
+    /// Asks the person behind a tree; none where nobody is there, they decline, or say nothing for five minutes.
+    pub(super) async fn ask(&self, root: &Arc<Root>, about: About) -> Option<Value> {
+        let questions = root.questions.as_ref()?;
+        for node in self.tree().of(root) {
+            if let Some(slot) = &node.slot {
+                // Who works on one request at a time is held to its deadline, which moves.
+                slot.session().expects(root.clock.moment(node.deadline) + PATIENCE);
+            }
+        }
+        let _stopped = root.clock.stop();
+        let (answer, told) = oneshot::channel();
+        questions.asked.send(Question { about, answer }).await.ok()?;
+        timeout(PATIENCE, told).await.ok()?.ok()?
+    }
+
+    /// Whether the person behind a tree lets a plugin do what it was not granted; asked once a tree.
+    pub async fn person_allows(
+        &self,
+        root: &Arc<Root>,
+        plugin: &str,
+        permission: &Permission,
+        lasting: bool,
+    ) -> bool {
+        let Some(questions) = &root.questions else { return false };
+        // What cannot be written down in one line could mean something else than it says.
+        if permission.to_string().parse().as_ref() != Ok(permission) {
+            return false;
+        }
+        let mut said = questions.said.lock().await;
+        let before = said.iter().find(|(one, wanted, _)| one == plugin && wanted == permission);
+        if let Some((.., allowed)) = before {
+            return *allowed;
+        }
+        if said.len() >= MOST {
+            return false;
+        }
+        let (plugin, permission) = (plugin.to_owned(), permission.clone());
+        let about = About::Permission { plugin: plugin.clone(), permission: permission.clone(), lasting };
+        let allowed = self.ask(root, about).await.is_some();
+        said.push((plugin, permission, allowed));
+        allowed
+    }
+}
