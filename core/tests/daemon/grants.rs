@@ -90,10 +90,8 @@ async fn grants_and_revokes_at_once_and_touches_no_other_plugin() {
     assert_eq!(granted, ["ai", "file_system: read /srv"]);
 
     daemon.revoke("test", permissions(&["ai"])).await.unwrap();
-    let expected = [
-        ("file_system: read /srv".to_owned(), WishState::Granted),
-        ("ai".to_owned(), WishState::Revoked),
-    ];
+    let expected =
+        [("file_system: read /srv".to_owned(), WishState::Granted), ("ai".to_owned(), WishState::Revoked)];
     assert_eq!(states(&daemon).await, expected);
     assert_eq!(version(&daemon, "test").await.unwrap(), "one", "it runs without");
     let wishes = daemon.revoke("test", Vec::new()).await.unwrap();

@@ -32,12 +32,16 @@ pub(super) async fn checks(paths: &Paths) -> Vec<Check> {
         Err(error) => checks.push(Check::problem(NAME, error.message, "astros daemon stop")),
     }
     if let Ok(plugins) = answered(client.list().await) {
-        let weak = plugins.iter().filter(|plugin| !plugin.pids.is_empty() && plugin.sandbox != "full");
-        checks.extend(weak.map(|plugin| {
-            let what = format!("runs with the sandbox `{}`", plugin.sandbox);
+        let weak = plugins.iter().filter_map(|plugin| {
+            let sandbox = plugin.sandbox.as_ref().filter(|sandbox| *sandbox != "full")?;
             let fix = format!("astros plugins show {}", plugin.name);
-            Check::warning(format!("plugin {}", plugin.name), what, fix)
-        }));
+            Some(Check::warning(
+                format!("plugin {}", plugin.name),
+                format!("runs with the sandbox `{sandbox}`"),
+                fix,
+            ))
+        });
+        checks.extend(weak);
     }
     checks
 }

@@ -154,8 +154,7 @@ pub(super) fn calls(confinement: &Confinement) -> Result<Calls, BackendError> {
     );
     // To ask is allowed, and to stay as it is.
     calls.insert(libc::SYS_personality, vec![all([is_not(0, 0), is_not(0, -1)])?]);
-    let mut ioctls =
-        vec![all([condition(1, Eq, libc::TIOCSTI)])?, all([condition(1, Eq, libc::TIOCLINUX)])?];
+    let mut ioctls = vec![all([condition(1, Eq, libc::TIOCSTI)])?, all([condition(1, Eq, libc::TIOCLINUX)])?];
     let alone = confinement.means.landlock && !confinement.means.namespaces;
     if alone {
         calls.extend(ATTRIBUTES.iter().chain(ATTRIBUTES_HERE).map(|call| (*call, Vec::new())));
