@@ -4,10 +4,7 @@
 use astros_protocol::manifest::Permission;
 
 use super::{Router, tree::Connection};
-use crate::{
-    proxy::Report,
-    services::audit::{Event, Kind},
-};
+use crate::proxy::Report;
 
 impl Router {
     pub(super) fn network(&self, connection: Connection, plugin: &str, report: Report) {
@@ -17,9 +14,13 @@ impl Router {
             Report::Denied { target } => {
                 let what = format!("reach `{target}`");
                 let permission = Permission::Network(Some(vec![target]));
-                let error = self.deny(plugin, &permission, what);
-                self.audit(Event::now(Kind::Denied, plugin, permission.to_string()));
-                for node in self.tree().all(connection) {
+                let open: Vec<_> = self.tree().all(connection).cloned().collect();
+                let root = match &*open {
+                    [only] => Some(&*only.root),
+                    _ => None,
+                };
+                let error = self.deny(plugin, &permission, what, root);
+                for node in &open {
                     let _ = node.root.denied.set(error.clone());
                 }
             }

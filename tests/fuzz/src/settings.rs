@@ -43,6 +43,7 @@ fn resolves(u: &mut Unstructured<'_>) -> Result<()> {
         requires_config: u.arbitrary()?,
         configured: &configured,
         file: Path::new("/h/astros.yaml"),
+        secrets: &BTreeMap::new(),
         environment: &environment,
     };
     let resolved = resolve(&sources);
@@ -95,7 +96,9 @@ fn explains_itself(error: SettingsError) {
                 problems.iter().all(|problem| problem.pointer.is_empty() || problem.pointer.starts_with('/'))
             );
         }
-        SettingsError::BadSchema { reason, .. } => assert!(!reason.is_empty()),
+        SettingsError::BadSchema { reason, .. } | SettingsError::Secrets { reason, .. } => {
+            assert!(!reason.is_empty())
+        }
     }
     assert!(!error.hint().is_empty() && !error.to_string().is_empty());
     let wire = Error::from(error);

@@ -37,7 +37,11 @@ fn lists_plugins_with_the_members_that_scripts_rely_on() {
 fn shows_what_a_plugin_offers() {
     let world = World::new();
     let shown = world.astros(["plugins", "show", "file-manager"]).run().succeeds();
-    shown.says("file-manager 1.0.0").says("list_files").says("undo").says("may          read and change your files");
+    shown
+        .says("file-manager 1.0.0")
+        .says("list_files")
+        .says("undo")
+        .says("may          read and change your files");
     world
         .astros(["plugins", "show", "file-manger", "--json"])
         .run()
