@@ -68,13 +68,16 @@ fn no_plugin_starts_without_landlock_and_namespaces() {
     daemon.stop().succeeds();
 }
 
-/// No attempt succeeds on a machine without these; plugins that are `refused` there do not start.
+/// No attempt succeeds on a machine without these, but the one that `docs/src/security.md` names; plugins that are `refused` there do not start.
 fn nothing_escapes(without: &[&str], refused: impl Fn(&str) -> bool) {
     let ground = Ground::new(without, "enforced");
     let tries = ground.try_all(&attempts());
     ground.is_untouched();
     ground.end();
-    let escaped: Vec<String> = tries.iter().filter(|one| one.escaped()).map(Try::told).collect();
+    // The kernel counts nobody's processes less than root's.
+    let uncounted = |one: &Try| one.attempt == "too-many-processes" && nix::unistd::geteuid().is_root();
+    let escaped = tries.iter().filter(|one| one.escaped() && !uncounted(one));
+    let escaped: Vec<String> = escaped.map(Try::told).collect();
     assert!(escaped.is_empty(), "they escape:\n{}", escaped.join("\n"));
     let unfit = |one: &&Try| match &one.outcome {
         Ok(_) => refused(&one.plugin),
