@@ -117,6 +117,7 @@ fn counters(metrics: &BTreeMap<String, PluginSnapshot>) -> BTreeMap<String, u64>
         ("restarts", sum(|plugin| plugin.restarts)),
         ("crashes", sum(|plugin| plugin.crashes.values().sum())),
         ("kills", sum(|plugin| plugin.kills)),
+        ("denials", sum(|plugin| plugin.denials.values().sum())),
         ("refusals", sum(|plugin| plugin.refusals.values().sum())),
         ("oddities", sum(|plugin| plugin.oddities.values().sum())),
         ("dropped_log_lines", sum(|plugin| plugin.dropped_log_lines)),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{SigHandler, Signal, signal},
+    sys::signal::{SigHandler, SigSet, Signal, signal},
     unistd::{ForkResult, setsid},
 };
 use rustix::process::Pid;
@@ -59,12 +59,13 @@ fn become_plugin(policy: &Policy, input: OwnedFd) -> io::Error {
 }
 
 #[allow(unsafe_code)]
-fn heed_signals() -> io::Result<()> {
+fn heed_signals() -> nix::Result<()> {
     for number in Signal::iterator().filter(|number| !matches!(number, Signal::SIGKILL | Signal::SIGSTOP)) {
         // SAFETY: no handler is installed, so none can run where it must not.
         unsafe { signal(number, SigHandler::SigDfl) }?;
     }
-    Ok(())
+    // The launcher's own mask is inherited, and would be kept over `exec`.
+    SigSet::empty().thread_set_mask()
 }
 
 /// Says what went wrong: the system's number, or 0 and words.

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use astros_protocol::{PluginDescription, lifecycle::Effects, manifest::Permission};
+use astros_protocol::{Error, PluginDescription, lifecycle::Effects, manifest::Permission};
 
 use super::{Host, queue::Queue, versions::Versions};
 use crate::{observe::PluginMetrics, supervisor::Supervisor};
@@ -80,6 +80,14 @@ impl Plugin {
         // Said with every call, and hardly ever new.
         if self.is_serial() != serial {
             self.serial.store(serial, Ordering::Relaxed);
+        }
+    }
+
+    /// What it offers; it is started where it was never asked.
+    pub async fn described(&self) -> Result<Arc<PluginDescription>, Error> {
+        match self.description() {
+            Some(description) => Ok(description),
+            None => Ok(self.ready().await?.description.clone()),
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod files;
 mod interpreter;
+mod reach;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use astros_protocol::{Error, lifecycle::Sandbox, manifest::Permission};
 
 use self::files::Files;
+pub use self::reach::{FileAccess, OutOfReach};
 use super::{Launch, SANDBOX_REFUSED, Sandboxed, Spec, program};
 use crate::launcher::{Confinement, Containment, Machine, Means, Network};
 

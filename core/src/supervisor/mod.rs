@@ -38,6 +38,7 @@ mod view;
 mod watchdog;
 mod words;
 
+pub use confine::{FileAccess, OutOfReach};
 pub use event::{Event, Host, Kill, LogLine};
 pub use handle::Supervisor;
 pub use secrets::Secrets;
