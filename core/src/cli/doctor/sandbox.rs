@@ -34,7 +34,7 @@ fn namespaces(machine: &Machine, settings: &Path) -> Check {
     if machine.namespaces {
         return Check::ok(NAME, "plugins have files, processes and a network of their own");
     }
-    let why = machine.why_no_namespaces.as_deref().unwrap_or("they cannot be made here");
+    let why = without_refusal(machine.why_no_namespaces.as_deref().unwrap_or("they cannot be made here"));
     let forbids = FORBIDS.iter().find(|(file, value, ..)| {
         fs::read_to_string(settings.join(file)).is_ok_and(|found| found.trim() == *value)
     });
@@ -43,7 +43,7 @@ fn namespaces(machine: &Machine, settings: &Path) -> Check {
             let fix = format!(
                 "echo {name}={wanted} | sudo tee /etc/sysctl.d/60-astros.conf && sudo sysctl --system"
             );
-            Check::warning(NAME, format!("{why}: `{name}` is {value}"), fix)
+            Check::warning(NAME, format!("{why}; `{name}` is {value}"), fix)
         }
         None => {
             let fix = "where this is a container: let its seccomp profile allow user namespaces";
@@ -100,15 +100,20 @@ fn level(name: &str, permission: &Permission, machine: &Machine) -> Check {
         Ok(Sandbox::Full) => Check::ok(name, "fully enforced"),
         Ok(_) => Check { state: State::Warning, ..Check::ok(name, reduced(machine)) },
         Err(error) => {
-            let refused = format!("{SANDBOX_REFUSED}: ");
-            let why = error.message.split_once(&refused).map_or(&*error.message, |(_, why)| why);
-            let what = format!("refused: {why}");
+            let what = format!("refused: {}", without_refusal(&error.message));
             let fix = "make namespaces or Landlock available, as above";
             // Without these two nothing is started at all.
             let is_basic = matches!(permission, Permission::FileSystem(_) | Permission::Network(None));
             if is_basic { Check::problem(name, what, fix) } else { Check::warning(name, what, fix) }
         }
     }
+}
+
+/// What is said of a plugin that cannot be started, without saying so.
+fn without_refusal(message: &str) -> String {
+    let refused = format!("{SANDBOX_REFUSED}: ");
+    let why = message.split_once(&refused).map_or(message, |(_, why)| why);
+    why.replace(&refused, "")
 }
 
 fn reduced(machine: &Machine) -> &'static str {
