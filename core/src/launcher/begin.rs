@@ -7,12 +7,16 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{SigHandler, Signal, signal},
+    libc,
+    sys::signal::{SigHandler, SigSet, Signal, signal},
     unistd::{ForkResult, setsid},
 };
 use rustix::process::Pid;
 
-use super::{Policy, confine, run, step::failed};
+use super::{
+    Policy, confine, run,
+    step::{Step, failed},
+};
 
 /// Starts it: a session of its own, no signal ignored or blocked, its streams and nothing else open.
 pub(super) fn begin(policy: &Policy, input: &OwnedFd) -> io::Result<Pid> {
@@ -44,8 +48,10 @@ fn become_plugin(policy: &Policy, input: OwnedFd) -> io::Error {
     let prepared = (|| {
         setsid()?;
         heed_signals()?;
+        let alone = take_streams_alone();
         if let Some(confinement) = &policy.confinement {
             command.env("TMPDIR", confinement.temporary());
+            alone.step("closing what the daemon's parents left open")?;
             confine::restrict(confinement)?;
         }
         Ok(())
@@ -64,7 +70,16 @@ fn heed_signals() -> io::Result<()> {
         // SAFETY: no handler is installed, so none can run where it must not.
         unsafe { signal(number, SigHandler::SigDfl) }?;
     }
+    SigSet::empty().thread_set_mask()?;
     Ok(())
+}
+
+/// Whoever started the daemon may have left descriptors open below it: they end where the plugin begins.
+#[allow(unsafe_code)]
+fn take_streams_alone() -> io::Result<()> {
+    // SAFETY: it closes nothing here, where descriptors have owners; it marks them, to be closed by the kernel.
+    let marked = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if marked == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Says what went wrong: the system's number, or 0 and words.
