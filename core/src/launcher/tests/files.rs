@@ -162,7 +162,7 @@ fn temporary_files_are_its_own() {
             shell(&confinement, "echo x > /var/tmp/a && echo x > /dev/shm/a && ls -A /tmp").output,
             ""
         );
-        python(&confinement, "import multiprocessing as m; m.Lock(); m.Queue(); m.Pool(2).map(abs, [1, -1])");
+        python(&confinement, "import multiprocessing as m\nwith m.Pool(2) as pool: pool.map(abs, [1, -1])");
     }
 }
 
