@@ -158,11 +158,11 @@ async fn a_plugin_talks_to_the_services_that_it_was_granted_and_to_no_others() {
     let folder = TempDir::new().unwrap();
     let address = format!("unix:path={}/bus", folder.path().display());
     let service = |name: &str| {
-        // Whoever calls it starts it; it lives until the bus ends.
+        // The bus tries to start it for whoever calls it, and says so.
         let text = format!("[D-BUS Service]\nName={name}\nExec=/bin/false\n");
         fs::write(folder.path().join(format!("{name}.service")), text).unwrap();
     };
-    ["org.example.Good", "org.example.Other"].map(service);
+    ["org.example.Good", "org.example.Other"].into_iter().for_each(service);
     let config = format!(
         "<busconfig><type>session</type><listen>{address}</listen><servicedir>{}</servicedir>\
          <policy context='default'><allow send_destination='*' eavesdrop='true'/><allow eavesdrop='true'/>\

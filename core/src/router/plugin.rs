@@ -117,6 +117,12 @@ impl Plugin {
         Some(Declared::of(description.as_deref()?, handler))
     }
 
+    /// Whether it was granted any files.
+    pub(super) fn has_files(&self) -> bool {
+        let files = |permission: &Permission| matches!(permission, Permission::FileSystem(_));
+        self.is_granted(|granted| granted.iter().any(files))
+    }
+
     /// Whether what it was granted is enough for something.
     pub(super) fn is_granted(&self, enough: impl FnOnce(&[Permission]) -> bool) -> bool {
         self.versions.is_granted(enough)
