@@ -64,7 +64,7 @@ impl Astros {
             return self;
         }
         let mut limited = Command::new(program("limited"));
-        limited.args(without.iter().map(|what| format!("--no-{what}"))).arg("--");
+        limited.args(without.iter().map(|what| format!("--no-{what}")));
         limited.arg(self.command.get_program()).args(self.command.get_args()).env_clear();
         limited.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         limited.current_dir(&self.folder);

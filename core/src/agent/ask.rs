@@ -1,6 +1,9 @@
 //! Doing what was understood: the candidates in their order, and what the session has to remember.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use astros_protocol::{Error, ErrorCode, Extra, Response};
 use serde_json::value::RawValue;
@@ -43,9 +46,8 @@ impl Agent {
             }
         };
         let root = person.root();
-        let started = root.clock.now();
+        let deadline = person.timeout.map(|timeout| root.clock.now() + timeout);
         for candidate in &candidates {
-            let left = person.timeout.map(|timeout| timeout.saturating_sub(root.clock.now() - started));
             let wanted = Wanted {
                 plugin: &candidate.plugin,
                 handler: &candidate.handler,
@@ -54,7 +56,7 @@ impl Agent {
                 context: context(candidate, person, followup.as_ref()),
                 followup: followup.as_ref().is_some_and(|followup| followup.plugin == candidate.plugin),
             };
-            let response = self.call(&wanted, &root, left, progress.clone()).await?;
+            let response = self.call(&wanted, person, &root, deadline, progress.clone()).await?;
             if !response.declined {
                 if let Err(error) = self.remember(person, &wanted, &response, followup.is_some()).await {
                     // What was done is done: the person is told of that all the same.
@@ -77,17 +79,26 @@ impl Agent {
     ) -> Result<Answer, Error> {
         let root = person.root();
         let wanted = Wanted { plugin, handler, text: "", confidence: 1.0, context, followup: false };
-        let response = self.call(&wanted, &root, person.timeout, progress).await?;
+        let deadline = person.timeout.map(|timeout| root.clock.now() + timeout);
+        let response = self.call(&wanted, person, &root, deadline, progress).await?;
         Ok(self.answer(response, wanted, &root))
     }
 
     async fn call(
         &self,
         wanted: &Wanted<'_>,
+        person: &Person,
         root: &Arc<Root>,
-        timeout: Option<Duration>,
+        deadline: Option<Instant>,
         progress: Progress,
     ) -> Result<Response, Error> {
+        let reaches = self.reaches((wanted.plugin, wanted.handler), &wanted.context, person, root);
+        match deadline {
+            // Where it takes too long, the call does not begin.
+            Some(deadline) => root.clock.limit(deadline, reaches).await.unwrap_or(Ok(()))?,
+            None => reaches.await?,
+        }
+        let timeout = deadline.map(|deadline| deadline.saturating_duration_since(root.clock.now()));
         let context = serde_json::value::to_raw_value(&wanted.context)
             .map_err(|error| Error::new(ErrorCode::INTERNAL_ERROR, error.to_string()))?;
         let timestamp = jiff::Timestamp::now().to_string();

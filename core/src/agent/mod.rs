@@ -5,6 +5,7 @@
 
 mod ask;
 mod person;
+mod reach;
 pub mod recognition;
 mod refusal;
 mod suggestions;

@@ -70,6 +70,8 @@ pub(super) enum Command {
     Daemon(Daemon),
     /// Show how the running daemon and its plugins are
     Status,
+    /// Look at this machine: what it can enforce, what is missing or open to others, and what to type to mend it
+    Doctor,
     /// Show what was granted to plugins, revoked and denied, and what they did that cannot be undone
     Audit {
         /// How many events, the newest last

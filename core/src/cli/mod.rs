@@ -8,6 +8,7 @@ mod chat;
 mod conformance;
 mod connect;
 mod daemon;
+mod doctor;
 mod explain;
 mod input;
 mod logs;
@@ -88,6 +89,7 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
         Command::Status => {
             with_daemon(&global, needs, output, async |daemon| status::run(daemon, output).await).await
         }
+        Command::Doctor => Box::pin(doctor::run(options(&global)?, output)).await,
         Command::Audit { lines } => {
             with_daemon(&global, needs, output, async |daemon| audit::run(lines, daemon, output).await).await
         }

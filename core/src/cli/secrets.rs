@@ -101,7 +101,7 @@ fn read(plugin: &str, key: &str) -> Result<String, Error> {
     let line = secret.strip_suffix('\n').map_or(&*secret, |line| line.strip_suffix('\r').unwrap_or(line));
     match line.len() as u64 {
         0 => Err(fail("is empty".to_owned())),
-        ..=MAX_BYTES => Ok(line.to_owned()),
+        1..=MAX_BYTES => Ok(line.to_owned()),
         _ => Err(fail(format!("has more than {MAX_BYTES} bytes"))),
     }
 }

@@ -30,6 +30,7 @@ pub(super) fn story(shown: &Value) -> Vec<(&'static str, String)> {
     }));
     lines.push(("errors", counts(&seen.errors)));
     lines.push(("refused", counts(&seen.refusals)));
+    lines.push(("denied", counts(&seen.denials)));
     lines.push(("odd", odd(&seen)));
     lines.push(("bus", counts(&seen.bus)));
     lines.push(("network", network(&seen)));

@@ -318,7 +318,7 @@ pub struct Status {
     pub in_flight: usize,
     /// Clients that are connected.
     pub connections: usize,
-    /// Counts of all plugins since the start, by name: `calls`, `errors`, `restarts`, `crashes`, `kills`, `refusals`,
+    /// Counts of all plugins since the start, by name: `calls`, `errors`, `restarts`, `crashes`, `kills`, `refusals`, `denials`,
     /// `oddities`, `dropped_log_lines`.
     pub counters: BTreeMap<String, u64>,
     /// The numbers of each plugin, by its name.

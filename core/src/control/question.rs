@@ -56,8 +56,10 @@ impl Open {
                     if said == Some(ALWAYS) {
                         grant(daemon, plugin, permission).await?;
                     }
-                } else if allowed.is_some() {
-                    grant(daemon, plugin, permission).await?;
+                } else {
+                    if allowed.is_some() {
+                        grant(daemon, plugin, permission).await?;
+                    }
                     let _ = question.answer.send(allowed);
                 }
             }

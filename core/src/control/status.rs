@@ -111,12 +111,13 @@ fn replaced() -> Option<Problem> {
 /// The numbers of all plugins together.
 fn counters(metrics: &BTreeMap<String, PluginSnapshot>) -> BTreeMap<String, u64> {
     let sum = |count: fn(&PluginSnapshot) -> u64| metrics.values().map(count).sum();
-    let counters: [(&str, u64); 8] = [
+    let counters: [(&str, u64); 9] = [
         ("calls", sum(|plugin| plugin.calls)),
         ("errors", sum(|plugin| plugin.errors.values().sum())),
         ("restarts", sum(|plugin| plugin.restarts)),
         ("crashes", sum(|plugin| plugin.crashes.values().sum())),
         ("kills", sum(|plugin| plugin.kills)),
+        ("denials", sum(|plugin| plugin.denials.values().sum())),
         ("refusals", sum(|plugin| plugin.refusals.values().sum())),
         ("oddities", sum(|plugin| plugin.oddities.values().sum())),
         ("dropped_log_lines", sum(|plugin| plugin.dropped_log_lines)),

@@ -106,7 +106,7 @@ impl Daemon {
         shown["handles"] = json!(described.handles);
         shown["handlers"] = json!(described.handlers);
         shown["settings"] = json!(installed.spec.secrets.masked(&installed.spec.settings));
-        shown["warnings"] = json!(manifest.map(|manifest| &manifest.warnings));
+        shown["warnings"] = json!(manifest.map(warnings));
         shown["reload_error"] = json!(self.reload_error(name));
         shown["last_exit"] = json!(status.last_exit);
         shown["last_words"] = json!(status.last_words);
@@ -144,6 +144,12 @@ fn version(manifest: Option<&Manifest>, described: Option<&PluginDescription>) -
     let by_code =
         || described.map(|described| described.version.clone()).filter(|version| !version.is_empty());
     own.filter(|version| version != "0.0.0").or_else(by_code).unwrap_or_default()
+}
+
+/// What its author should look at.
+fn warnings(manifest: &Manifest) -> Vec<String> {
+    let refused = manifest.permissions.iter().filter_map(|one| one.grantable().err());
+    manifest.warnings.iter().cloned().chain(refused.map(|error| error.to_string())).collect()
 }
 
 fn run(entry: &Entry) -> String {

@@ -90,7 +90,12 @@ impl Daemon {
             for permission in &permissions {
                 let checked = grants.check_revocable(name, permission);
                 checked.map_err(|words| {
-                    refused(name, words).with_hint(format!("`astros plugins show {name}` lists what it has"))
+                    let has: Vec<String> = grants.granted.iter().map(ToString::to_string).collect();
+                    let near = errors::nearest(&permission.to_string(), has.iter().map(String::as_str))
+                        .map(|near| format!("did you mean `{near}`? "))
+                        .unwrap_or_default();
+                    refused(name, words)
+                        .with_hint(format!("{near}`astros plugins show {name}` lists what it has"))
                 })?;
             }
         }

@@ -1,15 +1,16 @@
 //! The begin of the plugin: a copy of this process is held to what it is to be held to, and becomes it.
 
 use std::{
+    ffi::{CString, OsStr, OsString},
     io::{self, PipeReader, PipeWriter, Read, Write, pipe},
-    os::{fd::OwnedFd, unix::process::CommandExt},
-    process::{Command, exit},
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
+    process::exit,
 };
 
 use nix::{
     libc,
     sys::signal::{SigHandler, SigSet, Signal, signal},
-    unistd::{ForkResult, setsid},
+    unistd::{ForkResult, chdir, dup2_stdin, execve, setsid},
 };
 use rustix::process::Pid;
 
@@ -20,7 +21,6 @@ use super::{
 
 /// Starts it: a session of its own, no signal ignored or blocked, its streams and nothing else open.
 pub(super) fn begin(policy: &Policy, input: &OwnedFd) -> io::Result<Pid> {
-    let input = input.try_clone()?;
     let (told, tell) = pipe()?;
     match run::fork()? {
         ForkResult::Child => {
@@ -37,41 +37,55 @@ pub(super) fn begin(policy: &Policy, input: &OwnedFd) -> io::Result<Pid> {
 }
 
 /// Comes back only with what went wrong.
-fn become_plugin(policy: &Policy, input: OwnedFd) -> io::Error {
-    let mut command = Command::new(&policy.program);
-    command
-        .args(&policy.args)
-        .env_clear()
-        .envs(policy.environment.iter().map(|(name, value)| (name, value)))
-        .current_dir(&policy.folder)
-        .stdin(input);
-    let prepared = (|| {
+fn become_plugin(policy: &Policy, input: &OwnedFd) -> io::Error {
+    let become_it = || {
         setsid()?;
         heed_signals()?;
         let alone = take_streams_alone();
+        chdir(&*policy.folder)?;
+        dup2_stdin(input)?;
+        let program = text(&policy.program)?;
+        let args = [Ok(program.clone())].into_iter().chain(policy.args.iter().map(|arg| text(arg)));
+        let args = args.collect::<io::Result<Vec<_>>>()?;
+        let environment = environment(policy)?;
         if let Some(confinement) = &policy.confinement {
-            command.env("TMPDIR", confinement.temporary());
             alone.step("closing what the daemon's parents left open")?;
             confine::restrict(confinement)?;
         }
-        Ok(())
-    })();
-    match prepared {
-        Err(error) => error,
-        // Only whether it can be held was to be found out.
-        Ok(()) if policy.program.is_empty() => exit(0),
-        Ok(()) => command.exec(),
-    }
+        if policy.program.is_empty() {
+            // Only whether it can be held was to be found out.
+            exit(0);
+        }
+        // Not as a shell would, which takes any text for a script.
+        let Err(error) = execve(&program, &args, &environment);
+        Err::<(), io::Error>(error.into())
+    };
+    become_it().err().unwrap_or_else(|| failed("it has become nothing"))
+}
+
+fn text(text: &OsStr) -> io::Result<CString> {
+    Ok(CString::new(text.as_bytes())?)
+}
+
+fn environment(policy: &Policy) -> io::Result<Vec<CString>> {
+    let temporary = policy.confinement.as_ref().map(|confinement| confinement.temporary().as_os_str());
+    let own = temporary.map(|temporary| (OsStr::new("TMPDIR"), temporary));
+    let given = policy.environment.iter().map(|(name, value)| (&**name, &**value));
+    let given = given.filter(|(name, _)| own.is_none_or(|(own, _)| *name != own));
+    let joined = |(name, value): (&OsStr, &OsStr)| {
+        text(&[name, OsStr::new("="), value].into_iter().collect::<OsString>())
+    };
+    given.chain(own).map(joined).collect()
 }
 
 #[allow(unsafe_code)]
-fn heed_signals() -> io::Result<()> {
+fn heed_signals() -> nix::Result<()> {
     for number in Signal::iterator().filter(|number| !matches!(number, Signal::SIGKILL | Signal::SIGSTOP)) {
         // SAFETY: no handler is installed, so none can run where it must not.
         unsafe { signal(number, SigHandler::SigDfl) }?;
     }
-    SigSet::empty().thread_set_mask()?;
-    Ok(())
+    // The launcher's own mask is inherited, and would be kept over `exec`.
+    SigSet::empty().thread_set_mask()
 }
 
 /// Whoever started the daemon may have left descriptors open below it: they end where the plugin begins.

@@ -14,6 +14,7 @@ mod network;
 mod plugin;
 mod question;
 mod queue;
+mod reach;
 mod services;
 pub mod tree;
 mod versions;
@@ -45,6 +46,7 @@ pub use bus::Publisher;
 pub use inbound::{Host, PluginService};
 pub use plugin::{Known, Plugin};
 pub use question::{About, Asked, Question, Questions};
+pub use reach::Named;
 pub use services::Services;
 use tree::{Connection, Link, Node, Root, Tree};
 use watch::Watch;
@@ -245,6 +247,7 @@ impl Router {
         let deadline = call.above.parent.as_ref().map_or(deadline, |parent| parent.deadline.min(deadline));
         let served = async {
             let admitted = self.admit(Some((plugin, declared)), call).await?;
+            self.hands_on(plugin, call).await?;
             let link = Link::extend(call.above.link.as_ref(), &plugin.name, call.handler)?;
             watch.stands(&link);
             self.serve(plugin, link, deadline, call, admitted).await

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use astros_protocol::{PluginDescription, lifecycle::Effects, manifest::Permission};
+use astros_protocol::{Error, PluginDescription, lifecycle::Effects, manifest::Permission};
 
 use super::{Host, queue::Queue, versions::Versions};
 use crate::{observe::PluginMetrics, supervisor::Supervisor};
@@ -83,6 +83,14 @@ impl Plugin {
         }
     }
 
+    /// What it offers; it is started where it was never asked.
+    pub async fn described(&self) -> Result<Arc<PluginDescription>, Error> {
+        match self.description() {
+            Some(description) => Ok(description),
+            None => Ok(self.ready().await?.description.clone()),
+        }
+    }
+
     pub fn description(&self) -> Option<Arc<PluginDescription>> {
         self.description.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -107,6 +115,12 @@ impl Plugin {
     pub(super) fn declared(&self, handler: &str) -> Option<Declared> {
         let description = self.description.read().unwrap_or_else(PoisonError::into_inner);
         Some(Declared::of(description.as_deref()?, handler))
+    }
+
+    /// Whether it was granted any files.
+    pub(super) fn has_files(&self) -> bool {
+        let files = |permission: &Permission| matches!(permission, Permission::FileSystem(_));
+        self.is_granted(|granted| granted.iter().any(files))
     }
 
     /// Whether what it was granted is enough for something.

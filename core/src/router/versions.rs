@@ -104,16 +104,30 @@ impl Plugin {
         tokio::select! {
             biased;
             () = self.versions.stopping.cancelled() => Err(self.stops()),
-            outcome = self.bring(known, spec) => outcome,
+            outcome = self.bring(Some(known), spec) => outcome,
         }
     }
 
-    async fn bring(&self, known: Known, spec: Spec) -> Result<(), Error> {
+    /// Brings the same version anew where it runs, as a reload does: what changed around it counts for a new process.
+    pub async fn renew(&self) -> Result<(), Error> {
+        let _one = self.versions.reload.lock().await;
+        let current = self.supervisor();
+        if current.sessions().is_empty() {
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            () = self.versions.stopping.cancelled() => Err(self.stops()),
+            outcome = self.bring(None, current.spec().clone()) => outcome,
+        }
+    }
+
+    async fn bring(&self, known: Option<Known>, spec: Spec) -> Result<(), Error> {
         let old = self.supervisor();
         let forbidden = matches!(old.status().state, StateName::Disabled | StateName::Blocked);
         if forbidden || spec.admission != Admission::Enabled {
             let new = self.begin(spec);
-            self.switch(Some(known), &new);
+            self.switch(known, &new);
             return Ok(());
         }
         if old.spec().supervision.exclusive || spec.supervision.exclusive {
@@ -124,16 +138,16 @@ impl Plugin {
             self.discard(&new).await;
             return Err(self.not_reloaded(error, "the version before goes on"));
         }
-        self.switch(Some(known), &new);
+        self.switch(known, &new);
         Ok(())
     }
 
     /// The old version ends before the new one starts; who comes meanwhile waits in [`Plugin::ready`].
-    async fn exchange(&self, old: &Supervisor, known: Known, spec: Spec) -> Result<(), Error> {
+    async fn exchange(&self, old: &Supervisor, known: Option<Known>, spec: Spec) -> Result<(), Error> {
         old.supersede().await;
         let new = self.begin(spec);
         let Err(error) = new.all_ready().await else {
-            self.switch(Some(known), &new);
+            self.switch(known, &new);
             return Ok(());
         };
         self.discard(&new).await;

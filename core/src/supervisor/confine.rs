@@ -5,15 +5,17 @@
 
 mod files;
 mod interpreter;
+mod reach;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
 
-use astros_protocol::{Error, manifest::Permission};
+use astros_protocol::{Error, lifecycle::Sandbox, manifest::Permission};
 
 use self::files::Files;
-use super::{SANDBOX_REFUSED, Sandboxed, Spec, program};
+pub use self::reach::{FileAccess, OutOfReach};
+use super::{Launch, SANDBOX_REFUSED, Sandboxed, Spec, program};
 use crate::launcher::{Confinement, Containment, Machine, Means, Network};
 
 /// The version of Landlock that knows every way to change a file.
@@ -45,6 +47,18 @@ pub(super) fn confine(spec: &Spec, program: &Path, machine: &Machine) -> Result<
 pub(crate) fn refusal(spec: &Spec, machine: &Machine) -> Option<Error> {
     let refused = |_: &Spec| means(spec, machine, network(&spec.granted)).err();
     Some(spec).filter(|spec| spec.sandboxed != Sandboxed::Off).and_then(refused)
+}
+
+/// How far this machine enforces that a plugin has this permission and no other.
+///
+/// # Errors
+/// It cannot: such a plugin is not started.
+pub(crate) fn enforced(permission: &Permission, machine: &Machine) -> Result<Sandbox, Error> {
+    let any = Spec::new("any", "/", Launch::Command(Vec::new()));
+    let spec = Spec { granted: vec![permission.clone()], ..any };
+    let means = means(&spec, machine, network(&spec.granted))?;
+    let confinement = means.map(|means| Confinement { means, ..Confinement::default() });
+    Ok(confinement.map_or(Sandbox::None, |confinement| confinement.sandbox()))
 }
 
 fn network(granted: &[Permission]) -> Network {

@@ -74,6 +74,7 @@ async fn live<H: Host>(
                 pid: 0,
                 containment: Containment::Group,
                 sandbox: Sandbox::None,
+                files: None,
                 generation,
                 work: Arc::new(Work::new()),
                 ended: seen,

@@ -38,6 +38,7 @@ mod view;
 mod watchdog;
 mod words;
 
+pub use confine::{FileAccess, OutOfReach};
 pub use event::{Event, Host, Kill, LogLine};
 pub use handle::Supervisor;
 pub use secrets::Secrets;
@@ -48,7 +49,7 @@ pub use state::{Admission, StateName};
 pub use status::{InstanceStatus, Status};
 pub use watchdog::Watch;
 
-pub(crate) use confine::refusal;
+pub(crate) use confine::{enforced, refusal};
 pub(crate) use once::{Started, exit, start};
 pub(crate) use process::Process;
 

@@ -8,7 +8,7 @@ use std::{
     io,
     os::{fd::OwnedFd, unix::process::ExitStatusExt},
     process::{ExitStatus, Stdio},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{Spec, command::Prepared, dbus::Buses};
 use crate::{
-    launcher::{self, Containment, Policy, Report},
+    launcher::{self, Containment, Policy, Report, Rule},
     proxy::{self, Proxy},
 };
 
@@ -43,6 +43,8 @@ pub(crate) struct Process {
     /// The plugin's id.
     pid: Pid,
     pub(crate) sandbox: Sandbox,
+    /// What it sees of the files; none where it is not confined.
+    pub(crate) files: Option<Arc<[Rule]>>,
     pub(crate) started: Instant,
     /// What lets it out, and ends with it.
     _ways: (Buses, Option<Proxy>, Option<TempDir>),
@@ -113,7 +115,8 @@ impl Process {
         };
         let pid = pid.ok_or_else(|| io::Error::other("the child has no process id"))?;
         let (sandbox, _ways) = (policy.sandbox(), (buses, network, scratch));
-        Ok((Process { child, exit, reach, pid, sandbox, started, _ways }, pipes))
+        let files = policy.confinement.map(|confinement| confinement.files.into());
+        Ok((Process { child, exit, reach, pid, sandbox, files, started, _ways }, pipes))
     }
 
     pub(crate) fn pid(&self) -> u32 {

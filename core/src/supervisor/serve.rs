@@ -124,6 +124,7 @@ impl<H: Host> Task<H> {
             pid: running.process.pid(),
             containment: running.process.containment(),
             sandbox: running.process.sandbox,
+            files: running.process.files.clone(),
             generation: self.generation,
             work: Arc::new(Work::new()),
             ended: seen,

@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use super::{Containment, slots::Slots, words};
+use crate::launcher::Rule;
 
 /// How long [`Session::crashed`] waits for the end of a process whose connection is gone.
 const END: Duration = Duration::from_secs(1);
@@ -42,6 +43,8 @@ pub struct Session {
     pub containment: Containment,
     /// How far it is confined.
     pub sandbox: Sandbox,
+    /// What it sees of the files, as they were at its start.
+    pub(crate) files: Option<Arc<[Rule]>>,
     /// Counts the processes that this host started, of all plugins.
     pub generation: u64,
     pub(crate) work: Arc<Work>,

@@ -222,6 +222,7 @@ mod tests {
             pid: 0,
             containment: Containment::Group,
             sandbox: Sandbox::None,
+            files: None,
             generation: 1,
             work: Arc::new(Work::new()),
             ended: watch::channel(None).1,

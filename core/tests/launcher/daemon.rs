@@ -16,7 +16,7 @@ use std::{
 
 use astros_core::{
     launcher::{Containment, adopt_orphans},
-    supervisor::{Event, Host, Launch, Spec, Supervisor},
+    supervisor::{Event, Host, Launch, Sandboxed, Spec, Supervisor},
 };
 use astros_peer::{Incoming, Service};
 use nix::{
@@ -31,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const MARK: &str = "ASTROS_TEST_MARK";
 const CONTAINMENT: &str = "ASTROS_TEST_CONTAINMENT";
 const LAUNCHER: &str = "ASTROS_TEST_LAUNCHER";
+/// Where there is no launcher there is no sandbox.
+const UNCONFINED: &str = "ASTROS_TEST_UNCONFINED";
 /// A uid without any right.
 const NOBODY: u32 = 65534;
 
@@ -89,6 +91,9 @@ fn daemon() {
         let mut spec = Spec::new("test", "/usr", Launch::Command(words.to_vec()));
         spec.supervision.stop_grace = Duration::from_millis(50);
         spec.containment = serde_json::from_str(&env::var(CONTAINMENT).unwrap()).unwrap();
+        if env::var_os(UNCONFINED).is_some() {
+            spec.sandboxed = Sandboxed::Off;
+        }
         spec.launcher = env::var_os(LAUNCHER).map(PathBuf::from);
         let supervisor = Supervisor::start(spec, Arc::new(Quiet));
         let session = match supervisor.ready().await {
@@ -147,8 +152,10 @@ impl Daemon {
     ) -> Result<Daemon, String> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let mark = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let alone = program != env::current_exe().unwrap();
         let mut command = Command::new(program);
         command
+            .envs(alone.then_some((UNCONFINED, "1")))
             .args(["daemon::daemon", "--exact", "--ignored", "--nocapture"])
             .env(MARK, &mark)
             .envs(launcher.map(|launcher| (LAUNCHER, launcher)))

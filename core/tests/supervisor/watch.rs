@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use astros_core::supervisor::{Event, Kill, Spec, StateName, Watch};
+use astros_core::supervisor::{Event, Kill, Sandboxed, Spec, StateName, Watch};
 use astros_peer::Failure;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -90,6 +90,8 @@ async fn lets_who_is_debugged_stand_still() {
         let test = plugin(&[], |spec| {
             quick(spec);
             spec.dev_mode = dev_mode;
+            // It lets itself be traced, which the sandbox refuses.
+            spec.sandboxed = Sandboxed::Off;
         });
         async move { ask(&test.ready().await, "trace", json!({ "seconds": 2 })).await }
     };

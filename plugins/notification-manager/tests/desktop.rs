@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use astros_core::daemon::{Daemon, Options};
 use astros_notification_manager::notification::{Kind, Notification};
 use astros_notification_manager::notifier::{Delivery, Notifier};
 use astros_notification_manager::plugin;
@@ -219,4 +220,33 @@ async fn the_manifest_and_the_code_agree() {
     assert_eq!(described.name, manifest.metadata.name.as_str());
     assert_eq!(described.handles, manifest.capabilities.handles);
     assert_eq!(described.version, env!("CARGO_PKG_VERSION"));
+}
+
+#[tokio::test]
+async fn the_plugin_reaches_the_desktop_from_within_its_sandbox_by_what_its_manifest_asks_for() {
+    let folder = tempdir().unwrap();
+    let _bus = Bus::start(folder.path());
+    let (_desktop, mut seen) = desktop(folder.path(), &[]).await;
+    let plugin = folder.path().join("plugins/notification-manager");
+    std::fs::create_dir_all(&plugin).unwrap();
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugin.yaml");
+    std::fs::copy(manifest, plugin.join("plugin.yaml")).unwrap();
+    let program = env!("CARGO_BIN_EXE_astros-notification-manager");
+    std::fs::copy(program, plugin.join("astros-notification-manager")).unwrap();
+
+    let mut options = Options::at(folder.path().join("home"));
+    options.plugin_dirs.push(folder.path().join("plugins"));
+    options.environment.retain(|(name, _)| name != "DBUS_SESSION_BUS_ADDRESS");
+    options.environment.push(("DBUS_SESSION_BUS_ADDRESS".into(), address(folder.path()).into()));
+    let daemon = Daemon::start(options).await.unwrap();
+    let params = json!({"title": "Files", "message": "from within"});
+    match daemon.call("notification-manager", "send_notification", params).await {
+        Ok(response) => {
+            assert_eq!(response.data, json!({"delivered": true, "id": 7}), "{}", response.message);
+            assert_eq!(seen.recv().await.unwrap().body, "from within");
+        }
+        // Where nothing can hold it to that, it is not started.
+        Err(error) => assert!(error.message.contains("sandbox cannot be set up"), "{error:?}"),
+    }
+    daemon.stop().await;
 }

@@ -36,17 +36,16 @@ def list_home(at):
 
 
 @attempt
-def list_root_home(at):
-    return f"/root has {os.listdir('/root')}"
-
-
-@attempt
 def list_temporary(at):
-    """The temporary folder of everybody, where this world lies."""
-    names = os.listdir(os.path.dirname(at.world))
-    if os.path.basename(at.world) not in names:
-        raise Denied(f"only {names} are there")
-    return f"it has {names[:5]}"
+    """The temporary folder of everybody."""
+    return strange(at)
+
+
+def strange(at):
+    folder, name = os.path.split(at.lying)
+    if name not in os.listdir(folder):
+        raise Denied("nothing of others is there")
+    return "it has what others put there"
 
 
 @attempt
@@ -67,7 +66,7 @@ def listable(folder):
 
 @attempt
 def write_file(at):
-    with open(at.victim, "a") as file:
+    with open(at.victim, "r+") as file:
         file.write("!")
     return "a file was written"
 
@@ -104,7 +103,7 @@ def remove_file(at):
 
 @attempt
 def write_shell_profile(at):
-    with open(at.dot_file, "a") as file:
+    with open(at.dot_file, "r+") as file:
         file.write("# here I am\n")
     return "the next shell does what I want"
 
@@ -112,21 +111,21 @@ def write_shell_profile(at):
 @attempt
 def write_configuration(at):
     """The operator's file, which may switch the sandbox off."""
-    with open(at.configuration, "a") as file:
+    with open(at.configuration, "r+") as file:
         file.write("\n")
     return "astros.yaml was changed"
 
 
 @attempt
 def write_own_manifest(at):
-    with open("plugin.yaml", "a") as file:
+    with open("plugin.yaml", "r+") as file:
         file.write("\n")
     return "the manifest was changed"
 
 
 @attempt
 def write_own_code(at):
-    with open(at.own_code, "ab") as file:
+    with open(at.own_code, "r+b") as file:
         file.write(b"")
     return "the code could be changed"
 
@@ -140,14 +139,14 @@ def replace_own_code(at):
 
 @attempt
 def write_other_data(at):
-    with open(at.other_data, "a") as file:
+    with open(at.other_data, "r+") as file:
         file.write("!")
     return "another plugin's data were changed"
 
 
 @attempt
 def write_other_code(at):
-    with open(at.other_code, "a") as file:
+    with open(at.other_code, "r+") as file:
         file.write("\n")
     return "another plugin's code was changed"
 
@@ -246,11 +245,8 @@ def see_host_memory_files(at):
 @attempt
 def plant_in_temporary(at):
     """A program where others find it."""
-    path = os.path.join(os.path.dirname(at.world), f"astros-planted-{at.me}")
-    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY, 0o755)
-    os.close(descriptor)
-    if not os.path.samestat(os.stat(os.path.dirname(path)), os.stat(at.world + "/..")):
-        raise Denied("it is a folder of my own")
+    path = f"{at.lying}-planted-{at.me}"
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o755))
+    found = strange(at)
     os.unlink(path)
-    return "a program could be planted for others"
-
+    return found

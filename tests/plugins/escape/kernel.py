@@ -259,14 +259,6 @@ def type_into_own_streams(at):
 
 
 @attempt
-def inherited_descriptors(at):
-    """What whoever started it left open."""
-    if not at.inherited:
-        raise Denied("nothing was left open")
-    return f"there is {at.inherited}"
-
-
-@attempt
 def environment(at):
     found = [f"{name}={value}" for name, value in os.environ.items() if at.canary in value]
     if not found:

@@ -8,7 +8,7 @@ import threading
 
 from trying import Denied, attempt
 
-MEMORY, CHILDREN, FILES, BYTES, DISK = 512 << 20, 60, 500, 8 << 20, 640 << 20
+MEMORY, CHILDREN, FILES, BYTES, DISK = 512 << 20, 400, 500, 8 << 20, 640 << 20
 
 
 @attempt

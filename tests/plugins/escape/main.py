@@ -4,7 +4,6 @@
 the context of a call.
 """
 
-import os
 from types import SimpleNamespace
 
 import files
@@ -21,14 +20,6 @@ from astros._peer import current
 from astros.plugin import BasePlugin, plugin_handler
 
 MODULES = (files, host, kernel, limits, links, namespaces, network, processes)
-# Python opens nothing that a program started by it would have: what is, was left open by who started this.
-INHERITED = []
-for descriptor in map(int, os.listdir("/proc/self/fd")):
-    try:
-        if descriptor > 2 and os.get_inheritable(descriptor):
-            INHERITED.append((descriptor, os.readlink(f"/proc/self/fd/{descriptor}")))
-    except OSError:
-        continue
 
 
 class Escape(BasePlugin):
@@ -38,7 +29,7 @@ class Escape(BasePlugin):
 
 
 def where(intent):
-    return SimpleNamespace(**intent.context, inherited=INHERITED)
+    return SimpleNamespace(**intent.context)
 
 
 def answer(escaped, how):

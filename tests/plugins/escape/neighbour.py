@@ -66,6 +66,7 @@ def handle_of(path):
 
 bus = os.path.join(folder, "bus")
 unix, datagram = os.path.join(folder, "socket"), os.path.join(folder, "datagrams")
+lying = f"/tmp/astros-neighbour-{mine}"
 abstract, shared, queue = f"astros-{mine}", f"/dev/shm/astros-{mine}", f"astros-{mine}"
 tcp = start(serve, socket.socket(), ("0.0.0.0", 0))[1]
 tcp6 = start(serve, socket.socket(socket.AF_INET6), ("::1", 0))[1]
@@ -73,8 +74,9 @@ udp = start(answer, socket.socket(socket.AF_INET, socket.SOCK_DGRAM), ("127.0.0.
 start(serve, socket.socket(socket.AF_UNIX), unix)
 start(answer, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), datagram)
 start(serve, socket.socket(socket.AF_UNIX), "\0" + abstract)
-with open(shared, "w") as file:
-    file.write(canary)
+for path in (shared, lying):
+    with open(path, "w") as file:
+        file.write(canary)
 memory = call("shmget", mine, 4096, IPC_CREAT | 0o600)
 libc.shmat.restype = ctypes.c_void_p
 ctypes.memmove(libc.shmat(memory, None, 0), canary.encode(), len(canary))
@@ -94,6 +96,7 @@ places = {
     "unix_datagram": datagram,
     "abstract": abstract,
     "shared_file": shared,
+    "lying": lying,
     "shared_memory": mine,
     "semaphore": mine,
     "queue": mine,
@@ -110,6 +113,7 @@ sys.stdin.read()
 desktop.kill()
 desktop.wait()
 os.unlink(shared)
+os.unlink(lying)
 libc.shmctl(memory, IPC_RMID, None)
 libc.semctl(semaphore, 0, IPC_RMID)
 libc.msgctl(messages, IPC_RMID, None)

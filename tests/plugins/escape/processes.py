@@ -133,8 +133,9 @@ def enter(who, at):
 
 
 for who in CALLED:
-    # An init has no environment.
-    many({f"{place}-of-{who}": place for place in PLACES if (place, who) != ("environ", "init")}, look, who)
+    # Launchers and inits have no environment.
+    empty = who in ("launcher", "init")
+    many({f"{place}-of-{who}": place for place in PLACES if place != "environ" or not empty}, look, who)
     many({f"trace-{who}": who}, trace)
     many({f"read-memory-of-{who}": who}, read_memory)
     many({f"take-descriptor-of-{who}": who}, take_descriptor)
@@ -186,7 +187,9 @@ def parent(pid):
 def see_command_lines(at):
     """What others were started with, passwords perhaps."""
     seen = {pid: name_of(pid) for pid in filter(str.isdigit, os.listdir("/proc"))}
-    strangers = [pid for pid, name in seen.items() if name and not mine(int(pid))]
-    if not strangers:
-        raise Denied(f"only {seen}, which are mine")
-    return see(f"/proc/{strangers[-1]}/cmdline")
+    for pid in [pid for pid, name in seen.items() if name and not mine(int(pid))]:
+        try:
+            return see(f"/proc/{pid}/cmdline")
+        except (OSError, Denied):
+            continue
+    raise Denied(f"of {seen} none tells")

@@ -96,6 +96,12 @@ fn grants_and_revokes_what_an_error_would_name() {
     let shown = world.astros(["plugins", "show", "weather"]).run().succeeds();
     shown.says("may not      reach api.example.org").says("may          read and change ~/Pictures");
     world.call("weather", "forecast", json!({})).succeeds();
+    world
+        .astros(["plugins", "revoke", "weather", "file_system: write ~/Picture"])
+        .run()
+        .exits(2)
+        .warns("does not have the permission `file_system: write ~/Picture`")
+        .warns("did you mean `file_system: write ~/Pictures`?");
     let left = world.astros(["plugins", "revoke", "weather", "--json"]).run().succeeds().json();
     assert_eq!(lines(&left, "granted"), [""; 0]);
     assert_eq!(lines(&left, "revoked"), ["network: api.example.org"]);
@@ -125,6 +131,7 @@ fn says_what_is_wrong_with_a_permission_or_a_plugin() {
     let revoke =
         |permission: &str| world.astros(["plugins", "revoke", "weather", permission, "--json"]).run();
     revoke("ai").fails(2, "invalid_params").says("`weather` does not have the permission `ai`");
+    world.astros(["plugins", "show", "weather"]).run().succeeds().says("warning      `system_control` alone");
     revoke("network: a.org").fails(2, "invalid_params").says("a part of it that cannot be taken out");
     let audit = world.astros(["audit", "--json"]).run().succeeds().json();
     assert_eq!(audit, json!([]), "what was refused was not granted");
@@ -171,4 +178,33 @@ fn notes_what_was_decided_for_its_owner_alone() {
     world.astros(["audit", "-n", "1"]).run().succeeds().says("disabled    weather").never_says("revoked");
     let file = world.home().join("logs/audit.jsonl");
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+const LIMITED: &str = r#"
+import resource
+from astros.plugin import BasePlugin, plugin_handler
+from astros.types import Response
+
+class Limited(BasePlugin):
+    @plugin_handler("limits")
+    async def limits(self, intent):
+        names = ["RLIMIT_NOFILE", "RLIMIT_DATA", "RLIMIT_CPU", "RLIMIT_FSIZE"]
+        return Response(data={name: resource.getrlimit(getattr(resource, name))[1] for name in names})
+"#;
+
+#[test]
+fn holds_a_plugin_to_its_limits_within_the_operators_bounds() {
+    let limited = |name: &str| {
+        let manifest = format!(
+            "metadata: {{name: {name}}}\nlimits: {{open_files: 700, memory: 512MB, cpu_seconds: 100, file_size: 1GiB}}\n"
+        );
+        folder(name).file("plugin.yaml", manifest).file("main.py", LIMITED)
+    };
+    let world = World::new().with(limited("bounded")).with(limited("favoured"));
+    let world = world.configured(
+        "limits: {open_files: 600, memory: 1GiB}\nplugins: {favoured: {limits: {open_files: 800}}}\n",
+    );
+    let limits = |name: &str| world.call(name, "limits", json!({})).succeeds().data();
+    let expected = |files: u64| json!({ "RLIMIT_NOFILE": files, "RLIMIT_DATA": 512_000_000, "RLIMIT_CPU": 100, "RLIMIT_FSIZE": 1 << 30 });
+    assert_eq!((limits("bounded"), limits("favoured")), (expected(600), expected(800)));
 }

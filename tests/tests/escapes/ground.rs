@@ -68,7 +68,8 @@ impl Ground {
             world.with(plugin)
         });
         let world = world.with(adversary("other")).env("ASTROS_OTHER_TOKEN", CANARY).env("PASSWORD", CANARY);
-        let sections = plugins().map(|plugin| (plugin, json!({ "sandbox": sandbox })));
+        let all = plugins().chain(["other".to_owned()]);
+        let sections = all.map(|plugin| (plugin, json!({ "sandbox": sandbox })));
         let world = world.configured(&json!({ "plugins": sections.collect::<Map<_, _>>() }).to_string());
         furnish(&world);
         let (neighbour, places) = neighbour(&world);
@@ -84,8 +85,10 @@ impl Ground {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let client = Client::connect(&self.world.runtime()).await.unwrap().expect("the daemon runs");
+            // Where it has no folder of its own for that, it may not write there.
             let note = Map::from_iter([("note".to_owned(), json!(self.temporary))]);
-            let echo = answered(client.invoke("other".into(), "echo".into(), Some(note), None).await);
+            let _ = client.invoke("other".into(), "echo".into(), Some(note), None).await;
+            let echo = answered(client.invoke("other".into(), "echo".into(), None, None).await);
             echo.expect("the other plugin runs");
             let one = async |plugin: String| {
                 let mut tries = Vec::new();
@@ -122,7 +125,7 @@ impl Ground {
             self.world.processes().into_iter().find(|pid| processes::describe(*pid).contains("adversary"));
         let mut places = json!({
             "me": plugin, "canary": CANARY, "pids": { "daemon": daemon, "other": other },
-            "world": path("home").parent(), "home": path("home/mine"), "granted": path("home/granted"),
+            "home": path("home/mine"), "granted": path("home/granted"),
             "readable": path("home/readable"), "setuid": path("home/granted/whoami"),
             "file": path("home/mine/notes.txt"), "victim": own("victim"), "removable": own("removable"),
             "movable": own("movable"), "replaceable": own("replaceable"),
@@ -226,7 +229,7 @@ fn written(name: &str, world: &World) -> Plugin {
         "network" => json!(["network"]),
         _ => json!([]),
     };
-    let limits = json!({ "memory": "256MiB", "processes": 40, "open_files": 256, "file_size": "4MiB" });
+    let limits = json!({ "memory": "256MB", "processes": 40, "open_files": 256, "file_size": "4MB" });
     let mut manifest = json!({
         "metadata": { "name": name, "version": "6.6.6" },
         "run": if language == "rust" { json!({ "executable": "escape" }) } else { json!({ "python": "main.py" }) },

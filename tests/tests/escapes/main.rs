@@ -15,6 +15,18 @@ use table::{Attempt, Succeeds, attempts};
 
 /// What plugins are granted that try to get out.
 const GRANTS: [&str; 5] = ["nothing", "files", "hosts", "network", "limits"];
+/// What Landlock alone does not hold; `docs/src/security.md` says so.
+const LANDLOCK_ALONE: [&str; 8] = [
+    "watch-file",
+    "see-command-lines",
+    "limits-of-daemon",
+    "shared-memory",
+    "semaphores",
+    "message-queue",
+    "fill-the-temporary-folder",
+    // The kernel does not count the processes of root.
+    "too-many-processes",
+];
 const LANGUAGES: [&str; 2] = ["python", "rust"];
 
 #[test]
@@ -38,18 +50,22 @@ fn what_a_namespace_hides_is_there_without_one_where_nothing_is_enforced() {
 
 #[test]
 fn nothing_escapes_on_a_machine_with_everything() {
-    nothing_escapes(&[], |_| false);
+    nothing_escapes(&[], |_| false, |_| false);
 }
 
 #[test]
 fn nothing_escapes_without_landlock() {
-    nothing_escapes(&["landlock"], |_| false);
+    nothing_escapes(&["landlock"], |_| false, |_| false);
 }
 
 /// There a list of hosts cannot be enforced: those plugins do not even start.
 #[test]
 fn nothing_escapes_without_namespaces() {
-    nothing_escapes(&["namespaces"], |plugin| plugin.starts_with("hosts"));
+    nothing_escapes(
+        &["namespaces"],
+        |plugin| plugin.starts_with("hosts"),
+        |one| LANDLOCK_ALONE.contains(&one),
+    );
 }
 
 #[test]
@@ -68,13 +84,14 @@ fn no_plugin_starts_without_landlock_and_namespaces() {
     daemon.stop().succeeds();
 }
 
-/// No attempt succeeds on a machine without these; plugins that are `refused` there do not start.
-fn nothing_escapes(without: &[&str], refused: impl Fn(&str) -> bool) {
+/// No attempt succeeds on a machine without these but those that are `open`; plugins that are `refused` there do not start.
+fn nothing_escapes(without: &[&str], refused: impl Fn(&str) -> bool, open: impl Fn(&str) -> bool) {
     let ground = Ground::new(without, "enforced");
     let tries = ground.try_all(&attempts());
     ground.is_untouched();
     ground.end();
-    let escaped: Vec<String> = tries.iter().filter(|one| one.escaped()).map(Try::told).collect();
+    let escaped = tries.iter().filter(|one| one.escaped() && !open(&one.attempt));
+    let escaped: Vec<String> = escaped.map(Try::told).collect();
     assert!(escaped.is_empty(), "they escape:\n{}", escaped.join("\n"));
     let unfit = |one: &&Try| match &one.outcome {
         Ok(_) => refused(&one.plugin),

@@ -2,6 +2,11 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use astros_protocol::Extra;
+use serde_json::Value;
+
+use super::slots::Kind;
+
 /// The folders of a home that people name without a path, and how they name them.
 const FOLDERS: &[(&str, &[&str])] = &[
     ("~/Downloads", &["downloads", "download"]),
@@ -31,6 +36,22 @@ pub fn resolve(typed: &str, cwd: &Path, home: &Path) -> PathBuf {
         }
     }
     path
+}
+
+/// The paths among what a handler is given, as they stand there, and whether its parameters' schema says that they are
+/// some: else their names do.
+pub fn named<'a>(context: &'a Extra, parameters: &'a Value) -> Vec<(&'a str, bool)> {
+    let of = |(name, value): (&'a String, &'a Value)| {
+        let schema = &parameters["properties"][name];
+        let (said, items) = (Kind::is_path(schema, parameters), Kind::is_path(&schema["items"], parameters));
+        let texts = match value {
+            Value::String(text) if Kind::of(name, parameters) == Kind::Path => vec![&**text],
+            Value::Array(all) if items => all.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        };
+        texts.into_iter().map(move |text| (text, said || items))
+    };
+    context.iter().flat_map(of).collect()
 }
 
 /// Whether a word can hardly be anything but a path.
@@ -90,6 +111,21 @@ mod tests {
         ] {
             assert_eq!(absolute(typed), Path::new(path), "{typed}");
         }
+    }
+
+    #[test]
+    fn paths_are_found_among_what_a_handler_is_given() {
+        let parameters = serde_json::json!({ "properties": {
+            "from": { "anyOf": [{ "type": "string", "format": "path" }, { "type": "null" }] },
+            "source": { "type": "string" }, "all": { "type": "array", "items": { "format": "path" } },
+            "folder": { "enum": ["a"] },
+        } });
+        let context = serde_json::json!({
+            "from": "/f", "source": "german", "all": ["/a", 7], "folder": "a", "text": "/t", "extra_path": "p"
+        });
+        let mut found = named(context.as_object().unwrap(), &parameters);
+        found.sort();
+        assert_eq!(found, [("/a", true), ("/f", true), ("german", false), ("p", false)]);
     }
 
     #[test]

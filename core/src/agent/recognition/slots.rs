@@ -81,6 +81,11 @@ impl Kind {
         })
     }
 
+    /// Whether a schema declares a path.
+    pub(super) fn is_path(schema: &Value, root: &Value) -> bool {
+        Self::declared(schema, root, 0) == Some(Self::Path)
+    }
+
     /// The kind that a schema declares; none where it is any text.
     fn declared(schema: &Value, root: &Value, depth: u8) -> Option<Self> {
         if depth > 8 {

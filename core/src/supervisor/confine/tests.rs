@@ -1,3 +1,5 @@
+//! What plugins see of a home, and what is refused where it cannot be enforced.
+
 use std::{fs, os::unix::fs::symlink, path::PathBuf};
 
 use astros_protocol::{
@@ -154,4 +156,46 @@ fn gives_every_link_on_the_way_and_what_it_leads_to() {
         assert_eq!(place.access(given), Some(Access::Read), "{given}");
     }
     assert_eq!(place.access("mnt"), None);
+}
+
+#[test]
+fn says_what_a_path_needs_that_is_out_of_reach() {
+    let place = Place::new().grant(Permission::FileSystem(None));
+    let base = place.folder.path();
+    fs::write(base.join("mnt/file"), "").unwrap();
+    symlink(base.join("home/.ssh"), base.join("home/Documents/link")).unwrap();
+    symlink(base.join("home/notes.txt"), base.join("mnt/back")).unwrap();
+    let reach = FileAccess::of(&place.spec).unwrap();
+    let check = |path: &str, writes| reach.check(&base.join(path), writes);
+    for (path, writes) in [
+        ("home/Documents", true),
+        ("home/Documents/new", true),
+        ("home/Documents/no/such/folder", true),
+        ("mnt/gone", false),
+        ("mnt/back", true),
+        ("home", false),
+        ("plugin", false),
+    ] {
+        assert_eq!(check(path, writes), Ok(()), "{path}");
+    }
+    let mnt = base.join("mnt").canonicalize().unwrap().display().to_string();
+    for (path, writes, needs) in [
+        ("mnt/file", false, paths(&[&format!("{mnt}/file")], &[])),
+        ("home/mnt", false, paths(&[&mnt], &[])),
+        ("home/mnt/file", true, paths(&[], &[&format!("{mnt}/file")])),
+        ("mnt/gone", true, paths(&[], &[&mnt])),
+        ("home/Documents/link/id", true, paths(&[], &["~/.ssh"])),
+        ("home/.netrc", false, paths(&["~/.netrc"], &[])),
+        ("home", true, paths(&[], &["~"])),
+        ("home/new", true, paths(&[], &["~"])),
+    ] {
+        assert_eq!(check(path, writes), Err(OutOfReach::Needs(needs)), "{path}");
+    }
+    assert_eq!(check("home/astros/data", false), Err(OutOfReach::Own));
+    let place = place.grant(paths(&[], &["~/astros", "/"]));
+    let reach = FileAccess::of(&place.spec).unwrap();
+    assert_eq!(reach.check(&place.folder.path().join("home/astros/data"), false), Err(OutOfReach::Own));
+    assert_eq!(reach.check(&place.folder.path().join("home/astros/data/plugin-data/p"), true), Ok(()));
+    let free = Spec { sandboxed: Sandboxed::Off, ..place.spec };
+    assert!(FileAccess::of(&free).is_none());
 }

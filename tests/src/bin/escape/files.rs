@@ -21,7 +21,7 @@ use crate::{
 
 pub(crate) const NAMES: &str = "read-file read-dot-file read-ssh-key read-database read-token read-secrets \
     read-audit-log read-configuration read-other-data read-other-cache read-other-code read-other-log read-shadow \
-    read-through-a-descriptor-of-a-folder list-home list-root-home list-temporary write-file truncate-file create-file \
+    read-through-a-descriptor-of-a-folder list-home list-temporary write-file truncate-file create-file \
     create-folder create-pipe remove-file write-shell-profile write-configuration write-own-manifest write-own-code \
     replace-own-code write-other-data write-other-code write-system write-etc chmod-file chown-file set-times-of-file \
     set-attribute-of-file lock-file watch-file make-a-device open-by-handle see-host-memory-files other-temporary \
@@ -32,8 +32,7 @@ pub(crate) fn attempt(name: &str, at: &Place) -> Option<Outcome> {
         "read-shadow" => see("/etc/shadow"),
         "read-through-a-descriptor-of-a-folder" => by_descriptor(&at.path("file")),
         "list-home" => list(&at.path("home")),
-        "list-root-home" => list(Path::new("/root")),
-        "list-temporary" => strangers(&at.path("world")),
+        "list-temporary" => strangers(&at.path("lying")),
         "write-file" => append(&at.path("victim"), b"!"),
         "truncate-file" => OpenOptions::new()
             .write(true)
@@ -77,11 +76,12 @@ fn list(folder: &Path) -> Outcome {
     Ok(format!("{} entries are seen", fs::read_dir(folder)?.count()))
 }
 
-/// The folder that everybody's temporary files are in has this world.
-fn strangers(world: &Path) -> Outcome {
-    let name = world.file_name().ok_or_else(|| denied("no world"))?;
-    let seen =
-        fs::read_dir(world.parent().unwrap_or(world))?.flatten().any(|entry| entry.file_name() == name);
+/// The folder that everybody's temporary files are in has this one.
+fn strangers(lying: &Path) -> Outcome {
+    let name = lying.file_name();
+    let seen = fs::read_dir(lying.parent().unwrap_or(lying))?
+        .flatten()
+        .any(|entry| Some(&*entry.file_name()) == name);
     if seen { Ok("it has what others put there".to_owned()) } else { Err(denied("nobody else's is there")) }
 }
 

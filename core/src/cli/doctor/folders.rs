@@ -1,0 +1,127 @@
+//! Folders and files of AstrOS: whose they are, and who else may look or write.
+
+use std::{
+    fs::Metadata,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use nix::unistd::geteuid;
+
+use super::Check;
+use crate::daemon::{config::Config, paths::Paths};
+
+pub(super) fn checks(paths: &Paths) -> Vec<Check> {
+    let folders = [
+        ("configuration", &paths.config),
+        ("data", &paths.data),
+        ("cache", &paths.cache),
+        ("runtime", &paths.runtime),
+        ("logs", &paths.logs),
+    ];
+    let mut checks: Vec<Check> = folders.map(|(name, folder)| own(name, folder, 0o700)).into();
+    checks.push(configuration(&paths.config_file()));
+    checks.push(own("secrets.yaml", &paths.config.join("secrets.yaml"), 0o600));
+    checks
+}
+
+/// A folder or a file that is for its owner alone.
+fn own(name: &str, path: &Path, mode: u32) -> Check {
+    let shown = path.display();
+    match path.metadata() {
+        Ok(about) => judged(name, path, &about, mode),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Check::ok(name, format!("`{shown}` is not there yet"))
+        }
+        Err(error) => Check::problem(name, format!("`{shown}` cannot be looked at: {error}"), look(path)),
+    }
+}
+
+fn judged(name: &str, path: &Path, about: &Metadata, mode: u32) -> Check {
+    let shown = path.display();
+    let (user, found) = (geteuid().as_raw(), about.mode() & 0o777);
+    if about.uid() != user {
+        let what = format!("`{shown}` belongs to user {}, expected you, user {user}", about.uid());
+        return Check::problem(name, what, format!("sudo chown -R {user} {}", quoted(path)));
+    }
+    if found & 0o077 != 0 {
+        let do_what = if found & 0o022 != 0 { "change" } else { "look into" };
+        let what = format!("others may {do_what} `{shown}`: its mode is {found:04o}, expected {mode:04o}");
+        return Check::problem(name, what, format!("chmod {mode:o} {}", quoted(path)));
+    }
+    Check::ok(name, format!("`{shown}`, for you alone"))
+}
+
+/// What nobody may look at may lie in a folder that nobody may enter.
+fn look(path: &Path) -> String {
+    format!("ls -ld {}", quoted(path.parent().unwrap_or(path)))
+}
+
+fn configuration(file: &PathBuf) -> Check {
+    const NAME: &str = "astros.yaml";
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    match Config::read(file, home.as_deref()) {
+        Err(error) => Check::problem(NAME, error.to_string(), format!("${{EDITOR:-vi}} {}", quoted(file))),
+        Ok(config) => match config.warnings.first() {
+            Some(warning) => Check::warning(NAME, warning, format!("${{EDITOR:-vi}} {}", quoted(file))),
+            None if file.exists() => Check::ok(NAME, format!("`{}` can be read", file.display())),
+            None => Check::ok(NAME, "none: everything has a default"),
+        },
+    }
+}
+
+/// A path as a shell takes it.
+pub(super) fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.into_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::{Permissions, set_permissions},
+        os::unix::fs::PermissionsExt,
+    };
+
+    use super::super::State;
+    use super::*;
+
+    #[test]
+    fn names_the_mode_that_lets_others_in_and_the_command_that_keeps_them_out() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = base.path().join("some data");
+        assert_eq!(own("data", &folder, 0o700).state, State::Ok, "what is not there is nobody's");
+        std::fs::create_dir(&folder).unwrap();
+        for (mode, words) in [(0o755, "others may look into"), (0o770, "others may change")] {
+            set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
+            let check = own("data", &folder, 0o700);
+            assert_eq!(check.state, State::Problem);
+            assert!(check.what.starts_with(words), "{}", check.what);
+            assert_eq!(check.fix.unwrap(), format!("chmod 700 '{}'", folder.display()));
+        }
+        set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(own("data", &folder, 0o700).state, State::Ok);
+    }
+
+    #[test]
+    fn names_the_user_whom_a_folder_belongs_to() {
+        if geteuid().is_root() {
+            let base = tempfile::tempdir().unwrap();
+            std::os::unix::fs::chown(base.path(), Some(65_534), None).unwrap();
+            let check = own("data", base.path(), 0o700);
+            assert!(check.what.contains("belongs to user 65534"), "{}", check.what);
+        } else {
+            assert!(own("data", Path::new("/"), 0o700).what.contains("belongs to user 0"));
+        }
+    }
+
+    #[test]
+    fn quotes_what_a_shell_would_take_apart() {
+        assert_eq!(quoted(Path::new("/a/b-c.d")), "/a/b-c.d");
+        assert_eq!(quoted(Path::new("/it's here")), r"'/it'\''s here'");
+    }
+}

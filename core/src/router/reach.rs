@@ -1,0 +1,143 @@
+//! The paths that a person names have to be within the plugin's reach before it is asked: inside of its sandbox a path
+//! that was not granted is one that is not there, and nobody could say why.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use astros_protocol::{Error, ErrorCode, Extra, lifecycle::Effects, manifest::Permission};
+use serde_json::Value;
+
+use super::{Call, Plugin, Router, tree::Root};
+use crate::supervisor::{FileAccess, OutOfReach, Session};
+
+/// A schema is looked into so deeply.
+const DEPTH: u8 = 8;
+
+/// A path that a handler is given, absolute.
+#[derive(Clone, Debug)]
+pub struct Named {
+    pub path: PathBuf,
+    /// The handler's schema says that it is one; else it may be any word.
+    pub surely: bool,
+}
+
+impl Router {
+    /// Refuses a request that names what its plugin does not reach, or asks the person. A process that does not see yet
+    /// what came to be after its start is replaced.
+    pub async fn reaches(
+        &self,
+        plugin: &Arc<str>,
+        named: Vec<Named>,
+        effects: Effects,
+        root: &Arc<Root>,
+    ) -> Result<(), Error> {
+        // What else is wrong is said when it is called.
+        let Ok(plugin) = self.plugin(plugin) else { return Ok(()) };
+        // One that was granted no files has no use for a path but to hand it on.
+        if named.is_empty() || !plugin.has_files() {
+            return Ok(());
+        }
+        let writes = effects >= Effects::Write;
+        // What a person grants may be one of several.
+        for _ in 0..=named.len() {
+            match first_out_of_reach(&plugin, named.clone(), writes).await {
+                None => {
+                    see(&plugin, named, writes).await;
+                    return Ok(());
+                }
+                Some((path, OutOfReach::Own)) => return Err(own(&plugin.name, &path)),
+                Some((path, OutOfReach::Needs(permission))) => {
+                    if !self.person_allows(root, &plugin.name, &permission, true).await {
+                        return Err(self.out_of_reach(&plugin.name, &path, &permission, writes, root));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for what a plugin asks of another in a person's name: paths that the other's schema declares.
+    pub(super) async fn hands_on(&self, plugin: &Plugin, call: &Call<'_>) -> Result<(), Error> {
+        let (Some(cwd), Some(_)) = (&call.root.cwd, &call.above.caller) else { return Ok(()) };
+        if !plugin.has_files() {
+            return Ok(());
+        }
+        let Ok(description) = plugin.described().await else { return Ok(()) };
+        let handler = description.handlers.iter().find(|offered| offered.name == call.handler);
+        let parameters = handler.and_then(|handler| Some((handler, handler.parameters.as_ref()?)));
+        let Some((handler, parameters)) = parameters else { return Ok(()) };
+        let context: Extra = serde_json::from_str(call.intent.context.get()).unwrap_or_default();
+        let declared = context.iter().filter_map(|(name, value)| {
+            is_path(&parameters["properties"][name], parameters, 0).then_some(value.as_str()?)
+        });
+        let named = declared.map(|path| Named { path: Path::new(cwd).join(path), surely: true }).collect();
+        self.reaches(&plugin.name, named, handler.effects, &call.root).await
+    }
+
+    fn out_of_reach(
+        &self,
+        plugin: &str,
+        path: &Path,
+        permission: &Permission,
+        writes: bool,
+        root: &Root,
+    ) -> Error {
+        let what = format!("{} `{}`", if writes { "change" } else { "read" }, path.display());
+        let error = self.deny(plugin, permission, what, Some(root)).with("path", path.to_string_lossy());
+        let _ = root.denied.set(error.clone());
+        error
+    }
+}
+
+/// Whether a schema declares a path, itself or in what it refers to.
+fn is_path(schema: &Value, root: &Value, depth: u8) -> bool {
+    let target = schema["$ref"].as_str().and_then(|at| root.pointer(at.strip_prefix('#')?));
+    let parts = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|of| schema[of].as_array()).flatten();
+    schema["format"] == "path"
+        || (depth < DEPTH && target.into_iter().chain(parts).any(|inner| is_path(inner, root, depth + 1)))
+}
+
+/// Replaces a process that does not see what its plugin reaches.
+async fn see(plugin: &Arc<Plugin>, named: Vec<Named>, writes: bool) {
+    let sessions = plugin.supervisor().sessions();
+    let blind = move |session: &Arc<Session>| {
+        let sees = FileAccess::of_process(session);
+        sees.is_some_and(|sees| named.iter().any(|one| check(&sees, one, writes).is_some()))
+    };
+    if blocking(move || sessions.iter().any(blind)).await
+        && let Err(error) = plugin.renew().await
+    {
+        // It goes on as it is, and says itself what it does not find.
+        tracing::debug!(plugin = &*plugin.name, %error, "not started anew for what came to be");
+    }
+}
+
+async fn first_out_of_reach(
+    plugin: &Plugin,
+    named: Vec<Named>,
+    writes: bool,
+) -> Option<(PathBuf, OutOfReach)> {
+    let supervisor = plugin.supervisor();
+    blocking(move || {
+        let reach = FileAccess::of(supervisor.spec())?;
+        named.into_iter().find_map(|one| Some((one.path.clone(), check(&reach, &one, writes)?)))
+    })
+    .await
+}
+
+fn check(reach: &FileAccess, named: &Named, writes: bool) -> Option<OutOfReach> {
+    let is_one = named.surely || named.path.exists();
+    reach.check(&named.path, writes).err().filter(|_| is_one)
+}
+
+/// Looks at files, which may be far away, beside the runtime's threads.
+async fn blocking<T: Send + Default + 'static>(look: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(look).await.unwrap_or_default()
+}
+
+fn own(plugin: &str, path: &Path) -> Error {
+    let message = format!("`{}` is AstrOS's own: no plugin may be let in", path.display());
+    Error::new(ErrorCode::PERMISSION_DENIED, message).with_plugin(plugin).with("path", path.to_string_lossy())
+}

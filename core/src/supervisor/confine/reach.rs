@@ -1,0 +1,83 @@
+//! Whether a plugin reaches a path, by the very rules that its launcher enforces.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use astros_protocol::manifest::{FilePaths, Permission};
+
+use super::{files::Files, home};
+use crate::{
+    launcher::{Access, Rule},
+    supervisor::{Sandboxed, Session, Spec},
+};
+
+/// The files that a plugin reaches.
+#[derive(Debug)]
+pub struct FileAccess {
+    rules: Arc<[Rule]>,
+    home: Option<PathBuf>,
+}
+
+/// Why it does not reach a path.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OutOfReach {
+    /// It was not granted this.
+    Needs(Permission),
+    /// It is AstrOS's own, and no grant helps.
+    Own,
+}
+
+impl FileAccess {
+    /// Of one that is started now; looks at the files, and may take a moment. None where nothing keeps it from any.
+    pub fn of(spec: &Spec) -> Option<FileAccess> {
+        // Without a program it needs nothing more than its own.
+        let program = spec.program_file().unwrap_or_else(|| spec.folder.clone());
+        let confined = spec.sandboxed != Sandboxed::Off;
+        confined.then(|| FileAccess { rules: Files::of(spec, &program).rules().into(), home: home(spec) })
+    }
+
+    /// Of a process: what came to be after its start it may not reach. None where it is not confined.
+    pub fn of_process(session: &Session) -> Option<FileAccess> {
+        Some(FileAccess { rules: session.files.clone()?, home: None })
+    }
+
+    /// Whether it may read an absolute path, or change it as well: what links lead to counts. What is not there has to
+    /// be in a folder that may be changed, where it may come to be; without one there is nothing to be kept from.
+    ///
+    /// # Errors
+    /// What it needs.
+    pub fn check(&self, path: &Path, writes: bool) -> Result<(), OutOfReach> {
+        let Some(place) = place(path, writes) else { return Ok(()) };
+        let fitting = self.rules.iter().filter(|rule| place.starts_with(&rule.path));
+        let rule = fitting.max_by_key(|rule| rule.path.components().count());
+        let needed = match rule {
+            // The names in a folder are all that can be read of it.
+            Some(rule) if rule.path == place && !writes => Access::List,
+            _ if writes => Access::Write,
+            _ => Access::Read,
+        };
+        match rule.map(|rule| rule.access) {
+            Some(Access::Hidden) => Err(OutOfReach::Own),
+            Some(access) if access >= needed => Ok(()),
+            _ => Err(OutOfReach::Needs(self.permission(&place, writes))),
+        }
+    }
+
+    fn permission(&self, place: &Path, writes: bool) -> Permission {
+        let (path, none) = (vec![place.to_string_lossy().into_owned()], Vec::new());
+        let (read, write) = if writes { (none, path) } else { (path, none) };
+        let permission = Permission::FileSystem(Some(FilePaths { read, write }));
+        self.home.as_ref().map_or(permission.clone(), |home| permission.at_home(home))
+    }
+}
+
+/// What is reached by a path: what it is without links, or the folder where it would be made.
+fn place(path: &Path, writes: bool) -> Option<PathBuf> {
+    match path.canonicalize() {
+        Ok(real) => Some(real),
+        Err(_) if writes => path.parent()?.canonicalize().ok(),
+        Err(_) => None,
+    }
+}
