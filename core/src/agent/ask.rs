@@ -33,6 +33,8 @@ pub struct Answer {
     pub correlation_id: String,
     /// What could be said next, as sentences.
     pub suggestions: Vec<String>,
+    /// What helps where it was not done for want of a permission.
+    pub hint: Option<String>,
 }
 
 impl Agent {
@@ -147,6 +149,7 @@ impl Agent {
         let plugins = self.router.plugins();
         Answer {
             suggestions: suggestions::sentences(&response.suggested_actions, wanted.plugin, &plugins),
+            hint: advice(&response, root.denied.get()),
             response,
             plugin: wanted.plugin.to_owned(),
             handler: wanted.handler.to_owned(),
@@ -179,6 +182,12 @@ fn blame(mut error: Error, denied: Option<&Error>) -> Error {
         data.extra.extend(why.extra.clone());
     }
     error
+}
+
+/// The same where the handler said itself that it did not do it.
+fn advice(response: &Response, denied: Option<&Error>) -> Option<String> {
+    let denied = denied.filter(|denied| !response.success && response.message.contains(&denied.message))?;
+    denied.hint().map(str::to_owned)
 }
 
 /// A handler's response, read; a plugin that answers otherwise is told apart by name.

@@ -26,6 +26,8 @@ impl Agent {
             let path = recognition::resolve(typed, &person.cwd, &person.home);
             Named { path, surely }
         });
-        self.router.reaches(&plugin.name, named.collect(), handler.effects, root).await
+        let named: Vec<Named> = named.collect();
+        let _ = root.named.set(named.iter().map(|one| one.path.clone()).collect());
+        self.router.reaches(&plugin.name, named, handler.effects, root).await
     }
 }

@@ -132,6 +132,7 @@ fn answer_json(answer: &Answer, elapsed: Duration) -> Value {
             "context": answer.context,
         },
         "correlation_id": answer.correlation_id,
+        "hint": answer.hint,
         "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
     });
     if let (Value::Object(members), Value::Object(ours)) = (&mut members, ours) {
@@ -149,6 +150,9 @@ fn answer_text(answer: &Answer, output: &Output) -> String {
     };
     if !response.success {
         text = format!("{} {text}", output.style().yellow().apply_to("not done:"));
+    }
+    if let Some(hint) = &answer.hint {
+        text.push_str(&format!("\n  {}", printable(hint)));
     }
     if !answer.suggestions.is_empty() {
         let said: Vec<_> = answer.suggestions.iter().map(|one| format!("\"{}\"", printable(one))).collect();

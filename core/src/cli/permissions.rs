@@ -12,7 +12,7 @@ use super::{input, output::Output, plugins::done};
 use crate::{
     control::{Client, api::ControlClient, client::answered},
     daemon::{Listed, Wish, WishState},
-    services::printable::printable,
+    services::printable::{line, printable},
 };
 
 /// Shows what a plugin asks for, and enables it with just that where the person agrees.
@@ -30,7 +30,13 @@ pub(super) async fn enable(
     let agreed = lines(&wishes, WishState::Missing);
     answered(daemon.enable(name.clone(), Some(agreed.clone())).await)?;
     let members = json!({ "name": name, "enabled": true, "granted": agreed });
-    done(&format!("`{name}` is enabled"), members, output);
+    let without: Vec<String> = of(&wishes, WishState::Revoked)
+        .iter()
+        .map(|wish| {
+            format!("\n  without `{0}`; `astros plugins grant {name} '{0}'` gives it", wish.permission)
+        })
+        .collect();
+    done(&printable(&format!("`{name}` is enabled{}", without.concat())), members, output);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -85,8 +91,8 @@ async fn agrees(name: &str, wishes: &[Wish], daemon: &Client, output: &Output) -
 fn title(name: &str, listed: Option<&Listed>) -> String {
     let version = listed.map(|one| &*one.version).filter(|version| !version.is_empty());
     let author = listed.and_then(|one| one.author.as_deref());
-    let version = version.map(|version| format!(" {version}")).unwrap_or_default();
-    let author = author.map(|author| format!(" by {author}")).unwrap_or_default();
+    let version = version.map(|version| format!(" {}", line(version))).unwrap_or_default();
+    let author = author.map(|author| format!(" by {}", line(author))).unwrap_or_default();
     format!("`{name}`{version}{author}")
 }
 
@@ -122,7 +128,7 @@ fn kept(wishes: &[&Wish]) -> Option<String> {
 /// Two columns, what it does and to what.
 fn table(wishes: &[&Wish]) -> String {
     let width = wishes.iter().map(|wish| wish.verb.chars().count()).max().unwrap_or(0);
-    let line = |wish: &&Wish| format!("  {:<width$}   {}", wish.verb, wish.what);
+    let line = |wish: &&Wish| format!("  {:<width$}   {}", wish.verb, line(&wish.what));
     wishes.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 

@@ -240,6 +240,9 @@ pub struct Answer {
     /// What could be said next, as sentences.
     #[serde(default)]
     pub suggestions: Vec<String>,
+    /// What helps where it was not done for want of a permission, by AstrOS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// How a text was understood.

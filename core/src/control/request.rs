@@ -173,8 +173,16 @@ pub(super) fn person(daemon: &Daemon, person: Option<Person>) -> Result<agent::P
 
 impl From<agent::Answer> for Answer {
     fn from(answer: agent::Answer) -> Answer {
-        let agent::Answer { response, plugin, handler, confidence, context, correlation_id, suggestions } =
-            answer;
-        Answer { response, plugin, handler, confidence, context, correlation_id, suggestions }
+        let agent::Answer {
+            response,
+            plugin,
+            handler,
+            confidence,
+            context,
+            correlation_id,
+            suggestions,
+            hint,
+        } = answer;
+        Answer { response, plugin, handler, confidence, context, correlation_id, suggestions, hint }
     }
 }

@@ -82,9 +82,10 @@ impl Daemon {
     /// # Errors
     /// It does not have one of them, `astros.yaml` decides, or it does not start without them: then it is stopped.
     pub async fn revoke(&self, name: &str, mut permissions: Vec<Permission>) -> Result<Vec<Wish>, Error> {
-        let grants = self.check_decidable(name).await?.grants.clone();
+        let installed = self.check_decidable(name).await?;
+        let grants = installed.grants.clone();
         if permissions.is_empty() {
-            permissions = [grants.granted, grants.missing].concat();
+            permissions = [grants.granted.clone(), grants.missing.clone()].concat();
             permissions.retain(|one| *one != Permission::Storage);
         } else {
             for permission in &permissions {
@@ -99,7 +100,14 @@ impl Daemon {
                 })?;
             }
         }
-        self.store.decide(name, permissions.clone(), false).await?;
+        // What was granted beyond what the plugin asks for is taken back, and nothing that it asks for with it.
+        let declared = installed.entry.manifest.as_ref().map(|manifest| manifest.permissions.clone());
+        let declared: Vec<_> = declared.iter().flatten().flat_map(Permission::atoms).collect();
+        let (asked, more) = permissions.iter().flat_map(Permission::atoms).partition::<Vec<_>, _>(|one| {
+            declared.contains(one) || !grants.granted.contains(&self.at_home(one))
+        });
+        self.store.forget(name, more).await?;
+        self.store.decide(name, asked, false).await?;
         self.note(Kind::Revoked, name, &permissions);
         if let Err(error) = self.decided(name).await {
             // What runs would go on with what it no longer may.
@@ -139,6 +147,10 @@ impl Daemon {
             return Err(refused(name, words).with_hint("change or remove it there, then reload the plugin"));
         }
         Ok(installed)
+    }
+
+    fn at_home(&self, permission: &Permission) -> Permission {
+        self.base.home().map_or_else(|| permission.clone(), |home| permission.at_home(&home))
     }
 
     fn note(&self, kind: Kind, name: &str, permissions: &[Permission]) {

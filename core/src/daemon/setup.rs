@@ -9,7 +9,7 @@ use crate::{
     registry::{self, Enablement, Entry, Places, Registry, RegistryError},
     router::Known,
     services::{
-        secrets::Secrets,
+        secrets::{self, Secrets},
         settings::Override,
         storage::{Decisions, Descriptions, Store},
     },
@@ -66,6 +66,11 @@ impl Base {
         for folder in [&paths.data, &paths.cache, &paths.logs] {
             super::paths::create(folder).map_err(misconfigured)?;
         }
+        for folder in [&paths.config, &paths.runtime] {
+            // A plugin could make those that are not there, where it may write above them. They may be where nobody
+            // can write; then no plugin can either.
+            let _ = super::paths::create(folder);
+        }
         let python_sdk = options.python_sdk()?;
         Ok(Base { options, paths, python_sdk, machine })
     }
@@ -73,6 +78,13 @@ impl Base {
     /// What `~` stands for.
     pub(super) fn home(&self) -> Option<PathBuf> {
         self.options.variable("HOME").map(PathBuf::from)
+    }
+
+    /// What no plugin sees: AstrOS's folders, and what they have links to.
+    pub(super) fn hidden(&self) -> Vec<PathBuf> {
+        let files = [self.paths.config_file(), self.paths.config.join(secrets::FILE), self.paths.database()];
+        let linked = files.iter().filter_map(|file| file.canonicalize().ok());
+        self.paths.all().into_iter().chain(linked).collect()
     }
 
     /// Reads `astros.yaml`.
@@ -161,7 +173,11 @@ impl Installed {
 
     /// Whether what would be started is the same, whoever else is installed.
     pub(super) fn is_same(&self, other: &Installed) -> bool {
-        let spec = Spec { plugins: other.spec.plugins.clone(), ..self.spec.clone() };
+        let spec = Spec {
+            plugins: other.spec.plugins.clone(),
+            protected: other.spec.protected.clone(),
+            ..self.spec.clone()
+        };
         self.fingerprint == other.fingerprint && self.entry.folder == other.entry.folder && spec == other.spec
     }
 }

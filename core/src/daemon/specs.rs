@@ -44,6 +44,8 @@ struct Shared<'a> {
     environment: Arc<Vec<(OsString, OsString)>>,
     /// The names of all plugins.
     names: Arc<[String]>,
+    /// Where they are, and where others would be found.
+    folders: Arc<[PathBuf]>,
 }
 
 impl Maker<'_> {
@@ -58,6 +60,7 @@ impl Maker<'_> {
             remembered,
             environment: Arc::new(self.base.options.environment.clone()),
             names: registry.entries.keys().cloned().collect(),
+            folders: self.folders(&registry),
         };
         let entries = registry.entries.into_iter();
         let entries = entries.map(|(name, entry)| (overrides.remove(&name).unwrap_or_default(), name, entry));
@@ -119,6 +122,12 @@ impl Maker<'_> {
         }
     }
 
+    fn folders(&self, registry: &Registry) -> Arc<[PathBuf]> {
+        let named = self.base.options.plugin_dirs.iter().cloned().chain(self.base.configured(self.config));
+        let found = registry.entries.values().map(|entry| entry.folder.clone());
+        named.chain(Base::bundled()).chain(found).collect()
+    }
+
     /// What the environment sets of each plugin's settings.
     fn overrides(&self, registry: &Registry) -> Overrides {
         let names = registry.entries.keys().map(String::as_str);
@@ -152,7 +161,8 @@ impl Maker<'_> {
             plugins: all.names.clone(),
             sandboxed: configured.map(|own| own.sandbox).unwrap_or_default(),
             limits: limits(declared_limits, self.config.limits, own_limits),
-            hidden: self.base.paths.all(),
+            hidden: self.base.hidden(),
+            protected: all.folders.clone(),
             runtime: Some(self.base.paths.runtime.clone()),
             settings,
             directories: self.base.paths.of_plugin(&entry.name),

@@ -120,7 +120,8 @@ impl Plugin {
     /// Whether it was granted any files.
     pub(super) fn has_files(&self) -> bool {
         let files = |permission: &Permission| matches!(permission, Permission::FileSystem(_));
-        self.is_granted(|granted| granted.iter().any(files))
+        let calls = |permission: &Permission| matches!(permission, Permission::CallPlugin(_));
+        self.is_granted(|granted| granted.iter().any(files) || !granted.iter().any(calls))
     }
 
     /// Whether what it was granted is enough for something.

@@ -49,7 +49,9 @@ impl Router {
                 }
                 Some((path, OutOfReach::Own)) => return Err(own(&plugin.name, &path)),
                 Some((path, OutOfReach::Needs(permission))) => {
-                    if !self.person_allows(root, &plugin.name, &permission, true).await {
+                    // What a plugin came upon by itself is no reason to let another one in for good.
+                    let named = root.named.get().is_some_and(|named| named.contains(&path));
+                    if !named || !self.person_allows(root, &plugin.name, &permission, true).await {
                         return Err(self.out_of_reach(&plugin.name, &path, &permission, writes, root));
                     }
                 }

@@ -4,6 +4,7 @@
 //! calls that the plugin makes while it serves that request are the node's children.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
@@ -41,6 +42,8 @@ pub struct Root {
     pub questions: Option<Questions>,
     /// The first thing in the tree that a plugin may not do, as people are told.
     pub denied: OnceLock<Error>,
+    /// The paths that the person named, absolute.
+    pub named: OnceLock<Vec<PathBuf>>,
 }
 
 impl Root {

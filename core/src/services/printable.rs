@@ -16,9 +16,37 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// A text in one line, cut where it goes on for long: nothing of it stands where somebody else's words do.
+pub fn line(text: &str) -> String {
+    /// Longer than names and paths that mean well.
+    const LONGEST: usize = 120;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", printable(&line[..end])),
+        None => printable(&line).into_owned(),
+    }
+}
+
 fn controls(c: char) -> bool {
-    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    (c.is_control() && c != '\n' && c != '\t') || turns
+    let turns =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let unseen = matches!(
+        c,
+        '\u{ad}'
+            | '\u{115f}'
+            | '\u{1160}'
+            | '\u{200b}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{2060}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{e0000}'..='\u{e007f}'
+    );
+    (c.is_control() && c != '\n' && c != '\t') || turns || unseen
 }
 
 #[cfg(test)]
@@ -30,5 +58,12 @@ mod tests {
         assert!(matches!(printable("plain\tü\n"), Cow::Borrowed(_)));
         assert_eq!(printable("\u{1b}[2Jx\r\u{7}\u{9b}y"), r"\u{1b}[2Jx\r\u{7}\u{9b}y");
         assert_eq!(printable("gpj\u{202e}.exe"), r"gpj\u{202e}.exe");
+        assert_eq!(printable("a\u{3164}b"), r"a\u{3164}b");
+    }
+
+    #[test]
+    fn keeps_a_text_in_its_line() {
+        assert_eq!(line("by A\n  Allow? [y/N]\t\u{1b}"), r"by A Allow? [y/N] \u{1b}");
+        assert_eq!(line(&"x".repeat(500)).chars().count(), 121);
     }
 }

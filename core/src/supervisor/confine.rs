@@ -83,8 +83,10 @@ fn means(spec: &Spec, machine: &Machine, network: Network) -> Result<Option<Mean
     let means = Means { namespaces, landlock };
     // Without a network of its own a plugin reaches more than its proxies.
     let alone = scopes && network != Network::Proxy && !system_control;
+    // In the network of all others a socket of a bus could reach theirs too, where nothing scopes it.
+    let open = system_control && network == Network::Host && !scopes;
     match (namespaces, landlock) {
-        (true, _) => Ok(Some(means)),
+        (true, _) if !open => Ok(Some(means)),
         (false, _) if alone => Ok(Some(means)),
         // Half of it holds nobody: what is left is what the machine can do at all.
         _ if spec.sandboxed == Sandboxed::Reduced => Ok(landlock.then_some(means)),
@@ -98,6 +100,8 @@ fn refused(spec: &Spec, machine: &Machine, scopes: bool, network: Network, syste
         format!("`network` with hosts needs namespaces: {why}")
     } else if scopes && system_control {
         format!("`system_control` needs namespaces: {why}")
+    } else if machine.namespaces && system_control {
+        "`system_control` beside all of `network` needs Landlock of version 6 or later".to_owned()
     } else {
         format!("there is neither Landlock nor a namespace: {why}")
     };

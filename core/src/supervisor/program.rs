@@ -37,7 +37,8 @@ pub(crate) fn command(spec: &Spec, program: &Path) -> Result<PathBuf, Error> {
 
 /// A bare name on the PATH that the plugin will have.
 pub(crate) fn on_path(spec: &Spec, program: &Path) -> Option<PathBuf> {
-    let found = which::which_in(program, path_variable(spec), &spec.folder);
+    // A relative folder on PATH is nowhere: in the plugin's it would hold what the plugin put there.
+    let found = which::which_in(program, path_variable(spec), "/");
     found.ok().filter(|_| is_bare(program))
 }
 

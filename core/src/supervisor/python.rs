@@ -82,7 +82,7 @@ async fn of_version(spec: &Spec) -> Result<PathBuf, Error> {
 
 /// The real interpreter; the path itself where it is no shim, or one that does not answer.
 pub(crate) async fn behind_shim(spec: &Spec, path: PathBuf) -> PathBuf {
-    if !is_shim(&path) {
+    if !is_shim(&path) || is_the_plugins(spec, &path) {
         return path;
     }
     resolve(spec, path.clone()).await.map_or(path, |interpreter| interpreter.real)
@@ -97,28 +97,20 @@ struct Interpreter {
     version: String,
 }
 
-/// What was asked already, by the path and the file that chooses the version of a shim.
-type Resolved = HashMap<(PathBuf, Option<PathBuf>), Interpreter>;
+/// What was asked already, by its path.
+type Resolved = HashMap<PathBuf, Interpreter>;
 
 /// Asks an interpreter what it is, once.
 async fn resolve(spec: &Spec, path: PathBuf) -> Option<Interpreter> {
     // Tokio's mutex, for it is held while the interpreter answers: many plugins that start at once ask it once.
     static RESOLVED: LazyLock<Mutex<Resolved>> = LazyLock::new(Mutex::default);
-    let key = (path, chosen_by(&spec.folder));
     let mut resolved = RESOLVED.lock().await;
-    if let Some(known) = resolved.get(&key) {
+    if let Some(known) = resolved.get(&path) {
         return Some(known.clone());
     }
-    let interpreter = ask(&key.0, spec).await?;
-    resolved.insert(key, interpreter.clone());
+    let interpreter = ask(&path, spec).await?;
+    resolved.insert(path, interpreter.clone());
     Some(interpreter)
-}
-
-/// The file with the version that a shim takes in this folder.
-fn chosen_by(folder: &Path) -> Option<PathBuf> {
-    const NAMES: [&str; 4] = [".python-version", ".tool-versions", "mise.toml", ".mise.toml"];
-    let mut files = folder.ancestors().flat_map(|folder| NAMES.map(|name| folder.join(name)));
-    files.find(|file| file.exists())
 }
 
 /// A script that starts something else, or a link in a folder of such.
@@ -128,7 +120,18 @@ fn is_shim(path: &Path) -> bool {
     (read.is_ok() && &start == b"#!") || path.components().any(|part| part.as_os_str() == "shims")
 }
 
+/// What lies in a plugin's folder runs in its sandbox, and is asked nothing outside of it.
+fn is_the_plugins(spec: &Spec, path: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    [path.to_owned(), real(path)]
+        .iter()
+        .any(|path| path.starts_with(&spec.folder) || path.starts_with(real(&spec.folder)))
+}
+
 async fn ask(path: &Path, spec: &Spec) -> Option<Interpreter> {
+    if is_the_plugins(spec, path) {
+        return None;
+    }
     const QUESTION: &str = "import platform, sys; print(sys.executable); print(platform.python_version())";
     // It is the person's own tool, not the plugin: it needs the environment that it was set up with.
     let mut command = Command::new(path);
@@ -136,7 +139,8 @@ async fn ask(path: &Path, spec: &Spec) -> Option<Interpreter> {
         .args(["-I", "-c", QUESTION])
         .env_clear()
         .envs(spec.environment.iter().map(|(name, value)| (name, value)))
-        .current_dir(&spec.folder)
+        // In a plugin's folder a file of the plugin's would choose what a shim starts.
+        .current_dir("/")
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true);

@@ -89,6 +89,8 @@ pub struct Spec {
     pub limits: launcher::Limits,
     /// Folders that no grant reaches: those of AstrOS.
     pub hidden: Vec<PathBuf>,
+    /// Folders that no plugin changes: where plugins are.
+    pub protected: Arc<[PathBuf]>,
     /// Where sockets are made for its processes; none: among temporary files.
     pub runtime: Option<PathBuf>,
     /// What keeps its processes together, at most: what cannot be had here is done without.
@@ -129,6 +131,7 @@ impl Spec {
             sandboxed: Sandboxed::default(),
             limits: launcher::Limits::default(),
             hidden: Vec::new(),
+            protected: Arc::default(),
             runtime: None,
             containment: Containment::default(),
             launcher: None,

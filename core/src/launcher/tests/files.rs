@@ -61,8 +61,7 @@ fn what_may_be_read_stays_as_it_is() {
 #[test]
 fn the_root_is_what_is_kept_in_it() {
     let confinement = confinement(&[("/".as_ref(), Access::Read), ("/etc".as_ref(), Access::Hidden)]);
-    let commands =
-        "cat /etc/passwd\ncat /etc/hostname\ntouch /var/x\nls /run/\nls /sys/kernel\necho x > /proc/sys/kernel/printk";
+    let commands = "cat /etc/passwd\ncat /etc/hostname\ntouch /var/x\nls /run/\nls /sys/kernel\necho x > /proc/sys/kernel/printk";
     assert_eq!(escapes(&confinement, commands), "");
     assert!(shell(&confinement, "ls /var/ && echo x > /dev/null").output.contains("lib"));
 }

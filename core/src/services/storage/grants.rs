@@ -51,3 +51,11 @@ pub(super) fn decide(
     }
     Ok(())
 }
+
+pub(super) fn forget(db: &Connection, plugin: &str, permissions: &[Permission]) -> Result<()> {
+    let mut statement = db.prepare_cached("DELETE FROM grants WHERE plugin = ?1 AND permission = ?2")?;
+    for atom in permissions.iter().flat_map(Permission::atoms) {
+        statement.execute(params![plugin, atom.to_string()])?;
+    }
+    Ok(())
+}

@@ -164,6 +164,12 @@ impl Store {
         self.write(move |db, now| grants::decide(db, now, &plugin, &permissions, granted)).await
     }
 
+    /// Forgets what a person said of just these permissions of a plugin.
+    pub async fn forget(&self, plugin: &str, permissions: Vec<Permission>) -> Result<(), Error> {
+        let plugin = plugin.to_owned();
+        self.write(move |db, _| grants::forget(db, &plugin, &permissions)).await
+    }
+
     /// What the plugins said they offer, by their folders.
     pub async fn descriptions(&self) -> Result<Descriptions, Error> {
         self.read(|db, _| memory::descriptions(db)).await

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    env, fs,
     path::{Path, PathBuf},
 };
 
@@ -91,6 +91,7 @@ impl Files {
                 _ => {}
             }
         }
+        files.protect(spec);
         // Stronger than any grant; what the plugin has of its own lies deeper, and comes after.
         for folder in &spec.hidden {
             files.set(folder, Access::Hidden);
@@ -112,8 +113,12 @@ impl Files {
         files
     }
 
+    /// Those that say something else than what is above them, or are links.
     pub(super) fn rules(self) -> Vec<Rule> {
-        self.0.into_iter().map(|(path, access)| Rule { path, access }).collect()
+        let above = |path: &Path| path.ancestors().skip(1).find_map(|above| self.0.get(above)).copied();
+        let says = |path: &Path, access| above(path) != Some(access) || path.is_symlink();
+        let rules = self.0.iter().filter(|(path, access)| says(path, **access));
+        rules.map(|(path, access)| Rule { path: path.clone(), access: *access }).collect()
     }
 
     /// At least `access`, for the path and for what links on the way to it lead to.
@@ -146,11 +151,31 @@ impl Files {
         }
     }
 
+    /// What the person starts by its name is started without a sandbox, and what is put among plugins has its own
+    /// grants: no grant of a folder above lets those be changed.
+    fn protect(&mut self, spec: &Spec) {
+        let path = spec.environment.iter().find(|(name, _)| name == "PATH");
+        let programs = path.into_iter().flat_map(|(_, path)| env::split_paths(path));
+        let daemon = env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
+        for folder in programs.chain(daemon).chain(spec.protected.iter().cloned()) {
+            let Ok(real) = folder.canonicalize() else { continue };
+            let above = real.ancestors().find_map(|above| self.0.get(above));
+            if above == Some(&Access::Write) {
+                self.0.insert(real, Access::Read);
+            }
+        }
+    }
+
     fn add_scope(&mut self, paths: &FilePaths, home: Option<&Path>) {
         let both = [(&paths.read, Access::Read), (&paths.write, Access::Write)];
         for (paths, access) in both {
             for path in paths.iter().filter_map(|path| expand(path, home)) {
-                self.add(&path, access);
+                let mut links = hops(&path);
+                let real = links.pop().unwrap_or_default();
+                // A plugin may have made the link: what it leads to has to be granted by its own name.
+                if links.iter().all(|link| link.parent() == Some(Path::new("/"))) {
+                    self.add(&real, access);
+                }
             }
         }
     }

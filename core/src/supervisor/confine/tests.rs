@@ -1,6 +1,10 @@
 //! What plugins see of a home, and what is refused where it cannot be enforced.
 
-use std::{fs, os::unix::fs::symlink, path::PathBuf};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::PathBuf,
+};
 
 use astros_protocol::{
     lifecycle::Sandbox,
@@ -90,6 +94,22 @@ fn gives_a_scope_and_never_what_is_astros_own() {
 }
 
 #[test]
+fn lets_nobody_change_what_a_person_starts_nor_where_plugins_are() {
+    let mut place = Place::new().grant(Permission::FileSystem(None));
+    let bin = place.folder.path().join("home/Documents/bin");
+    fs::create_dir(&bin).unwrap();
+    let mut environment = place.spec.environment.to_vec();
+    environment.push(("PATH".into(), bin.into()));
+    place.spec.environment = environment.into();
+    let plugins = place.folder.path().join("home/Documents/plugins");
+    fs::create_dir(&plugins).unwrap();
+    place.spec.protected = [plugins].into();
+    assert_eq!(place.access("home/Documents/plugins/other/main.py"), Some(Access::Read));
+    assert_eq!(place.access("home/Documents/bin/ls"), Some(Access::Read));
+    assert_eq!(place.access("home/Documents/a"), Some(Access::Write));
+}
+
+#[test]
 fn lets_no_plugin_change_its_own_code() {
     let place = Place::new();
     let own = place.folder.path().join("plugin").display().to_string();
@@ -102,19 +122,37 @@ fn gives_an_interpreter_its_installation_and_nobodys_home() {
     let place = Place::new();
     let base = place.folder.path();
     let home = base.join("home");
-    let needs = |program: &str| {
+    let program = |program: &str, text: &str| {
         let program = base.join(program);
         fs::create_dir_all(program.parent().unwrap()).unwrap();
-        fs::write(&program, "").unwrap();
-        interpreter::needs(&place.spec, &program, Some(&home))
+        fs::write(&program, text).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        program
     };
-    assert!(needs("home/.pyenv/versions/3.11/bin/python").contains(&home.join(".pyenv/versions/3.11")));
-    for in_homes_bin in ["home/bin/python", "home/.local/bin/python"] {
-        assert_eq!(needs(in_homes_bin), [base.join(in_homes_bin)]);
+    let needs = |program: &Path| interpreter::needs(&place.spec, program, Some(&home));
+    let python = program("home/.pyenv/versions/3.11/bin/python", "");
+    fs::create_dir_all(home.join(".pyenv/versions/3.11/lib/python3.11")).unwrap();
+    assert!(needs(&python).contains(&home.join(".pyenv/versions/3.11")));
+    for in_homes_bin in ["home/bin/python", "home/.local/bin/python", "home/work/bin/tool"] {
+        let python = program(in_homes_bin, "");
+        assert_eq!(needs(&python), [python]);
     }
-    fs::write(base.join("script"), "#!/usr/bin/env sh\n").unwrap();
-    let needed = interpreter::needs(&place.spec, &base.join("script"), Some(&home));
+    let needed = needs(&program("script", "#!/usr/bin/env sh\n"));
     assert!(needed.contains(&PathBuf::from("/usr/bin/env")), "{needed:?}");
+}
+
+#[test]
+fn gives_nothing_that_a_first_line_names_but_what_runs_it() {
+    let place = Place::new();
+    let (script, home) = (place.folder.path().join("plugin/start"), place.folder.path().join("home"));
+    for named in
+        ["/usr/bin/env -S -u HOME/.ssh python3", "HOME/.ssh", "HOME/.netrc", "/usr/bin/env HOME/.netrc"]
+    {
+        let line = named.replace("HOME", home.to_str().unwrap());
+        fs::write(&script, format!("#!{line}\n")).unwrap();
+        let needed = interpreter::needs(&place.spec, &script, Some(&home));
+        assert!(needed.iter().all(|path| !path.starts_with(&home)), "{needed:?}");
+    }
 }
 
 #[test]
@@ -198,4 +236,18 @@ fn says_what_a_path_needs_that_is_out_of_reach() {
     assert_eq!(reach.check(&place.folder.path().join("home/astros/data/plugin-data/p"), true), Ok(()));
     let free = Spec { sandboxed: Sandboxed::Off, ..place.spec };
     assert!(FileAccess::of(&free).is_none());
+}
+
+#[test]
+fn follows_no_link_that_a_plugin_could_have_made() {
+    let place = Place::new().grant(paths(&["~/Documents/notes"], &["~/Documents"]));
+    symlink("../.ssh", place.folder.path().join("home/Documents/notes")).unwrap();
+    assert_eq!(place.access("home/.ssh/id"), None);
+}
+
+#[test]
+fn swallows_what_is_granted_already() {
+    let place = Place::new().grant(Permission::FileSystem(None)).grant(paths(&[], &["~"]));
+    let rules = Files::of(&place.spec, Path::new("/bin/sh")).rules();
+    assert!(!rules.iter().any(|rule| rule.path.ends_with("notes.txt")), "{rules:?}");
 }
