@@ -58,7 +58,9 @@ fn the_summary_names_every_page_once() {
 
 #[test]
 fn every_test_that_is_named_is_there() {
-    for page in ["docs/src/architecture.md", "docs/src/faults.md", "docs/src/security.md"].map(|page| root().join(page)) {
+    for page in ["docs/src/architecture.md", "docs/src/faults.md", "docs/src/security.md"]
+        .map(|page| root().join(page))
+    {
         let text = read(&page);
         let named: Vec<(&str, &str)> = text
             .split("[`")
