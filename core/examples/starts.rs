@@ -11,7 +11,7 @@ use std::{
 
 use astros_core::{
     launcher::{Containment, run_if_asked},
-    supervisor::{Event, Host, Launch, Spec, Supervisor},
+    supervisor::{Event, Host, Launch, Sandboxed, Spec, Supervisor},
 };
 use astros_peer::{Incoming, Service};
 use futures_util::future::join_all;
@@ -66,22 +66,27 @@ fn main() {
     show("bare spawn", one, many);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     for containment in [Containment::Group, Containment::Subreaper, Containment::Namespace] {
-        let one = median(STARTS, || runtime.block_on(started(1, containment)));
-        let many = median(ROUNDS, || runtime.block_on(started(AT_ONCE, containment)));
+        let one = median(STARTS, || runtime.block_on(started(1, containment, Sandboxed::Off)));
+        let many = median(ROUNDS, || runtime.block_on(started(AT_ONCE, containment, Sandboxed::Off)));
         show(&format!("supervised, {containment:?}"), one, many);
     }
+    let started = |count| runtime.block_on(started(count, Containment::Namespace, Sandboxed::Enforced));
+    show("supervised, sandboxed", median(STARTS, || started(1)), median(ROUNDS, || started(AT_ONCE)));
 }
 
 /// So many plugins at once, from the start to the last one that is ready.
-async fn started(count: usize, containment: Containment) -> Duration {
+async fn started(count: usize, containment: Containment, sandboxed: Sandboxed) -> Duration {
+    // Any that is there; a sandboxed plugin may read it.
+    let folder = std::path::Path::new("/usr/share");
     let began = Instant::now();
     let plugins: Vec<_> = (0..count)
         .map(|_| {
-            let mut spec = Spec::new("tiny", "/", Launch::Executable("/bin/sh".into()));
+            let mut spec = Spec::new("tiny", folder, Launch::Executable("/bin/sh".into()));
             spec.args = vec!["-c".to_owned(), PLUGIN.to_owned()];
             spec.environment = Default::default();
             spec.supervision.stop_grace = Duration::ZERO;
             spec.containment = containment;
+            spec.sandboxed = sandboxed;
             Supervisor::start(spec, Arc::new(Quiet))
         })
         .collect();

@@ -8,12 +8,16 @@ use std::{
 };
 
 use nix::{
+    libc,
     sys::signal::{SigHandler, SigSet, Signal, signal},
     unistd::{ForkResult, chdir, dup2_stdin, execve, setsid},
 };
 use rustix::process::Pid;
 
-use super::{Policy, confine, run, step::failed};
+use super::{
+    Policy, confine, run,
+    step::{Step, failed},
+};
 
 /// Starts it: a session of its own, no signal ignored or blocked, its streams and nothing else open.
 pub(super) fn begin(policy: &Policy, input: &OwnedFd) -> io::Result<Pid> {
@@ -43,7 +47,9 @@ fn become_plugin(policy: &Policy, input: &OwnedFd) -> io::Error {
         let args = [Ok(program.clone())].into_iter().chain(policy.args.iter().map(|arg| text(arg)));
         let args = args.collect::<io::Result<Vec<_>>>()?;
         let environment = environment(policy)?;
+        let alone = take_streams_alone();
         if let Some(confinement) = &policy.confinement {
+            alone.step("closing what the daemon's parents left open")?;
             confine::restrict(confinement)?;
         }
         if policy.program.is_empty() {
@@ -80,6 +86,14 @@ fn heed_signals() -> nix::Result<()> {
     }
     // The launcher's own mask is inherited, and would be kept over `exec`.
     SigSet::empty().thread_set_mask()
+}
+
+/// Whoever started the daemon may have left descriptors open below it: they end where the plugin begins.
+#[allow(unsafe_code)]
+fn take_streams_alone() -> io::Result<()> {
+    // SAFETY: it closes nothing here, where descriptors have owners; it marks them, to be closed by the kernel.
+    let marked = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if marked == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Says what went wrong: the system's number, or 0 and words.

@@ -2,11 +2,15 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
 };
 
 use astros_protocol::lifecycle::Sandbox;
 use serde::{Deserialize, Serialize};
+
+/// What of the root is no file that anybody keeps; it can be given by its own name, where that can be.
+const MACHINE: [&str; 5] = ["dev", "proc", "run", "sys", "tmp"];
 
 /// What a plugin may see and do, beside its streams.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,13 +30,20 @@ pub(crate) struct Confinement {
 
 impl Confinement {
     /// What each path is for the plugin, those above before those below; of two that say the same path the larger, and
-    /// hidden before all.
-    pub(super) fn by_path(&self) -> BTreeMap<&Path, Access> {
+    /// hidden before all. The root is what is in it, without what is the machine's.
+    pub(super) fn by_path(&self) -> BTreeMap<PathBuf, Access> {
         let mut all = BTreeMap::new();
         for Rule { path, access } in &self.files {
-            let known = all.entry(&**path).or_insert(*access);
+            let known = all.entry(path.clone()).or_insert(*access);
             let hidden = *known == Access::Hidden || *access == Access::Hidden;
             *known = if hidden { Access::Hidden } else { (*known).max(*access) };
+        }
+        if let Some(access) = all.remove(Path::new("/")) {
+            for entry in fs::read_dir("/").into_iter().flatten().flatten() {
+                if !MACHINE.iter().any(|name| entry.file_name() == *name) {
+                    all.entry(entry.path()).or_insert(access);
+                }
+            }
         }
         all
     }

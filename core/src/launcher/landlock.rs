@@ -4,7 +4,12 @@
 //! cannot take back below a folder what was given with it: where it stands alone, such a folder is given by the entries
 //! that it has at the start.
 
-use std::{collections::BTreeMap, fs, io, os::fd::OwnedFd, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
 
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, PathBeneath,
@@ -57,7 +62,7 @@ pub(super) fn restrict(confinement: &Confinement) -> io::Result<()> {
             rules.add(Path::new(path), rules.all())?;
         }
         for (path, access) in by_path {
-            rules.give(path, access)?;
+            rules.give(&path, access)?;
         }
     } else {
         if !confinement.scratch.as_os_str().is_empty() {
@@ -99,9 +104,9 @@ impl Rules {
     }
 
     /// Gives a folder without what is less below it: by its entries, where there is such.
-    fn give_split(&mut self, path: &Path, access: Access, all: &BTreeMap<&Path, Access>) -> io::Result<()> {
+    fn give_split(&mut self, path: &Path, access: Access, all: &BTreeMap<PathBuf, Access>) -> io::Result<()> {
         let less =
-            |(below, less): (&&Path, &Access)| *below != path && below.starts_with(path) && *less < access;
+            |(below, less): (&PathBuf, &Access)| *below != path && below.starts_with(path) && *less < access;
         if !all.iter().any(less) {
             return self.give(path, access);
         }

@@ -9,7 +9,7 @@ use std::{
     ffi::OsStr,
     io,
     os::{fd::OwnedFd, unix::ffi::OsStrExt},
-    path::{Component, Path},
+    path::{Component, Path, PathBuf},
 };
 
 use rustix::{
@@ -68,7 +68,7 @@ pub(super) fn enter(confinement: &Confinement) -> io::Result<()> {
         TEMPORARY.iter().map(|path| (Path::new(path), Place::Temporary)).collect();
     let given = confinement.by_path();
     places.extend(pinned(&given)?.into_iter().map(|path| (path, Place::Given(Access::Write))));
-    places.extend(given.into_iter().map(|(path, access)| (path, Place::Given(access))));
+    places.extend(given.iter().map(|(path, access)| (&**path, Place::Given(*access))));
     for (path, place) in places {
         root.put(path, place).step(format_args!("mounting `{}`", path.display()))?;
     }
@@ -82,7 +82,7 @@ pub(super) fn enter(confinement: &Confinement) -> io::Result<()> {
 
 /// What lies between a folder that may be written and something less below it. Who could move that away would find it
 /// uncovered at the next start, and could put something else in its place: a mount stays where it is.
-fn pinned<'a>(given: &BTreeMap<&'a Path, Access>) -> io::Result<Vec<&'a Path>> {
+fn pinned(given: &BTreeMap<PathBuf, Access>) -> io::Result<Vec<&Path>> {
     let mut pinned = Vec::new();
     for (path, access) in given.iter().filter(|(_, access)| **access < Access::Write) {
         let mut above = path.ancestors().skip(1).filter_map(|above| given.get_key_value(above));

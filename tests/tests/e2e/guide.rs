@@ -188,9 +188,9 @@ fn keeps_preferences_over_restarts() {
 #[test]
 fn lets_a_plugin_list_files_and_notify_through_others() {
     let world = World::new();
-    let documents = world.path("Documents");
-    world.file("Documents/one.txt", "1");
-    world.file("Documents/two words.txt", "2");
+    let documents = world.path("home/Documents");
+    world.file("home/Documents/one.txt", "1");
+    world.file("home/Documents/two words.txt", "2");
     let code = COMMUNICATING.replace("FOLDER", &documents.to_string_lossy());
     let world = world.with(communicating(&code));
     world

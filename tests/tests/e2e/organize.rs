@@ -12,15 +12,15 @@ fn organize(world: &World, folder: &Path, words: &str) -> Outcome {
 /// A folder of a few files whose kinds, sizes and dates differ.
 fn few_files(world: &World) -> std::path::PathBuf {
     for (name, size) in [("a.jpg", 10), ("b.pdf", 2_000_000), ("c.mp3", 20), ("two words.txt", 30)] {
-        world.file(&format!("inbox/{name}"), vec![b'.'; size]);
+        world.file(&format!("home/inbox/{name}"), vec![b'.'; size]);
     }
-    world.path("inbox")
+    world.path("home/inbox")
 }
 
 #[test]
 fn organizes_a_thousand_mixed_files_and_brings_them_back() {
     let world = World::new();
-    let folder = world.path("a folder of files");
+    let folder = world.path("home/a folder of files");
     let before = mixed_files(&folder);
     let files = before.contents().len();
     assert_eq!(files, 985 + 2 + 5 + 5 + 1, "the files of the fixture");
@@ -87,7 +87,7 @@ fn rehearses_without_touching_a_file() {
 fn never_overwrites_a_file() {
     let world = World::new();
     let folder = few_files(&world);
-    world.file("inbox/Images/a.jpg", "another picture of that name");
+    world.file("home/inbox/Images/a.jpg", "another picture of that name");
     organize(&world, &folder, "by type").says("Organized 3 files");
     assert_eq!(fs::read(folder.join("a.jpg")).unwrap().len(), 10, "it stays where it was");
     assert_eq!(fs::read_to_string(folder.join("Images/a.jpg")).unwrap(), "another picture of that name");
@@ -97,7 +97,11 @@ fn never_overwrites_a_file() {
 fn understands_a_path_relative_to_where_the_person_is() {
     let world = World::new();
     let folder = few_files(&world);
-    world.astros(["ask", "organize the files in ./inbox by type"]).run().succeeds().says("Organized 4 files");
+    world
+        .astros(["ask", "organize the files in ./home/inbox by type"])
+        .run()
+        .succeeds()
+        .says("Organized 4 files");
     assert!(folder.join("Images/a.jpg").is_file());
     world.astros(["ask", "undo that"]).within(&folder).run().succeeds().says("4 files are back");
 }
@@ -119,7 +123,8 @@ fn says_what_it_did_and_what_could_be_said_next() {
 #[test]
 fn names_a_path_that_does_not_exist() {
     let world = World::new();
-    let refused = world.ask(&format!("organize the files in {} by type", world.path("no such").display()));
+    let refused =
+        world.ask(&format!("organize the files in {} by type", world.path("home/no such").display()));
     let refused = refused.exits(1).says("no such").answered_by("smart-organizer.organize_files");
     assert_eq!(refused.json()["success"], false);
 }

@@ -39,7 +39,7 @@ fn has_one_session_a_person_by_default() {
 #[test]
 fn asks_which_folder_and_takes_the_answer() {
     let world = World::new();
-    let photo = world.file("inbox/a.jpg", "a picture");
+    let photo = world.file("home/inbox/a.jpg", "a picture");
     world.ask("organize my files").succeeds().says("Which folder");
     let folder = photo.parent().unwrap();
     world

@@ -25,7 +25,7 @@ fn a_step_that_fails_ends_the_launch_and_is_named() {
         format!("its sandbox cannot be set up: mounting `{}`: it leads through a link", path.display());
     assert_eq!(refused, said);
 
-    for never in ["/", "/proc", "/dev/shm", "/a/../b", "relative"] {
+    for never in ["/proc", "/dev/shm", "/a/../b", "relative"] {
         let refused = run(&confinement(&[(never.as_ref(), Access::Write)]), &["/bin/true"]).err().unwrap();
         assert!(refused.contains(&format!("`{never}`: it ")), "{refused}");
     }

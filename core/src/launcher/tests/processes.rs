@@ -1,6 +1,10 @@
 //! What it can do to other processes, and to the system.
 
-use super::harness::{MEANS_HERE, confinement, escapes, python, shell};
+use std::fs::File;
+
+use rustix::io::{FdFlags, fcntl_setfd};
+
+use super::harness::{MEANS_HERE, confinement, escapes, python, run, shell};
 
 /// Calls by number, each with what it is to fail with.
 const CALLS: &str = r#"
@@ -79,6 +83,23 @@ fn it_has_no_rights_and_gets_none() {
     if MEANS_HERE.namespaces {
         assert_eq!(line("CapBnd:"), "0000000000000000");
     }
+}
+
+#[test]
+fn no_signal_is_blocked_or_ignored() {
+    // A shell would set these itself; two beyond them are the C library's.
+    let ran = run(&confinement(&[]), &["/bin/grep", "^Sig[BI]", "/proc/self/status"]).unwrap();
+    let masks = ran.output.lines().map(|line| u64::from_str_radix(&line[8..], 16).unwrap() & 0x7fff_ffff);
+    assert_eq!(masks.collect::<Vec<_>>(), [0, 0], "{}", ran.output);
+}
+
+#[test]
+fn nothing_that_was_left_open_reaches_it() {
+    let left_open = File::open("/etc/passwd").unwrap();
+    fcntl_setfd(&left_open, FdFlags::empty()).unwrap();
+    let open =
+        python(&confinement(&[]), "import os; print(sorted(map(int, os.listdir('/proc/self/fd')))[:-1])");
+    assert_eq!(open, "[0, 1, 2]\n");
 }
 
 #[test]

@@ -49,12 +49,12 @@ impl FileAccess {
     /// # Errors
     /// What it needs.
     pub fn check(&self, path: &Path, writes: bool) -> Result<(), OutOfReach> {
-        let Some(place) = place(path, writes) else { return Ok(()) };
+        let Some((place, is_there)) = place(path, writes) else { return Ok(()) };
         let fitting = self.rules.iter().filter(|rule| place.starts_with(&rule.path));
         let rule = fitting.max_by_key(|rule| rule.path.components().count());
         let needed = match rule {
-            // The names in a folder are all that can be read of it.
-            Some(rule) if rule.path == place && !writes => Access::List,
+            // The names in a folder are all that can be read of it, and tell whether something is there.
+            Some(rule) if rule.path == place && !(writes && is_there) => Access::List,
             _ if writes => Access::Write,
             _ => Access::Read,
         };
@@ -73,11 +73,11 @@ impl FileAccess {
     }
 }
 
-/// What is reached by a path: what it is without links, or the folder where it would be made.
-fn place(path: &Path, writes: bool) -> Option<PathBuf> {
+/// What is reached by a path, and whether it is there: what it is without links, or the folder where it would be made.
+fn place(path: &Path, writes: bool) -> Option<(PathBuf, bool)> {
     match path.canonicalize() {
-        Ok(real) => Some(real),
-        Err(_) if writes => path.parent()?.canonicalize().ok(),
+        Ok(real) => Some((real, true)),
+        Err(_) if writes => Some((path.parent()?.canonicalize().ok()?, false)),
         Err(_) => None,
     }
 }
