@@ -1,7 +1,8 @@
 """What the host is asked for, in the name of another or without a grant; and what others leave lying."""
 
-from astros.errors import RemoteError
 from trying import Denied, attempt, see
+
+from astros.errors import RemoteError
 
 REQUESTS = {}  # by the name: a coroutine function of the plugin and where everything is
 

@@ -287,4 +287,3 @@ def real_time(at):
 def lower_niceness(at):
     os.nice(-5)
     return "I run before others"
-

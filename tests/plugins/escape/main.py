@@ -4,6 +4,7 @@
 the context of a call.
 """
 
+import json
 from types import SimpleNamespace
 
 import files
@@ -29,7 +30,7 @@ class Escape(BasePlugin):
 
 
 def where(intent):
-    return SimpleNamespace(**intent.context)
+    return SimpleNamespace(**json.loads(intent.context["places"]))
 
 
 def answer(escaped, how):

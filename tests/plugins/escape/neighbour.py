@@ -20,7 +20,9 @@ mine = os.getpid()
 
 
 def call(name, *arguments):
-    return libc.syscall(ctypes.c_long(NUMBERS[name]), *(ctypes.c_long(a) if isinstance(a, int) else a for a in arguments))
+    return libc.syscall(
+        ctypes.c_long(NUMBERS[name]), *(ctypes.c_long(a) if isinstance(a, int) else a for a in arguments)
+    )
 
 
 def serve(listener):
@@ -84,7 +86,9 @@ semaphore = call("semget", mine, 1, IPC_CREAT | 0o600)
 messages = call("msgget", mine, IPC_CREAT | 0o600)
 named = call("mq_open", queue.encode(), O_CREAT_RDWR, 0o600, 0)
 key = call("add_key", b"user", queue.encode(), canary.encode(), len(canary), USER_KEYRING)
-desktop = subprocess.Popen(["dbus-daemon", "--session", "--nofork", f"--address=unix:path={bus}"], stderr=subprocess.DEVNULL)
+desktop = subprocess.Popen(
+    ["dbus-daemon", "--session", "--nofork", f"--address=unix:path={bus}"], stderr=subprocess.DEVNULL
+)
 master, terminal = pty.openpty()
 
 places = {

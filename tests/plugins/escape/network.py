@@ -290,7 +290,10 @@ many({f"proxy-request-to-{name}": request(host) for name, host in HOSTS.items()}
 many({"proxy-tunnel-to-another-host": lambda at: ["CONNECT b.example:443 HTTP/1.1", "Host: b.example:443"]}, by_proxy)
 many({"proxy-tunnel-to-another-port": lambda at: ["CONNECT a.example:22 HTTP/1.1", "Host: a.example:22"]}, by_proxy)
 many({"proxy-request-of-another-host": lambda at: ["GET http://b.example/ HTTP/1.1", "Host: a.example"]}, by_proxy)
-many({"proxy-host-with-a-user": lambda at: [f"GET http://a.example@127.0.0.1:{at.tcp}/ HTTP/1.1", "Host: a.example"]}, by_proxy)
+many(
+    {"proxy-host-with-a-user": lambda at: [f"GET http://a.example@127.0.0.1:{at.tcp}/ HTTP/1.1", "Host: a.example"]},
+    by_proxy,
+)
 
 
 @attempt
@@ -307,5 +310,3 @@ def netlink_change(at):
     if error in (1, 13):
         raise OSError(error, os.strerror(error))
     return f"it was allowed, and then: {os.strerror(error)}"
-
-

@@ -48,7 +48,10 @@ def look(who, place, at):
         if place in ("root", "cwd"):
             return f"{path} has {os.listdir(path + '/')[:5]}"
         if place == "fd":
-            return f"{path} has {[os.readlink(f'{path}/{number}') for number in os.listdir(path)]}"
+            links = [os.readlink(f"{path}/{number}") for number in os.listdir(path)]
+            if not links:
+                raise Denied("it has ended")
+            return f"{path} has {links}"
         if place == "mem":
             with open(path, "rb", buffering=0):
                 return f"{path} could be opened"

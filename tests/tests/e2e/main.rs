@@ -7,6 +7,7 @@ mod conformance;
 mod control;
 mod crash;
 mod daemon;
+mod doctor;
 mod examples;
 mod exchanges;
 mod guide;

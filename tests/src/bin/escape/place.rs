@@ -15,7 +15,8 @@ pub(crate) struct Place(Value);
 
 impl Place {
     pub(crate) fn new(context: &Value) -> Place {
-        Place(context.clone())
+        let places = context["places"].as_str().and_then(|places| serde_json::from_str(places).ok());
+        Place(places.unwrap_or_default())
     }
 
     pub(crate) fn text(&self, name: &str) -> &str {

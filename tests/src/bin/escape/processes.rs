@@ -72,7 +72,8 @@ fn look(pid: i64, place: &str) -> Outcome {
         "root" | "cwd" => Ok(format!("{} entries are seen", fs::read_dir(format!("{path}/"))?.count())),
         "fd" => {
             let links = fs::read_dir(&path)?.flatten().map(|entry| fs::read_link(entry.path()));
-            Ok(format!("{:?}", links.collect::<Result<Vec<_>, _>>()?))
+            let links = links.collect::<Result<Vec<_>, _>>()?;
+            if links.is_empty() { Err(denied("it has ended")) } else { Ok(format!("{links:?}")) }
         }
         "mem" => File::open(&path).map(|_| "its memory could be opened".to_owned()),
         _ => see(path),
