@@ -147,7 +147,7 @@ async fn disables_a_plugin_whose_reload_hangs() {
     let daemon = home.start().await;
     assert_eq!(version(&daemon, "test").await.unwrap(), "one");
     let pid = daemon.list().into_iter().find(|listed| listed.name == "test").unwrap().pids[0];
-    let note = home.path("data/plugin-data/test/hangs");
+    let note = home.path("home/data/plugin-data/test/hangs");
     let hangs =
         format!("open({:?}, 'w').close()\nimport time\ntime.sleep(600)\n", note.display().to_string());
     home.write("plugins/test/main.py", &hangs);

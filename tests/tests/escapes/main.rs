@@ -16,13 +16,9 @@ use table::{Attempt, Succeeds, attempts};
 /// What plugins are granted that try to get out.
 const GRANTS: [&str; 5] = ["nothing", "files", "hosts", "network", "limits"];
 /// What Landlock alone does not hold; `docs/src/security.md` says so.
-const LANDLOCK_ALONE: [&str; 8] = [
+const LANDLOCK_ALONE: [&str; 4] = [
     "watch-file",
     "see-command-lines",
-    "limits-of-daemon",
-    "shared-memory",
-    "semaphores",
-    "message-queue",
     "fill-the-temporary-folder",
     // The kernel does not count the processes of root.
     "too-many-processes",

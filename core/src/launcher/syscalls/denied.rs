@@ -157,6 +157,9 @@ pub(super) fn calls(confinement: &Confinement) -> Result<Calls, BackendError> {
     let mut ioctls = vec![all([condition(1, Eq, libc::TIOCSTI)])?, all([condition(1, Eq, libc::TIOCLINUX)])?];
     let alone = confinement.means.landlock && !confinement.means.namespaces;
     if alone {
+        // Nothing else keeps it from what is the machine's: others' limits, shared memory, files that are watched.
+        calls.insert(libc::SYS_prlimit64, vec![all([is_not(0, 0)])?]);
+        calls.extend(SHARED.iter().map(|call| (*call, Vec::new())));
         calls.extend(ATTRIBUTES.iter().chain(ATTRIBUTES_HERE).map(|call| (*call, Vec::new())));
         ioctls
             .extend([all([condition(1, Eq, FS_IOC_SETFLAGS)])?, all([condition(1, Eq, FS_IOC_FSSETXATTR)])?]);
@@ -167,6 +170,20 @@ pub(super) fn calls(confinement: &Confinement) -> Result<Calls, BackendError> {
     calls.insert(libc::SYS_mknod, devices(1)?);
     Ok(calls)
 }
+
+/// What has no namespace, and no rule in Landlock.
+const SHARED: [c_long; 10] = [
+    libc::SYS_shmget,
+    libc::SYS_shmat,
+    libc::SYS_shmctl,
+    libc::SYS_semget,
+    libc::SYS_semctl,
+    libc::SYS_semop,
+    libc::SYS_semtimedop,
+    libc::SYS_msgget,
+    libc::SYS_msgsnd,
+    libc::SYS_msgrcv,
+];
 
 /// What is no socket of a kind that its grants need.
 fn sockets(network: Network, unix: bool) -> Result<Vec<SeccompRule>, BackendError> {
