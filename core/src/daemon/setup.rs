@@ -83,7 +83,8 @@ impl Base {
     /// What no plugin sees: AstrOS's folders, and what they have links to.
     pub(super) fn hidden(&self) -> Vec<PathBuf> {
         let files = [self.paths.config_file(), self.paths.config.join(secrets::FILE), self.paths.database()];
-        let linked = files.iter().filter(|file| file.is_symlink()).filter_map(|file| file.canonicalize().ok());
+        let linked =
+            files.iter().filter(|file| file.is_symlink()).filter_map(|file| file.canonicalize().ok());
         self.paths.all().into_iter().chain(linked).collect()
     }
 

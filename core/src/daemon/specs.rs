@@ -26,7 +26,7 @@ use crate::{
     registry::{Entry, Registry, Status, spread},
     services::{
         secrets::Reading,
-        settings::{self, Override, SettingsError, Sources},
+        settings::{self, Claims, Override, SettingsError, Sources},
     },
     supervisor::{self, Admission, Launch, Secrets, Spec},
 };
@@ -44,6 +44,8 @@ struct Shared<'a> {
     environment: Arc<Vec<(OsString, OsString)>>,
     /// The names of all plugins.
     names: Arc<[String]>,
+    /// The variables that hold their secrets.
+    claims: Claims,
     /// Where they are, and where others would be found.
     folders: Arc<[PathBuf]>,
 }
@@ -55,11 +57,13 @@ impl Maker<'_> {
         registry: Registry,
         remembered: &Remembered,
     ) -> BTreeMap<String, Arc<Installed>> {
-        let mut overrides = self.overrides(&registry);
+        let claims = claims(&registry);
+        let mut overrides = self.overrides(&registry, &claims);
         let all = Shared {
             remembered,
             environment: Arc::new(self.base.options.environment.clone()),
-            names: registry.entries.keys().cloned().collect(),
+            names: takers(&registry).map(|entry| entry.name.clone()).collect(),
+            claims,
             folders: self.folders(&registry),
         };
         let entries = registry.entries.into_iter();
@@ -93,7 +97,7 @@ impl Maker<'_> {
         }
         let schema = entry.settings_schema.as_ref().map(|schema| &schema.value);
         let by_code = || description.as_ref()?.settings_schema.as_ref();
-        self.hide(&entry, schema.or_else(by_code), &overrides, &mut spec);
+        self.hide(&entry, schema.or_else(by_code), &overrides, all, &mut spec);
         Installed { entry, spec, fingerprint, grants, overrides, description: description.map(Arc::new) }
     }
 
@@ -110,12 +114,20 @@ impl Maker<'_> {
     }
 
     /// Marks what of the settings is secret: what the schema says, and what stands among secrets.
-    fn hide(&self, entry: &Entry, schema: Option<&Value>, overrides: &[Override], spec: &mut Spec) {
+    fn hide(
+        &self,
+        entry: &Entry,
+        schema: Option<&Value>,
+        overrides: &[Override],
+        all: &Shared<'_>,
+        spec: &mut Spec,
+    ) {
         let mut names = settings::secret_names(schema);
         names.extend(self.secrets.in_file(&entry.name));
         names.sort();
         names.dedup();
-        let variables = settings::secret_variables(overrides, &names);
+        let mut variables = settings::secret_variables(overrides, &names);
+        variables.extend(all.claims.keys().cloned());
         spec.secrets = Secrets::new(names, variables, &spec.settings);
         if let Some(recorder) = &spec.recorder {
             recorder.hide(spec.secrets.texts());
@@ -129,9 +141,9 @@ impl Maker<'_> {
     }
 
     /// What the environment sets of each plugin's settings.
-    fn overrides(&self, registry: &Registry) -> Overrides {
-        let names = registry.entries.keys().map(String::as_str);
-        settings::overrides(names, text_variables(&self.base.options.environment))
+    fn overrides(&self, registry: &Registry, claims: &Claims) -> Overrides {
+        let names = takers(registry).map(|entry| &*entry.name);
+        settings::overrides(names, claims, text_variables(&self.base.options.environment))
     }
 
     fn spec(&self, entry: &Entry, overrides: &[Override], all: &Shared<'_>) -> Spec {
@@ -216,6 +228,22 @@ impl Maker<'_> {
         }
         Some(self.settings(entry, overrides, own.or(by_code), description.requires_config))
     }
+}
+
+/// The plugins that the environment may speak of: one that waits to be enabled takes nothing from others.
+fn takers(registry: &Registry) -> impl Iterator<Item = &Entry> {
+    registry.entries.values().filter(|entry| !matches!(entry.status, Status::Disabled { .. }))
+}
+
+/// The variables that hold what their schemas call secret.
+fn claims(registry: &Registry) -> Claims {
+    let secrets =
+        |entry: &Entry| settings::secret_names(entry.settings_schema.as_ref().map(|schema| &schema.value));
+    let of = |entry: &Entry| {
+        let variable = |key: String| (settings::variable(&entry.name, &key), entry.name.clone());
+        secrets(entry).into_iter().map(variable).collect::<Vec<_>>()
+    };
+    takers(registry).flat_map(of).collect()
 }
 
 /// What the environment sets, by plugin.

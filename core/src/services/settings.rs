@@ -8,7 +8,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
-pub use environment::{Override, RESERVED, overrides};
+pub use environment::{Claims, Override, RESERVED, overrides, variable};
 pub use secret::{Secret, secret_names, secret_variables};
 
 use std::collections::BTreeMap;

@@ -113,7 +113,7 @@ fn refused(spec: &Spec, machine: &Machine, scopes: bool, network: Network, syste
 }
 
 /// The home of the person whose files they are: absolute, and there.
-fn home(spec: &Spec) -> Option<PathBuf> {
+pub(super) fn home(spec: &Spec) -> Option<PathBuf> {
     let (_, home) = spec.environment.iter().find(|(name, _)| name == "HOME")?;
     let home = Path::new(home).canonicalize().ok()?;
     // A service's home may be the whole machine.

@@ -177,13 +177,15 @@ fn folder(spec: &Spec) -> io::Result<TempDir> {
 
 /// Starts the proxy and waits until it listens.
 async fn run(spec: &Spec, buses: &[Bus], folder: &Path) -> Result<Result<Child, String>, Error> {
-    let found = program::on_path(spec, Path::new(PROGRAM)).ok_or_else(|| {
-        program::unavailable(
-            spec,
-            format!("`{PROGRAM}` is missing, which lets it talk to what it was granted only"),
-        )
-        .with_hint(format!("install the package `{PROGRAM}`"))
-    })?;
+    let found = program::on_path(spec, Path::new(PROGRAM))
+        .filter(|path| program::is_trusted(spec, path))
+        .ok_or_else(|| {
+            program::unavailable(
+                spec,
+                format!("`{PROGRAM}` is missing, which lets it talk to what it was granted only"),
+            )
+            .with_hint(format!("install the package `{PROGRAM}`"))
+        })?;
     let mut command = Command::new(found);
     // It says there when it is ready, and ends when nobody holds the other end.
     command.arg("--fd=1").env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

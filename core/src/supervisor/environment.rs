@@ -34,7 +34,7 @@ fn is_general(name: &str) -> bool {
     ALLOWED.iter().any(|allowed| name == *allowed || allowed.ends_with('_') && name.starts_with(allowed))
 }
 
-/// Whether the name begins with this plugin's prefix, and with no other plugin's longer one.
+/// Whether the name begins with this plugin's prefix, and with no other plugin's that is as long or longer.
 fn is_own(name: &str, plugin: &str, plugins: &[String]) -> bool {
     let Some(rest) = name.strip_prefix("ASTROS_").or_else(|| name.strip_prefix("LOCALAGENT_")) else {
         return false;
@@ -45,7 +45,7 @@ fn is_own(name: &str, plugin: &str, plugins: &[String]) -> bool {
     };
     !RESERVED.contains(&name)
         && belongs(plugin)
-        && !plugins.iter().any(|other| other.len() > plugin.len() && belongs(other))
+        && !plugins.iter().any(|other| other != plugin && other.len() >= plugin.len() && belongs(other))
 }
 
 /// `file-manager` as variables have it: `FILE_MANAGER`.

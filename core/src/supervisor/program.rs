@@ -9,7 +9,7 @@ use std::{
 
 use astros_protocol::{Error, ErrorCode};
 
-use super::Spec;
+use super::{Spec, confine::home};
 
 /// The executable of a manifest: below the plugin's folder, then below each folder of `look_in`, then on PATH.
 pub(crate) fn executable(spec: &Spec, program: &Path) -> Result<PathBuf, Error> {
@@ -40,6 +40,15 @@ pub(crate) fn on_path(spec: &Spec, program: &Path) -> Option<PathBuf> {
     // A relative folder on PATH is nowhere: in the plugin's it would hold what the plugin put there.
     let found = which::which_in(program, path_variable(spec), "/");
     found.ok().filter(|_| is_bare(program))
+}
+
+/// Whether a program may be started outside of a sandbox: no plugin could have put it where it is.
+pub(crate) fn is_trusted(spec: &Spec, path: &Path) -> bool {
+    let Ok(real) = path.canonicalize() else { return false };
+    let below = home(spec).and_then(|home| Some(real.strip_prefix(home).ok()?.to_owned()));
+    // What begins with a dot is in no grant of a home.
+    let hidden = |below: PathBuf| below.to_string_lossy().starts_with('.');
+    !real.starts_with(&spec.folder) && below.is_none_or(hidden)
 }
 
 fn path_variable(spec: &Spec) -> Option<&OsStr> {

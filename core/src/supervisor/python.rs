@@ -15,7 +15,7 @@ use tokio::{process::Command, sync::Mutex, time::timeout};
 
 use super::{
     Spec,
-    program::{on_path, unavailable, usable},
+    program::{is_trusted, on_path, unavailable, usable},
 };
 
 /// The names that an interpreter has on PATH, the usual ones first.
@@ -82,7 +82,7 @@ async fn of_version(spec: &Spec) -> Result<PathBuf, Error> {
 
 /// The real interpreter; the path itself where it is no shim, or one that does not answer.
 pub(crate) async fn behind_shim(spec: &Spec, path: PathBuf) -> PathBuf {
-    if !is_shim(&path) || is_the_plugins(spec, &path) {
+    if !is_shim(&path) || !may_be_asked(spec, &path) {
         return path;
     }
     resolve(spec, path.clone()).await.map_or(path, |interpreter| interpreter.real)
@@ -120,16 +120,16 @@ fn is_shim(path: &Path) -> bool {
     (read.is_ok() && &start == b"#!") || path.components().any(|part| part.as_os_str() == "shims")
 }
 
-/// What lies in a plugin's folder runs in its sandbox, and is asked nothing outside of it.
-fn is_the_plugins(spec: &Spec, path: &Path) -> bool {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    [path.to_owned(), real(path)]
-        .iter()
-        .any(|path| path.starts_with(&spec.folder) || path.starts_with(real(&spec.folder)))
+/// Whether it is asked what it stands for: only what is called as an interpreter is, and what no plugin could have put
+/// there. Anything else is started in the sandbox as it is.
+fn may_be_asked(spec: &Spec, path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let version = name.strip_prefix("python").unwrap_or("no interpreter");
+    version.chars().all(|c| c.is_ascii_digit() || c == '.') && is_trusted(spec, path)
 }
 
 async fn ask(path: &Path, spec: &Spec) -> Option<Interpreter> {
-    if is_the_plugins(spec, path) {
+    if !may_be_asked(spec, path) {
         return None;
     }
     const QUESTION: &str = "import platform, sys; print(sys.executable); print(platform.python_version())";

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use arbitrary::{Result, Unstructured};
-use astros_core::services::settings::{Setting, SettingsError, Sources, overrides, resolve};
+use astros_core::services::settings::{Claims, Setting, SettingsError, Sources, overrides, resolve};
 use astros_protocol::{Error, manifest::Configuration};
 use serde_json::Value;
 
@@ -34,7 +34,7 @@ fn resolves(u: &mut Unstructured<'_>) -> Result<()> {
         let prefix = u.choose(&["ASTROS_P_", "LOCALAGENT_P_", "ASTROS_P_Q_", "ASTROS_"])?;
         Ok((format!("{prefix}{}", json::name(u)?.to_uppercase().replace('-', "_")), json::text(u)?))
     })?;
-    let mut environment = overrides(["p", "p-q"], variables);
+    let mut environment = overrides(["p", "p-q"], &Claims::new(), variables);
     let environment = environment.remove("p").unwrap_or_default();
     let sources = Sources {
         plugin: "p",

@@ -51,7 +51,12 @@ impl Keyring {
         {
             return None;
         }
-        let program = which::which_in(PROGRAM, variable("PATH"), "/").ok()?;
+        let program = which::which_in(PROGRAM, variable("PATH"), "/").ok()?.canonicalize().ok()?;
+        // In a home a plugin could have put it there.
+        let home = variable("HOME").and_then(|home| Path::new(home).canonicalize().ok());
+        if home.is_some_and(|home| home.parent().is_some() && program.starts_with(home)) {
+            return None;
+        }
         let passed = environment.iter().filter(|(name, _)| PASSED.iter().any(|passed| name == passed));
         Some(Keyring { program, environment: passed.cloned().collect(), hangs: AtomicBool::new(false) })
     }

@@ -21,9 +21,14 @@ pub struct Override {
     pub text: String,
 }
 
-/// Which variables set something of which plugin; the longest plugin's name that fits has it.
+/// Variables that hold a plugin's secret, and whose.
+pub type Claims = BTreeMap<String, String>;
+
+/// Which variables set something of which plugin: the one whose secret it is, else the longest plugin's name that fits.
+/// Where two names are the same there, nobody has it.
 pub fn overrides<'a>(
     plugins: impl IntoIterator<Item = &'a str>,
+    claims: &Claims,
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> BTreeMap<String, Vec<Override>> {
     let mut names: Vec<(String, &str)> = plugins.into_iter().map(|name| (upper(name) + "_", name)).collect();
@@ -36,17 +41,24 @@ pub fn overrides<'a>(
             if RESERVED.contains(&variable.as_str()) {
                 continue;
             }
-            let plugin = names.iter().find_map(|(prefix, name)| Some((*name, rest.strip_prefix(prefix)?)));
-            let Some((plugin, key)) = plugin.filter(|(_, key)| !key.is_empty()) else { continue };
+            let mut fitting =
+                names.iter().filter(|(prefix, _)| rest.len() > prefix.len() && rest.starts_with(prefix));
+            let longest = match (claims.get(variable), fitting.next(), fitting.next()) {
+                (Some(owner), ..) => names.iter().find(|(_, name)| name == owner),
+                (None, Some(first), Some(second)) if first.0 == second.0 => None,
+                (None, first, _) => first,
+            };
+            let Some((prefix, plugin)) = longest else { continue };
+            let Some(key) = rest.strip_prefix(prefix) else { continue };
             let (variable, text, key) = (variable.clone(), text.clone(), key.to_owned());
-            found.entry(plugin.to_owned()).or_default().push(Override { variable, key, text });
+            found.entry((*plugin).to_owned()).or_default().push(Override { variable, key, text });
         }
     }
     found
 }
 
 /// The variable that sets `key` of a plugin.
-pub(super) fn variable(plugin: &str, key: &str) -> String {
+pub fn variable(plugin: &str, key: &str) -> String {
     format!("ASTROS_{}_{}", upper(plugin), upper(key))
 }
 

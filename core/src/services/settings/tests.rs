@@ -34,7 +34,7 @@ fn run(case: Case) -> Result<Value, SettingsError> {
     let configured =
         lines.map(|((name, value), line)| (name.clone(), Setting { value: value.clone(), line })).collect();
     let variables = case.environment.iter().map(|(name, text)| (name.to_string(), text.to_string()));
-    let environment = overrides(["weather"], variables).remove("weather").unwrap_or_default();
+    let environment = overrides(["weather"], &Claims::new(), variables).remove("weather").unwrap_or_default();
     let secret = |(name, value): (&String, &Value)| {
         (name.clone(), Secret { value: value.clone(), place: "/h/secrets.yaml".to_owned() })
     };
@@ -101,6 +101,7 @@ fn takes_secrets_before_the_open_file_and_after_the_environment() {
     }
     let overrides = overrides(
         ["weather"],
+        &Claims::new(),
         [("ASTROS_WEATHER_PIN".into(), "1".into()), ("LOCALAGENT_WEATHER_CITY".into(), "1".into())],
     );
     assert_eq!(secret_variables(&overrides["weather"], &secret_names(Some(&schema))), ["ASTROS_WEATHER_PIN"]);
@@ -162,7 +163,7 @@ fn gives_a_variable_to_the_longest_name_and_never_a_reserved_one() {
         ("OTHER_FILE_X", "8"),
     ];
     let variables = variables.map(|(name, text)| (name.to_owned(), text.to_owned()));
-    let found = overrides(["file", "file-manager", "home", "plugin", "astros"], variables);
+    let found = overrides(["file", "file-manager", "home", "plugin", "astros"], &Claims::new(), variables);
     let keys = |plugin: &str| found[plugin].iter().map(|one| &one.key[..]).collect::<Vec<_>>();
     assert_eq!(found.keys().collect::<Vec<_>>(), ["file", "file-manager", "home"]);
     assert_eq!((keys("file"), keys("file-manager"), keys("home")), (vec!["X"], vec!["ROOT"], vec!["SIZE"]));
@@ -264,4 +265,16 @@ fn blames_a_broken_schema_on_its_author() {
         assert!(matches!(error, SettingsError::BadSchema { .. }), "{schema}: {error}");
         assert!(error.to_string().contains("`weather` in `config/schema.json`"), "{error}");
     }
+}
+
+#[test]
+fn a_secret_is_its_owners_whoever_has_a_longer_name() {
+    let claims = Claims::from([("ASTROS_MY_WEATHER_API_KEY".to_owned(), "my-weather".to_owned())]);
+    let variables = ["ASTROS_MY_WEATHER_API_KEY", "ASTROS_MY_WEATHER_API_CITY", "ASTROS_TWO_WORDS_X"];
+    let variables = variables.map(|name| (name.to_owned(), "v".to_owned()));
+    let found = overrides(["my-weather", "my-weather-api", "two-words", "two_words"], &claims, variables);
+    let keys = |plugin: &str| found.get(plugin).map(|all| all.iter().map(|one| &*one.key).collect::<Vec<_>>());
+    assert_eq!(keys("my-weather"), Some(vec!["API_KEY"]));
+    assert_eq!(keys("my-weather-api"), Some(vec!["CITY"]));
+    assert_eq!((keys("two-words"), keys("two_words")), (None, None), "nobody can tell whose it is");
 }

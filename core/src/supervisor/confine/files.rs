@@ -159,6 +159,10 @@ impl Files {
         let daemon = env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
         for folder in programs.chain(daemon).chain(spec.protected.iter().cloned()) {
             let Ok(real) = folder.canonicalize() else { continue };
+            // What another plugin runs with is as good as its code.
+            let installed =
+                real.parent().filter(|prefix| real.ends_with("bin") && interpreter::is_installation(prefix));
+            let real = installed.map_or_else(|| real.clone(), Path::to_owned);
             let above = real.ancestors().find_map(|above| self.0.get(above));
             if above == Some(&Access::Write) {
                 self.0.insert(real, Access::Read);

@@ -58,7 +58,7 @@ fn installation(program: &Path, spec: &Spec, home: Option<&Path>) -> Option<Path
 }
 
 /// A `bin` in a home may be anywhere: what has an interpreter's library beside it is an installation.
-fn is_installation(prefix: &Path) -> bool {
+pub(super) fn is_installation(prefix: &Path) -> bool {
     let libraries = fs::read_dir(prefix.join("lib")).into_iter().flatten().flatten();
     let mut libraries = libraries.map(|entry| entry.file_name());
     prefix.join("pyvenv.cfg").is_file()

@@ -107,6 +107,8 @@ fn lets_nobody_change_what_a_person_starts_nor_where_plugins_are() {
     assert_eq!(place.access("home/Documents/plugins/other/main.py"), Some(Access::Read));
     assert_eq!(place.access("home/Documents/bin/ls"), Some(Access::Read));
     assert_eq!(place.access("home/Documents/a"), Some(Access::Write));
+    fs::create_dir_all(place.folder.path().join("home/Documents/lib/python3.11")).unwrap();
+    assert_eq!(place.access("home/Documents/lib/python3.11/evil.pth"), Some(Access::Read));
 }
 
 #[test]
