@@ -32,6 +32,7 @@ for line in sys.stdin:
     elif message["method"] == "handle_intent":
         print("on stderr: " + secret, file=sys.stderr, flush=True)
         print("astray: " + secret, flush=True)
+        print("within: " + settings.get("account", {}).get("token", ""), flush=True)
         send({"method": "log", "params": {"level": "info", "message": "logged: " + secret, "fields": {"url": "?k=" + secret}}})
         if params["intent"]["intent_type"] == "fail":
             send({"id": id, "error": {"code": -32000, "message": "no entry with " + secret, "data": {"kind": "handler_failed", "detail": "at " + secret}}})
@@ -64,6 +65,7 @@ impl Home {
             "required": ["api_key"],
             "properties": {
                 "api_key": { "type": "string", "writeOnly": true }, "city": { "type": "string" },
+                "account": { "type": "object", "properties": { "token": { "writeOnly": true } } },
             },
         });
         fs::write(plugin.join("schema.json"), schema.to_string()).unwrap();
@@ -154,6 +156,27 @@ async fn a_secret_reaches_its_plugin_and_nothing_that_is_written_or_shown() {
     let mut found = Vec::new();
     holding(&home.path("home"), SECRET, &mut found);
     assert_eq!(found, [home.path("home/secrets.yaml")]);
+}
+
+#[tokio::test]
+async fn a_secret_deep_within_a_setting_is_hidden_with_all_of_it() {
+    let home = Home::new();
+    home.keep(0o600);
+    let account = json!({ "account": { "token": "t0ken-within", "user": "adalovelace" } });
+    let configuration = json!({ "plugins": { "weather": { "settings": account } } });
+    fs::write(home.path("home/astros.yaml"), configuration.to_string()).unwrap();
+    let daemon = home.daemon(&[]).await;
+    told(&daemon).await;
+    let warnings = daemon.warnings().join("\n");
+    assert!(warnings.contains("`plugins.weather.settings.account` is a secret"), "{warnings}");
+    let shown = daemon.show("weather").await.unwrap();
+    assert_eq!(shown["settings"]["account"], "***");
+    let logs = json!(daemon.logs("weather", 50).await.unwrap()).to_string();
+    assert!(logs.contains("within: ***"), "{logs}");
+    daemon.stop().await;
+    let mut found = Vec::new();
+    holding(&home.path("home"), "t0ken-within", &mut found);
+    assert_eq!(found, [home.path("home/astros.yaml")]);
 }
 
 #[tokio::test]

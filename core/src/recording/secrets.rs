@@ -91,15 +91,19 @@ impl<'a> Walk<'a> {
         let secret = secret || all.iter().any(|one| one["writeOnly"] == true || one["format"] == "password");
         match value {
             Value::Object(members) => members.iter_mut().fold(false, |hidden, (name, member)| {
-                let of = |schema: &&'a Value| match schema["properties"].get(name) {
-                    Some(own) => own,
-                    None => &schema["additionalProperties"],
+                let of = |schema: &'a Value| match schema["properties"].get(name) {
+                    Some(own) => vec![own],
+                    // A pattern that does not fit hides too much, which is better than too little.
+                    None => {
+                        within(schema, "patternProperties").chain([&schema["additionalProperties"]]).collect()
+                    }
                 };
-                let below: Vec<&Value> = all.iter().map(of).collect();
+                let below: Vec<&Value> = all.iter().copied().flat_map(of).collect();
                 self.hide(&below, member, secret || is_secret(name), depth + 1) | hidden
             }),
             Value::Array(items) => items.iter_mut().fold(false, |hidden, item| {
-                let below: Vec<&Value> = all.iter().map(|schema| &schema["items"]).collect();
+                let of = |schema: &'a Value| within(schema, "prefixItems").chain([&schema["items"]]);
+                let below: Vec<&Value> = all.iter().copied().flat_map(of).collect();
                 self.hide(&below, item, secret, depth + 1) | hidden
             }),
             Value::Null => false,
@@ -135,6 +139,12 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// The schemas in an object or a list of a schema.
+fn within<'a>(schema: &'a Value, list: &str) -> impl Iterator<Item = &'a Value> {
+    let members = schema[list].as_object().into_iter().flat_map(|members| members.values());
+    members.chain(schema[list].as_array().into_iter().flatten())
+}
+
 fn is_secret(name: &str) -> bool {
     let name = name.to_lowercase().replace('-', "_");
     NAMES.iter().any(|secret| name.contains(secret))
@@ -156,17 +166,19 @@ mod tests {
                 "pin": { "allOf": [{ "writeOnly": true }], "type": "integer" },
                 "hosts": { "items": { "properties": { "login": { "format": "password" } } } },
                 "city": { "type": "string" },
+                "pair": { "prefixItems": [{}, { "writeOnly": true }] },
+                "map": { "patternProperties": { "^k": { "writeOnly": true } } },
             },
         }));
         let settings = json!({
             "key": "abcd-1", "pin": 12, "hosts": [{ "login": "xyzw-2", "url": "u" }],
-            "city": "Oslo", "my-api-key": "efgh-3",
+            "city": "Oslo", "my-api-key": "efgh-3", "pair": [1, 2], "map": { "k": 3 },
         });
         let mut initialize = json!({ "method": "initialize", "params": { "settings": settings } });
         assert!(secrets.hide_in_message(&mut initialize));
         let expected = json!({
             "key": HIDDEN, "pin": HIDDEN, "hosts": [{ "login": HIDDEN, "url": "u" }],
-            "city": "Oslo", "my-api-key": HIDDEN,
+            "city": "Oslo", "my-api-key": HIDDEN, "pair": [HIDDEN, HIDDEN], "map": { "k": HIDDEN },
         });
         assert_eq!(initialize["params"]["settings"], expected);
         let mut told = json!({ "result": ["I use abcd-1 and xyzw-2", "Oslo"] });

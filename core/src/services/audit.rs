@@ -1,4 +1,5 @@
-//! What was granted, revoked, denied and done that cannot be undone: one JSON line an event in `audit.jsonl`.
+//! What was granted, revoked and done that cannot be undone: one JSON line an event in `audit.jsonl`; what was denied
+//! stands in `denials.jsonl`, so that a plugin that is denied much pushes out nothing else.
 //!
 //! [`Audit::record`] never waits: a thread of its own writes. What is denied once more within a second is counted,
 //! so that a plugin that does not give up fills neither queue nor disk.
@@ -21,12 +22,16 @@ use denials::{Denials, SECOND};
 
 /// In the folder of the logs.
 const FILE: &str = "audit.jsonl";
+/// Beside it: plugins bring these about as they like.
+const DENIALS: &str = "denials.jsonl";
 /// A file that grew to this is moved aside, in the place of the one before.
 const MAX_FILE_BYTES: u64 = 4 << 20;
 /// So many events may wait for the disk.
 const QUEUE: usize = 1024;
-/// A longer text is cut.
-const MAX_TEXT_BYTES: usize = 1 << 10;
+/// A longer text is cut after so many characters.
+const MAX_TEXT: usize = 1 << 10;
+/// What was denied is what a plugin made up.
+const MAX_DENIED: usize = 128;
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -133,17 +138,19 @@ impl Audit {
         let (queue, tasks) = sync_channel(QUEUE);
         let audit = Audit { queue, denials: Arc::default() };
         let denials = audit.denials.clone();
-        let path = folder.join(FILE);
-        std::thread::Builder::new().name("audit".to_owned()).spawn(move || work(&path, &tasks, &denials))?;
+        std::thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || work(&folder, &tasks, &denials))?;
         Ok(audit)
     }
 
     /// Notes an event without waiting. What finds too many in the queue is lost, and the daemon's own log says so.
     pub fn record(&self, mut event: Event) {
-        for text in [&mut event.plugin, &mut event.what, &mut event.who] {
-            cut(text);
-        }
-        if event.event == Kind::Denied && !locked(&self.denials).is_new(&event, Instant::now()) {
+        let is_denied = event.event == Kind::Denied;
+        cut(&mut event.plugin, MAX_TEXT);
+        cut(&mut event.what, if is_denied { MAX_DENIED } else { MAX_TEXT });
+        cut(&mut event.who, MAX_TEXT);
+        if is_denied && !locked(&self.denials).is_new(&event, Instant::now()) {
             return;
         }
         if let Err(TrySendError::Full(Task::Write(event))) = self.queue.try_send(Task::Write(event)) {
@@ -164,18 +171,20 @@ impl Audit {
     }
 }
 
-/// The newest `count` events, oldest first.
+/// The newest `count` events of all kinds, oldest first.
 ///
 /// # Errors
 /// The log is there and cannot be read.
 pub fn read_last(folder: &Path, count: usize) -> io::Result<Vec<Event>> {
     let mut events: Vec<Event> = lines::read(&folder.join(FILE))?;
+    events.extend(lines::read::<Event>(&folder.join(DENIALS))?);
+    events.sort_by_key(|event| event.time);
     events.drain(..events.len().saturating_sub(count));
     Ok(events)
 }
 
-/// Writes until every [`Audit`] is gone.
-fn work(path: &Path, tasks: &Receiver<Task>, denials: &Mutex<Denials>) {
+/// Writes into a folder until every [`Audit`] is gone.
+fn work(folder: &Path, tasks: &Receiver<Task>, denials: &Mutex<Denials>) {
     loop {
         let waiting = !locked(denials).is_empty();
         let task = match waiting {
@@ -194,7 +203,10 @@ fn work(path: &Path, tasks: &Receiver<Task>, denials: &Mutex<Denials>) {
         // Who waits for all of it, or ends, gets what was only counted so far.
         let whole = ended || !flushed.is_empty();
         events.extend(locked(denials).repeated(if whole { None } else { Some(Instant::now()) }));
-        write(path, &events);
+        let (denied, others): (Vec<_>, Vec<_>) =
+            events.into_iter().partition(|event| event.event == Kind::Denied);
+        write(&folder.join(FILE), &others);
+        write(&folder.join(DENIALS), &denied);
         for done in flushed {
             let _ = done.send(());
         }
@@ -220,10 +232,9 @@ fn write(path: &Path, events: &[Event]) {
     }
 }
 
-fn cut(text: &mut String) {
-    if text.len() > MAX_TEXT_BYTES {
-        let whole = (0..=MAX_TEXT_BYTES).rev().find(|end| text.is_char_boundary(*end));
-        text.truncate(whole.unwrap_or_default());
+fn cut(text: &mut String, max: usize) {
+    if let Some((end, _)) = text.char_indices().nth(max) {
+        text.truncate(end);
         text.push('…');
     }
 }

@@ -107,8 +107,7 @@ mod tests {
 
     #[test]
     fn hides_secrets_wherever_they_stand_and_nothing_else() {
-        let Value::Object(settings) =
-            json!({ "key": "abcd", "keys": ["abcdef", 123_456], "pin": "1", "city": "Oslo" })
+        let Value::Object(settings) = json!({ "key": "abcd", "keys": ["abcdef", { "a": { "b": 123_456 } }], "pin": "1", "city": "Oslo" })
         else {
             panic!("an object")
         };

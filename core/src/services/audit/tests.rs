@@ -50,6 +50,34 @@ async fn counts_what_is_denied_again_and_again() {
     assert_eq!(of("scan").iter().map(|event| event.count).sum::<u64>(), 5_000);
 }
 
+#[tokio::test]
+async fn denials_push_out_nothing_that_was_granted() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = Audit::open(folder.path().to_owned()).unwrap();
+    // As if a plugin had been at it for minutes.
+    for name in [DENIALS, "denials.jsonl.1"] {
+        std::fs::write(folder.path().join(name), vec![b'x'; 4 << 20]).unwrap();
+    }
+    audit.record(Event::now(Kind::Granted, "weather", "network: a.org"));
+    let long = "ä".repeat(MAX_DENIED + 1);
+    audit.record(denied("weather", &long));
+    audit.flush().await;
+    audit.record(Event::now(Kind::Revoked, "weather", "network: a.org"));
+    audit.flush().await;
+    let events = read_last(folder.path(), usize::MAX).unwrap();
+    let told: Vec<_> = events.iter().map(|event| (event.event, &*event.what)).collect();
+    let short = format!("{}…", "ä".repeat(MAX_DENIED));
+    let network = "network: a.org";
+    assert_eq!(told, [(Kind::Granted, network), (Kind::Denied, &short), (Kind::Revoked, network)]);
+    assert_eq!(read_last(folder.path(), 2).unwrap(), events[1..]);
+
+    let path = folder.path().join(DENIALS);
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(path.metadata().unwrap().len() < 1 << 10, "the file that was full is moved aside");
+    let kept = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
+    assert!(kept.lines().count() == 2 && !kept.contains("denied"), "{kept}");
+}
+
 #[test]
 fn tells_the_same_again_after_a_second() {
     let (mut denials, begin) = (Denials::default(), Instant::now());

@@ -1,5 +1,7 @@
 //! Which settings are secrets: those that the schema marks `writeOnly: true`.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::{Override, environment::upper};
@@ -19,12 +21,19 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// The names of the settings that are secrets.
+/// The names of the settings that are secrets, each whole: also where the mark stands deep within one.
 pub fn secret_names(schema: Option<&Value>) -> Vec<String> {
-    let Some(schema) = schema else { return Vec::new() };
-    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
-    let marked = properties.filter(|(_, property)| is_secret(schema, property, 0));
-    marked.map(|(name, _)| name.clone()).collect()
+    let mut names = Vec::new();
+    let Some(root) = schema else { return names };
+    for schema in parts(root) {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        for (name, property) in properties.into_iter().flatten() {
+            if !names.contains(name) && has_secret(root, property) {
+                names.push(name.clone());
+            }
+        }
+    }
+    names
 }
 
 /// The variables that set one of these.
@@ -34,16 +43,42 @@ pub fn secret_variables(overrides: &[Override], names: &[String]) -> Vec<String>
     overrides.iter().filter(of_secret).map(|one| one.variable.clone()).collect()
 }
 
-fn is_secret(root: &Value, property: &Value, depth: usize) -> bool {
-    // Schemas may refer to themselves.
-    const DEPTH: usize = 8;
-    let refers = || {
-        let pointer = property.get("$ref")?.as_str()?.strip_prefix('#')?;
-        root.pointer(pointer).map(|referred| is_secret(root, referred, depth + 1))
-    };
-    let parts = || ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|part| property.get(part)?.as_array());
-    depth < DEPTH
-        && (property.get("writeOnly") == Some(&Value::Bool(true))
-            || refers() == Some(true)
-            || parts().flatten().any(|part| is_secret(root, part, depth + 1)))
+/// A schema and those that hold for the same value.
+fn parts(root: &Value) -> Vec<&Value> {
+    let mut parts = vec![root];
+    let mut next = 0;
+    while let Some(schema) = parts.get(next).copied() {
+        let lists = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|list| schema.get(list)?.as_array());
+        for part in lists.flatten().chain(referred(root, schema)) {
+            // Schemas may refer to themselves.
+            if !parts.iter().any(|known| std::ptr::eq(*known, part)) {
+                parts.push(part);
+            }
+        }
+        next += 1;
+    }
+    parts
+}
+
+/// Whether a secret is marked anywhere within; each schema is looked at once, since they may refer to themselves.
+fn has_secret(root: &Value, property: &Value) -> bool {
+    let mut seen = HashSet::new();
+    let mut open = vec![property];
+    while let Some(schema) = open.pop() {
+        if schema.get("writeOnly") == Some(&Value::Bool(true)) {
+            return true;
+        }
+        if seen.insert(std::ptr::from_ref(schema)) {
+            open.extend(referred(root, schema));
+            open.extend(schema.as_object().into_iter().flat_map(|members| members.values()));
+            open.extend(schema.as_array().into_iter().flatten());
+        }
+    }
+    false
+}
+
+/// What a schema refers to; a name instead of a path may mean anything of the whole.
+fn referred<'a>(root: &'a Value, schema: &Value) -> Option<&'a Value> {
+    let pointer = schema.get("$ref")?.as_str()?.strip_prefix('#')?;
+    Some(root.pointer(pointer).unwrap_or(root))
 }

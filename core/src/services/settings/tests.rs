@@ -108,6 +108,31 @@ fn takes_secrets_before_the_open_file_and_after_the_environment() {
 }
 
 #[test]
+fn takes_for_a_secret_whole_what_has_one_anywhere_within() {
+    let marked = json!({ "type": "string", "writeOnly": true });
+    let schema = json!({
+        "$defs": {
+            "login": { "properties": { "token": marked } },
+            "tree": { "properties": { "next": { "$ref": "#/$defs/tree" } } },
+            "named": { "$anchor": "named", "writeOnly": true },
+        },
+        "properties": {
+            "object": { "type": "object", "properties": { "token": marked } },
+            "list": { "items": { "anyOf": [{ "type": "null" }, { "properties": { "token": marked } }] } },
+            "tuple": { "prefixItems": [{}, marked] },
+            "map": { "additionalProperties": { "oneOf": [marked] } },
+            "referred": { "allOf": [{ "$ref": "#/$defs/login" }] },
+            "anchored": { "$ref": "#named" },
+            "tree": { "$ref": "#/$defs/tree" },
+            "open": { "properties": { "token": { "writeOnly": false } } },
+        },
+        "allOf": [{ "properties": { "added": marked, "city": {} } }, { "$ref": "#" }],
+    });
+    let expected = ["object", "list", "tuple", "map", "referred", "anchored", "added"];
+    assert_eq!(secret_names(Some(&schema)), expected);
+}
+
+#[test]
 fn says_how_a_secret_that_is_missing_is_kept() {
     let schema = json!({ "required": ["key"], "properties": { "key": { "writeOnly": true } } });
     let error = run(Case { schema: Some(schema), ..case() }).unwrap_err();
