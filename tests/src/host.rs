@@ -13,7 +13,7 @@ use astros_core::{
     router::{Above, Call, Known, Listener, tree::Root, wire::IntentRef},
     supervisor::{Launch, Spec, StateName, Status, Supervisor},
 };
-use astros_protocol::{Error, manifest::Permission};
+use astros_protocol::Error;
 use serde_json::{
     Value, json,
     value::{RawValue, to_raw_value},
@@ -76,7 +76,7 @@ impl Host {
         let mut spec = Spec::new(plugin.name(), self.world.path("home"), Launch::Command(plugin.command()));
         spec.supervision = serde_json::from_value(plugin.supervision().clone()).expect("a supervision");
         spec.environment = environment(&self.world).into();
-        spec.granted = vec![Permission::CallPlugin(None), Permission::Bus(None), Permission::Ai];
+        spec.granted = plugin.permissions();
         adjust(&mut spec);
         (spec.name.clone(), spec)
     }

@@ -8,6 +8,7 @@ use std::{
     sync::OnceLock,
 };
 
+use astros_protocol::manifest::{FilePaths, Permission};
 use serde_json::{Value, json};
 
 use crate::astros::program;
@@ -28,6 +29,15 @@ pub fn python(name: &str, code: &str) -> Plugin {
     folder(name)
         .file("plugin.yaml", format!("metadata:\n  name: {name}\n  version: 1.0.0\n"))
         .file("src/main.py", code)
+}
+
+/// The permission to write the [notes](crate::World::note) of a test; a sandbox lets nothing else out to it.
+pub fn notes() -> Permission {
+    notes_and(Vec::new())
+}
+
+fn notes_and(read: Vec<String>) -> Permission {
+    Permission::FileSystem(Some(FilePaths { read, write: vec!["~/notes".to_owned()] }))
 }
 
 /// The plugin that misbehaves, in Rust; see `src/bin/adversary`.
@@ -131,15 +141,27 @@ impl Adversary {
         &self.supervision
     }
 
+    /// What it may: the file that it is made of lies outside of its folder, and so do the notes.
+    pub(crate) fn permissions(&self) -> Vec<Permission> {
+        let code = self.code().to_string_lossy().into_owned();
+        vec![Permission::CallPlugin(None), Permission::Bus(None), Permission::Ai, notes_and(vec![code])]
+    }
+
+    /// The file that runs.
+    fn code(&self) -> PathBuf {
+        match self.language {
+            Language::Rust => program("adversary"),
+            Language::Python => TWIN.into(),
+        }
+    }
+
     /// The command line that starts it.
     pub(crate) fn command(&self) -> Vec<String> {
         let shell =
             |before: &String| vec!["sh".to_owned(), "-c".to_owned(), format!("{before}; exec \"$0\" \"$@\"")];
         let mut words = self.before.as_ref().map(shell).unwrap_or_default();
-        match self.language {
-            Language::Rust => words.push(program("adversary").to_string_lossy().into_owned()),
-            Language::Python => words.extend([python3().to_owned(), TWIN.to_owned()]),
-        }
+        words.extend((self.language == Language::Python).then(|| python3().to_owned()));
+        words.push(self.code().to_string_lossy().into_owned());
         words.extend(self.switches.iter().cloned());
         words
     }
@@ -163,7 +185,7 @@ impl From<Adversary> for Plugin {
             "metadata": { "name": name, "version": "6.6.6", "description": "Misbehaves." },
             "run": { "command": adversary.command() },
             "supervision": supervision,
-            "permissions": ["call_plugin", "bus", "ai"],
+            "permissions": adversary.permissions(),
         });
         // JSON is YAML.
         folder(&name).file("plugin.yaml", manifest.to_string())

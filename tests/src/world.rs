@@ -29,8 +29,8 @@ impl World {
     pub fn new() -> World {
         let folder = tempfile::Builder::new().prefix("astros-e2e-").tempdir().expect("a temporary folder");
         let world = World { folder, environment: Vec::new(), without: Vec::new() };
-        for name in ["home", "plugins", "tmp"] {
-            fs::create_dir(world.path(name)).expect("a folder in the world");
+        for name in ["home/notes", "plugins", "tmp"] {
+            fs::create_dir_all(world.path(name)).expect("a folder in the world");
         }
         world
     }
@@ -63,6 +63,11 @@ impl World {
     /// A path in this world.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// A file that plugins of [`notes`](crate::notes) may write, to tell a test what they do.
+    pub fn note(&self, name: &str) -> PathBuf {
+        self.path("home/notes").join(name)
     }
 
     /// Where `ASTROS_HOME` is.
@@ -138,7 +143,7 @@ impl World {
 
     /// How often plugins with the switch `counted` were started.
     pub fn starts(&self) -> usize {
-        fs::read(self.path("tmp/starts")).map_or(0, |marks| marks.len())
+        fs::read(self.note("starts")).map_or(0, |marks| marks.len())
     }
 
     /// The ids of the processes that were started in this world and run.

@@ -58,13 +58,13 @@ fn a_bundled_plugin_does_again_what_was_recorded() {
 #[test]
 fn a_plugin_with_services_and_requests_of_its_own_does_again_what_was_recorded() {
     let world = World::new();
-    world.file("inbox/a.txt", "1");
-    world.file("inbox/b.jpg", "2");
-    let inbox = world.path("inbox").to_string_lossy().into_owned();
+    world.file("home/inbox/a.txt", "1");
+    world.file("home/inbox/b.jpg", "2");
+    let inbox = world.path("home/inbox").to_string_lossy().into_owned();
     let ask = format!("list the files in {inbox}");
     let listed = record(&world, "file-manager", &["ask", &ask]);
     replay(&world, &listed, &[]).succeeds();
-    fs::remove_file(world.path("inbox/b.jpg")).unwrap();
+    fs::remove_file(world.path("home/inbox/b.jpg")).unwrap();
     let other = replay(&world, &listed, &["--json"]).exits(1).json();
     let pointers = other["differences"].as_array().unwrap().iter().map(|one| one["pointer"].clone());
     assert!(pointers.clone().any(|one| one.as_str().unwrap().starts_with("/result/data")), "{other:#}");

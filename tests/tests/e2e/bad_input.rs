@@ -39,7 +39,7 @@ fn understands_and_serves_people_among_plugins_that_are_all_broken() {
         .with(adversary("bystander"));
     world.ask("make bystander echo").succeeds().answered_by("bystander.echo");
     world.ask("say hello").succeeds().answered_by("hello-world.say_hello");
-    let inbox = world.file("inbox/a.jpg", "a");
+    let inbox = world.file("home/inbox/a.jpg", "a");
     let text = format!("organize the files in {} by type", inbox.parent().expect("a folder").display());
     world.ask(&text).succeeds().says("Organized 1 file");
     let list = world.astros(["plugins", "list"]).run().succeeds();

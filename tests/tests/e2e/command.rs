@@ -103,7 +103,7 @@ fn explains_how_it_was_decided() {
 #[test]
 fn runs_nothing_on_a_dry_run() {
     let world = World::new().with(adversary("villain").that("counted"));
-    let photo = world.file("inbox/a.jpg", "a");
+    let photo = world.file("home/inbox/a.jpg", "a");
     let inbox = photo.parent().expect("a folder");
     // What the plugins offer is learnt once, here.
     world.ask("say hello").succeeds();

@@ -120,7 +120,7 @@ fn listens_on_loopback_only() {
 fn takes_a_request_back_when_an_http_client_is_gone() {
     let world = World::new().with(adversary("villain"));
     let listening = Listening::new(&world);
-    let note = world.path("note");
+    let note = world.note("note");
     let call = json!({ "plugin": "villain", "handler": "hang", "params": { "note": note } });
     let body = request("astros_invoke", call);
     let (host, token) = listening.good();

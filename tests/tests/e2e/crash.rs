@@ -30,7 +30,7 @@ fn shows_people_the_last_words_below_the_error() {
 #[test]
 fn survives_a_plugin_that_is_killed_from_outside() {
     let world = World::new().with(adversary("villain")).with(adversary("bystander"));
-    let note = world.path("note");
+    let note = world.note("note");
     let running = world.calling("villain", "hang", json!({ "note": note })).spawn();
     eventually("the call begins", || note.exists().then_some(()));
     let astros = running.pid();

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use astros_tests::{Plugin, World, adversary, eventually, processes, python};
+use astros_tests::{Plugin, World, adversary, eventually, notes, processes, python};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -55,7 +55,7 @@ fn takes_a_request_back_when_its_client_is_interrupted_or_killed() {
     let world = World::new().with(adversary("alice")).with(adversary("bob"));
     let daemon = world.daemon([""; 0]);
     for signal in [Signal::SIGINT, Signal::SIGKILL] {
-        let note = world.path(signal.as_str());
+        let note = world.note(signal.as_str());
         let params = json!({ "plugin": "bob", "handler": "hang", "params": { "note": note } });
         let running = world.calling("alice", "call", params).spawn();
         eventually("bob begins", || note.exists().then_some(()));
@@ -87,9 +87,9 @@ class Slow(BasePlugin):
             await asyncio.sleep(0.01)
         return Response(message="worked")
 "#;
-    let world = World::new().with(python("slow", code));
+    let world = World::new().with(python("slow", code).wants(json!([notes()])));
     let daemon = world.daemon([""; 0]);
-    let (note, go) = (world.path("note"), world.path("go"));
+    let (note, go) = (world.note("note"), world.note("go"));
     let running = world.calling("slow", "work", json!({ "note": note, "go": go })).spawn();
     eventually("it begins", || note.exists().then_some(()));
     daemon.signal(Signal::SIGTERM);
@@ -105,7 +105,7 @@ fn ends_at_once_when_it_is_told_twice() {
     let stubborn = adversary("villain").that("deaf").that_ignores_sigterm();
     let world = World::new().with(stubborn);
     let daemon = world.daemon([""; 0]);
-    let note = world.path("note");
+    let note = world.note("note");
     let running = world.calling("villain", "hang", json!({ "note": note })).spawn();
     eventually("it begins", || note.exists().then_some(()));
     daemon.signal(Signal::SIGTERM);

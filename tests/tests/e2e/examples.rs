@@ -51,14 +51,14 @@ fn the_plugins_without_an_sdk_are_gold() {
 fn the_shell_plugin_says_how_much_room_a_folder_takes() {
     needs("jq");
     let world = World::new();
-    let folder = world.file("a b/ü\t\"1\"/large", vec![1; 200_000]).parent().unwrap().to_owned();
-    let answer = ask(&world, &format!("how much room does \"{}\" take", world.path("a b").display()));
+    let folder = world.file("home/a b/ü\t\"1\"/large", vec![1; 200_000]).parent().unwrap().to_owned();
+    let answer = ask(&world, &format!("how much room does \"{}\" take", world.path("home/a b").display()));
     let answer = answer.succeeds().answered_by("room.folder_size");
     assert!(answer.data()["kib"].as_u64().unwrap() >= 196, "{answer:?}");
-    ask(&world, "how much room is left in /").succeeds().answered_by("room.free_space");
+    ask(&world, "how much room is left in ~/notes").succeeds().answered_by("room.free_space");
     let call = |path: &Path| world.calling("room", "folder_size", json!({ "path": path }));
     call(&folder).arg("--plugin-dir").arg(examples()).run().succeeds();
-    let nowhere = call(&world.path("nowhere")).arg("--plugin-dir").arg(examples()).run();
+    let nowhere = call(&world.path("home/nowhere")).arg("--plugin-dir").arg(examples()).run();
     assert_eq!(nowhere.json()["success"], false, "{nowhere:?}");
 }
 
@@ -67,7 +67,7 @@ fn the_node_plugin_computes_a_checksum_and_says_how_far_it_is() {
     needs("node");
     let world = World::new();
     // More pieces than may be told of without an answer of the host's.
-    let file = world.file("large", vec![b'a'; 100 << 16]);
+    let file = world.file("home/large", vec![b'a'; 100 << 16]);
     let answer = ask(&world, &format!("what is the sha256 of {}", file.display())).succeeds();
     let answer = answer.answered_by("checksum.sha256");
     assert_eq!(answer.data()["bytes"], 100 << 16);

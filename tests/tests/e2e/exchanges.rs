@@ -27,10 +27,11 @@ fn root() -> PathBuf {
 
 /// What a plugin and the host have said to each other, as `{from, message}`.
 fn with_the_host() -> Vec<Value> {
-    let tour = root().join("tests/plugins/tour.py");
-    let manifest = json!({ "metadata": { "name": "tour", "version": "1.0.0" }, "run": { "command": ["python3", tour] },
-        "permissions": ["ai", { "call_plugin": ["todo.add"] }] });
-    let world = World::new().with(folder("tour").file("plugin.yaml", manifest.to_string()));
+    let tour = fs::read(root().join("tests/plugins/tour.py")).unwrap();
+    let manifest = json!({ "metadata": { "name": "tour", "version": "1.0.0" },
+        "run": { "command": ["python3", "tour.py"] }, "permissions": ["ai", { "call_plugin": ["todo.add"] }] });
+    let plugin = folder("tour").file("plugin.yaml", manifest.to_string()).file("tour.py", tour);
+    let world = World::new().with(plugin);
     let ask = ["ask", "--json", "show me around Oslo", "--plugin-dir"];
     world.astros(ask).arg(root().join("plugins/examples")).run().succeeds().answered_by("tour.tour");
     let traffic = fs::read_to_string(world.home().join("data/plugin-data/tour/traffic"));

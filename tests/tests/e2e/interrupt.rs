@@ -5,14 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use astros_tests::{World, adversary, eventually, python};
+use astros_tests::{World, adversary, eventually, notes, python};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
 #[test]
 fn cancels_down_the_tree() {
     let world = World::new().with(adversary("alice")).with(adversary("bob"));
-    let note = world.path("note");
+    let note = world.note("note");
     let params = json!({ "plugin": "bob", "handler": "hang", "params": { "note": note } });
     let running = world.calling("alice", "call", params).spawn();
     eventually("bob begins", || note.exists().then_some(()));
@@ -40,8 +40,8 @@ class Slow(BasePlugin):
             note.write_text("cancelled\n")
             raise
 "#;
-    let world = World::new().with(python("slow", code));
-    let note = world.path("note");
+    let world = World::new().with(python("slow", code).wants(json!([notes()])));
+    let note = world.note("note");
     let running = world.calling("slow", "wait", json!({ "note": note })).spawn();
     eventually("it begins", || note.exists().then_some(()));
     running.signal(Signal::SIGINT);
@@ -53,7 +53,7 @@ class Slow(BasePlugin):
 fn ends_a_plugin_that_does_not_even_read() {
     let stubborn = adversary("villain").that_ignores_sigterm().supervised(json!({ "stop_grace": "100ms" }));
     let world = World::new().with(stubborn);
-    let note = world.path("note");
+    let note = world.note("note");
     let running = world.calling("villain", "block", json!({ "note": note })).spawn();
     eventually("it begins", || note.exists().then_some(()));
     running.signal(Signal::SIGINT);
@@ -65,7 +65,7 @@ fn ends_a_plugin_that_does_not_even_read() {
 fn ends_the_plugins_when_it_is_terminated_or_its_terminal_is_gone() {
     let world = World::new().with(adversary("villain"));
     for signal in [Signal::SIGTERM, Signal::SIGHUP] {
-        let note = world.path(signal.as_str());
+        let note = world.note(signal.as_str());
         let running = world.calling("villain", "hang", json!({ "note": note })).spawn();
         eventually("it begins", || note.exists().then_some(()));
         running.signal(signal);
@@ -78,7 +78,7 @@ fn ends_the_plugins_when_it_is_terminated_or_its_terminal_is_gone() {
 #[test]
 fn ends_at_once_at_the_second_interrupt() {
     let world = World::new().with(adversary("villain").that("deaf").that_ignores_sigterm());
-    let note = world.path("note");
+    let note = world.note("note");
     let running = world.calling("villain", "hang", json!({ "note": note })).spawn();
     eventually("it begins", || note.exists().then_some(()));
     let interrupted = Instant::now();
@@ -93,7 +93,7 @@ fn ends_at_once_at_the_second_interrupt() {
 fn leaves_nobody_when_it_is_killed() {
     // A plugin whose host is gone reads the end of its input, and ends by itself.
     let world = World::new().with(adversary("villain"));
-    let note = world.path("note");
+    let note = world.note("note");
     let running = world.calling("villain", "hang", json!({ "note": note })).spawn();
     eventually("it begins", || note.exists().then_some(()));
     running.signal(Signal::SIGKILL);

@@ -1,6 +1,6 @@
 //! Settings: the manifest's defaults, then `astros.yaml`, then the environment; and what does not fit.
 
-use astros_tests::{Plugin, World, folder};
+use astros_tests::{Plugin, World, folder, notes, python};
 use serde_json::{Value, json};
 
 const CODE: &str = r#"
@@ -80,7 +80,7 @@ fn starts_a_plugin_only_once_to_learn_the_schema_that_its_code_has() {
 import os
 from astros.plugin import BasePlugin, plugin_handler
 
-with open(os.path.join(os.environ["TMPDIR"], "starts"), "a") as starts:
+with open(os.path.expanduser("~/notes/starts"), "a") as starts:
     starts.write("x")
 
 class Spinner(BasePlugin):
@@ -90,13 +90,12 @@ class Spinner(BasePlugin):
     async def spin(self, intent):
         return "spun"
 "#;
-    let spinner =
-        folder("spinner").file("plugin.yaml", "metadata: {name: spinner}\n").file("src/main.py", CODE);
+    let spinner = python("spinner", CODE).wants(json!([notes()]));
     let world = World::new().with(spinner).env("ASTROS_SPINNER_SIZE", "big");
     for _ in 0..2 {
         let refused = world.ask("spin around").fails(6, "plugin_unavailable");
         refused.says("`/size`: is `big`, expected a whole number (ASTROS_SPINNER_SIZE)");
-        assert_eq!(std::fs::read_to_string(world.path("tmp/starts")).unwrap_or_default(), "x");
+        assert_eq!(std::fs::read_to_string(world.note("starts")).unwrap_or_default(), "x");
     }
     world.env("ASTROS_SPINNER_SIZE", "7").ask("spin around").succeeds().says("spun");
 }

@@ -1,6 +1,6 @@
 //! A plugin that is a loop of "read a line, answer a line" in a shell script is a good citizen.
 
-use astros_tests::{Plugin, World, eventually, folder};
+use astros_tests::{Plugin, World, eventually, folder, notes};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -28,6 +28,7 @@ done
 fn sheller() -> Plugin {
     folder("sheller")
         .file("plugin.yaml", "name: sheller\nsupervision: {stop_grace: 100ms}\n")
+        .wants(json!([notes()]))
         .executable("sheller", SCRIPT)
 }
 
@@ -42,7 +43,7 @@ fn serves_a_request() {
 #[test]
 fn ends_with_its_children_at_an_interrupt() {
     let world = World::new().with(sheller());
-    let note = world.path("note");
+    let note = world.note("note");
     let running = world.calling("sheller", "sleep", json!({ "note": note })).spawn();
     eventually("it begins", || note.exists().then_some(()));
     running.signal(Signal::SIGINT);

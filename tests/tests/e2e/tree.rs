@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use astros_tests::{World, adversary, python};
+use astros_tests::{World, adversary, notes, python};
 use serde_json::{Value, json};
 
 fn two() -> World {
@@ -140,8 +140,8 @@ class Witness(BasePlugin):
 "#;
 
 fn witnessed(handler: &str, timeout: Option<f64>) -> String {
-    let world = two().with(python("witness", WITNESS).wants(json!(["call_plugin"])));
-    let note = world.path("note");
+    let world = two().with(python("witness", WITNESS).wants(json!(["call_plugin", notes()])));
+    let note = world.note("note");
     let mut params = call("bob", "hang", json!({ "note": note }));
     params["after"] = json!(note);
     let asked = json!({ "handler": handler, "params": params, "timeout": timeout });

@@ -14,7 +14,7 @@ fn fails_every_pending_call_at_once_when_a_plugin_is_killed() {
     in_both_languages(async |language| {
         let host = host(villain(language)).await;
         host.echoes("villain").await;
-        let note = host.world().path("note");
+        let note = host.world().note("note");
         let calls = join_all((0..50).map(|_| host.call("villain", "hang", json!({ "note": note }))));
         let kill = async {
             let begun = || std::fs::read_to_string(&note).is_ok_and(|text| text.lines().count() == 50);

@@ -32,7 +32,7 @@ fn loses_and_doubles_no_call_over_reloads() {
                 let mut requests = 0;
                 while reloading.get() {
                     requests += 1;
-                    let note = host.world().path(&format!("note-{client}-{requests}"));
+                    let note = host.world().note(&format!("note-{client}-{requests}"));
                     let params = json!({ "number": requests, "note": note });
                     let answer =
                         host.call("villain", "echo", params).await.unwrap_or_else(|error| panic!("{error}"));

@@ -67,7 +67,7 @@ fn keeps_whole_what_was_being_written_when_astros_is_killed() {
     in_both_languages(async |language| {
         let world = World::new().with(villain(language));
         for round in 1..=4 {
-            let note = world.path(&format!("note-{round}"));
+            let note = world.note(&format!("note-{round}"));
             let running = world.calling("villain", "count", json!({ "note": note })).spawn();
             let noted = || fs::read_to_string(&note).unwrap_or_default().lines().count();
             eventually("it is writing", || (noted() > 5 * round).then_some(()));

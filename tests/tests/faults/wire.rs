@@ -63,7 +63,7 @@ fn gives_a_late_answer_to_nobody() {
     in_both_languages(async |language| {
         let host = host(villain(language)).await;
         host.echoes("villain").await;
-        let note = host.world().path("note");
+        let note = host.world().note("note");
         let late =
             host.call_within(Duration::from_millis(200), "villain", "late", json!({ "note": note })).await;
         assert_eq!(kind(&late), "deadline_exceeded");

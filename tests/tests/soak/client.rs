@@ -79,7 +79,7 @@ fn any(rng: &mut Rng) -> &'static str {
 
 /// A request that has its own answer, or an error; noted by the plugin that begins it.
 async fn echo(host: &Host, plugin: &str, request: u64) -> &'static str {
-    let note = host.world().path(&format!("notes/{request}"));
+    let note = host.world().note(&format!("notes/{request}"));
     let outcome = host.call_within(TIME, plugin, "echo", json!({ "number": request, "note": note })).await;
     if let Ok(answer) = &outcome {
         assert_eq!(number(answer), request, "it is another request's answer");

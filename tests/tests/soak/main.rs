@@ -43,7 +43,6 @@ async fn gives_every_request_one_outcome_and_leaves_nothing_behind() {
     let _alone = alone();
     let (seed, seconds) = seed_and_seconds();
     let world = World::new();
-    fs::create_dir(world.path("notes")).unwrap();
     let host = Host::start(world).await;
     for (name, ..) in PLUGINS {
         let (plugin, watched) = version(name);
@@ -113,7 +112,7 @@ async fn all_serve(host: &Host) {
 
 /// No request was begun twice: none of them may be repeated.
 fn done_at_most_once(host: &Host) {
-    let notes = fs::read_dir(host.world().path("notes")).unwrap().flatten();
+    let notes = fs::read_dir(host.world().path("home/notes")).unwrap().flatten();
     let doubled: Vec<_> = notes
         .filter(|note| fs::read_to_string(note.path()).unwrap().matches("begun").count() > 1)
         .map(|note| note.file_name())

@@ -22,7 +22,7 @@ impl Switches {
 
     pub(crate) fn before_initialize(&self) -> Option<ExitCode> {
         if self.has("counted") {
-            let count = std::env::temp_dir().join("starts");
+            let count = std::env::home_dir().unwrap_or_default().join("notes/starts");
             let file = OpenOptions::new().create(true).append(true).open(count);
             file.and_then(|mut file| file.write_all(b"I")).expect("the start can be noted");
         }
