@@ -108,6 +108,9 @@ impl Daemon {
         });
         self.store.forget(name, more).await?;
         self.store.decide(name, asked, false).await?;
+        // What is at work ends: it would go on with what it no longer may.
+        let reason = "its permissions were revoked".to_owned();
+        self.router.plugin(name)?.supervisor().admit(Admission::Disabled { reason }).await;
         self.note(Kind::Revoked, name, &permissions);
         if let Err(error) = self.decided(name).await {
             // What runs would go on with what it no longer may.

@@ -1,6 +1,10 @@
 //! What is on disk: configuration and plugins, and what each plugin is started with. Read whole, and swapped whole.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use astros_protocol::{Error, PluginDescription};
 
@@ -85,6 +89,14 @@ impl Base {
         let files = [self.paths.config_file(), self.paths.config.join(secrets::FILE), self.paths.database()];
         let linked =
             files.iter().filter(|file| file.is_symlink()).filter_map(|file| file.canonicalize().ok());
+        // With its folder: what covers a file alone is gone when an editor puts another in its place.
+        let home = self.home().and_then(|home| home.canonicalize().ok());
+        let linked = linked.map(|file| match file.parent() {
+            Some(folder) if !home.as_deref().unwrap_or(Path::new("/")).starts_with(folder) => {
+                folder.to_owned()
+            }
+            _ => file,
+        });
         self.paths.all().into_iter().chain(linked).collect()
     }
 

@@ -38,7 +38,12 @@ pub fn from_plugin(mut error: Error, plugin: &str, handler: &str) -> Error {
         _ => None,
     };
     let data = error.data_mut();
-    data.hint = data.hint.take().or(helps);
+    // Nobody is to take its advice for AstrOS's.
+    let its_own = data
+        .hint
+        .take()
+        .map(|hint| format!("`{plugin}` says: {}", hint.split_whitespace().collect::<Vec<_>>().join(" ")));
+    data.hint = its_own.or(helps);
     data.kind = kind.to_owned();
     data.plugin = Some(plugin.to_owned());
     error

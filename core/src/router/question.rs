@@ -1,7 +1,13 @@
 //! Questions to the person behind a tree of calls, where they can be asked: what a plugin may do that it was not granted,
 //! and what a plugin itself wants to know. The clock of the tree stands still meanwhile.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use astros_protocol::{manifest::Permission, person::UserAskParams};
 use serde_json::Value;
@@ -14,7 +20,7 @@ use super::{Router, tree::Root};
 
 /// A person has so long for an answer.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
-/// Beyond so many, what the plugins of one tree want is refused without a word.
+/// Beyond so many, what the plugins of one tree ask or want is declined without a word.
 const MOST: usize = 16;
 
 /// Where the questions to a person go.
@@ -48,11 +54,12 @@ pub struct Questions {
     asked: Asked,
     // Tokio's mutex: the same is asked once, also where it is wanted many times at once.
     said: Mutex<Vec<(String, Permission, bool)>>,
+    count: AtomicUsize,
 }
 
 impl Questions {
     pub fn new(asked: Asked) -> Questions {
-        Questions { asked, said: Mutex::default() }
+        Questions { asked, said: Mutex::default(), count: AtomicUsize::new(0) }
     }
 }
 
@@ -60,6 +67,9 @@ impl Router {
     /// Asks the person behind a tree; none where nobody is there, they decline, or say nothing for five minutes.
     pub(super) async fn ask(&self, root: &Arc<Root>, about: About) -> Option<Value> {
         let questions = root.questions.as_ref()?;
+        if questions.count.fetch_add(1, Ordering::Relaxed) >= MOST {
+            return None;
+        }
         for node in self.tree().of(root) {
             if let Some(slot) = &node.slot {
                 // Who works on one request at a time is held to its deadline, which moves.
@@ -89,9 +99,6 @@ impl Router {
         let before = said.iter().find(|(one, wanted, _)| one == plugin && wanted == permission);
         if let Some((.., allowed)) = before {
             return *allowed;
-        }
-        if said.len() >= MOST {
-            return false;
         }
         let (plugin, permission) = (plugin.to_owned(), permission.clone());
         let about = About::Permission { plugin: plugin.clone(), permission: permission.clone(), lasting };

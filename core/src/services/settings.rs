@@ -79,7 +79,7 @@ impl SettingsError {
     pub fn hint(&self) -> String {
         match self {
             SettingsError::Missing { plugin, secret: Some(name), .. } => {
-                let variable = environment::variable(plugin, name);
+                let variable = variable(plugin, name);
                 format!(
                     "`astros secrets set {plugin} {name}` keeps it, or `{variable}` in the environment does"
                 )
@@ -88,7 +88,7 @@ impl SettingsError {
                 let name = names.first().map_or("NAME", String::as_str);
                 format!(
                     "set them in `{file}` under `plugins.{plugin}.settings`, or as `{}` in the environment",
-                    environment::variable(plugin, name)
+                    variable(plugin, name)
                 )
             }
             SettingsError::Invalid { plugin, file, .. } => {

@@ -48,7 +48,8 @@ pub(crate) fn is_trusted(spec: &Spec, path: &Path) -> bool {
     let below = home(spec).and_then(|home| Some(real.strip_prefix(home).ok()?.to_owned()));
     // What begins with a dot is in no grant of a home.
     let hidden = |below: PathBuf| below.to_string_lossy().starts_with('.');
-    !real.starts_with(&spec.folder) && below.is_none_or(hidden)
+    let is_the_plugins = spec.folder.parent().is_some() && real.starts_with(&spec.folder);
+    !is_the_plugins && below.is_none_or(hidden)
 }
 
 fn path_variable(spec: &Spec) -> Option<&OsStr> {
@@ -69,6 +70,11 @@ pub(crate) fn usable(spec: &Spec, path: PathBuf) -> Result<PathBuf, Error> {
         Ok(found) if found.is_dir() => refuse(
             format!("`{shown}` is a folder, expected an executable file"),
             format!("name the file in `run` of the plugin's manifest in `{}`", spec.folder.display()),
+        ),
+        // To open a pipe would wait for somebody at its other end.
+        Ok(found) if !found.is_file() => refuse(
+            format!("`{shown}` is no file that can be executed"),
+            format!("name one in `run` of the plugin's manifest in `{}`", spec.folder.display()),
         ),
         Ok(found) if found.permissions().mode() & 0o111 == 0 => {
             refuse(format!("`{shown}` is not executable"), format!("`chmod +x {shown}` makes it so"))

@@ -148,6 +148,11 @@ fn services(scope: Option<DBus>) -> Result<Option<DBus>, String> {
 type Read = fn(&str) -> Option<String>;
 
 fn each(list: Vec<String>, expected: &str, read: Read) -> Result<Vec<String>, String> {
+    /// More than a person reads.
+    const MOST: usize = 256;
+    if list.len() > MOST {
+        return Err(format!("has {} items, expected at most {MOST}", list.len()));
+    }
     let read = |item: String| {
         read(&item).ok_or_else(|| format!("has `{}`, expected {expected}", item.escape_debug()))
     };

@@ -138,10 +138,13 @@ fn shows_the_keyring_nothing_but_what_it_needs() {
     let mut place = Place::with_keyring(
         "/usr/bin/env > \"$HOME/seen\"; /bin/cat >> \"$HOME/seen\"; echo \"$*\" >> \"$HOME/seen\"",
     );
-    place.environment.push(("HOME".into(), place.folder.path().into()));
+    // What is asked must not lie in it.
+    let home = place.folder.path().join("home");
+    fs::create_dir(&home).unwrap();
+    place.environment.push(("HOME".into(), home.clone().into()));
     place.environment.push(("ASTROS_P_K".into(), "other-secret".into()));
     assert_eq!(place.secrets().set("p", "k", "s3cret").unwrap().0, KEYRING);
-    let seen = fs::read_to_string(place.folder.path().join("seen")).unwrap();
+    let seen = fs::read_to_string(home.join("seen")).unwrap();
     // Over its input, and not among its arguments, which everybody can see.
     assert!(seen.contains("s3cretstore --label=") && !seen.contains("other-secret"), "{seen}");
     assert!(!place.file().exists());

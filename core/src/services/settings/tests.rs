@@ -298,7 +298,8 @@ fn a_secret_is_its_owners_whoever_has_a_longer_name() {
     let variables = ["ASTROS_MY_WEATHER_API_KEY", "ASTROS_MY_WEATHER_API_CITY", "ASTROS_TWO_WORDS_X"];
     let variables = variables.map(|name| (name.to_owned(), "v".to_owned()));
     let found = overrides(["my-weather", "my-weather-api", "two-words", "two_words"], &claims, variables);
-    let keys = |plugin: &str| found.get(plugin).map(|all| all.iter().map(|one| &*one.key).collect::<Vec<_>>());
+    let keys =
+        |plugin: &str| found.get(plugin).map(|all| all.iter().map(|one| &*one.key).collect::<Vec<_>>());
     assert_eq!(keys("my-weather"), Some(vec!["API_KEY"]));
     assert_eq!(keys("my-weather-api"), Some(vec!["CITY"]));
     assert_eq!((keys("two-words"), keys("two_words")), (None, None), "nobody can tell whose it is");

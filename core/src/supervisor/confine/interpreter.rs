@@ -71,6 +71,9 @@ pub(super) fn is_installation(prefix: &Path) -> bool {
 /// The programs that a script's first line names, as the kernel reads it: one path, then one argument.
 fn named_in(spec: &Spec, script: &Path) -> Vec<PathBuf> {
     let mut start = Vec::new();
+    if !is_program(script) {
+        return Vec::new();
+    }
     let read = File::open(script).and_then(|file| file.take(FIRST_LINE).read_to_end(&mut start));
     let line = start.strip_prefix(b"#!").filter(|_| read.is_ok()).unwrap_or_default();
     let line =
