@@ -128,8 +128,7 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Extra, SettingsError> {
     let Merged { settings, places, mut problems } = merge(sources);
     let hidden = secret_names(sources.schema.map(|(schema, _)| schema));
     let is_hidden = |pointer: &str| {
-        let name = pointer.split('/').nth(1).unwrap_or_default();
-        pointer.is_empty() || hidden.iter().any(|one| one == name) || sources.secrets.contains_key(name)
+        setting_of(pointer).is_none_or(|name| hidden.contains(&name) || sources.secrets.contains_key(&name))
     };
     let mut missing = unset(&sources.configuration.required_settings, &settings);
     if let Some((schema, origin)) = sources.schema {
@@ -252,9 +251,13 @@ fn refuse_what_is_fixed(sources: &Sources<'_>, merged: &mut Merged) {
     }
 }
 
+/// The setting that a JSON pointer is within; none for all settings.
+fn setting_of(pointer: &str) -> Option<String> {
+    pointer.split('/').nth(1).map(|name| name.replace("~1", "/").replace("~0", "~"))
+}
+
 fn problem(pointer: String, reason: String, places: &BTreeMap<String, String>) -> Problem {
-    let name = pointer.split('/').nth(1).map(|name| name.replace("~1", "/").replace("~0", "~"));
-    let source = name.and_then(|name| places.get(&name)).cloned().unwrap_or_default();
+    let source = setting_of(&pointer).and_then(|name| places.get(&name)).cloned().unwrap_or_default();
     Problem { pointer, reason, source }
 }
 

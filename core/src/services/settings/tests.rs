@@ -130,6 +130,12 @@ fn takes_for_a_secret_whole_what_has_one_anywhere_within() {
     });
     let expected = ["object", "list", "tuple", "map", "referred", "anchored", "added"];
     assert_eq!(secret_names(Some(&schema)), expected);
+
+    // What does not fit is not shown, whatever the setting is called.
+    let schema = json!({ "properties": { "a/b": { "properties": { "token": { "type": "null", "writeOnly": true } } } } });
+    let configured = json!({ "a/b": { "token": "s3cret" } });
+    let error = run(Case { schema: Some(schema), configured, ..case() }).unwrap_err().to_string();
+    assert!(error.contains("/a~1b/token") && !error.contains("s3cret"), "{error}");
 }
 
 #[test]
