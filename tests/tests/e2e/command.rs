@@ -13,7 +13,7 @@ fn members(value: &Value) -> Vec<String> {
 fn prints_exactly_the_members_that_scripts_rely_on() {
     let world = World::new().with(adversary("villain"));
     let expected =
-        ["correlation_id", "data", "elapsed_ms", "handler", "intent", "message", "plugin", "success"];
+        ["correlation_id", "data", "elapsed_ms", "handler", "hint", "intent", "message", "plugin", "success"];
     let asked = world.ask("make villain echo").succeeds().json();
     let called = world.call("villain", "echo", json!({ "a": 1 })).succeeds().json();
     for answer in [&asked, &called] {
