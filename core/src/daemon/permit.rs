@@ -110,10 +110,15 @@ impl Daemon {
         self.store.decide(name, asked, false).await?;
         // What is at work ends: it would go on with what it no longer may.
         let reason = "its permissions were revoked".to_owned();
-        self.router.plugin(name)?.supervisor().admit(Admission::Disabled { reason }).await;
+        let before = self.router.plugin(name)?.supervisor();
+        let ran = before.session().is_some();
+        before.admit(Admission::Disabled { reason }).await;
         self.note(Kind::Revoked, name, &permissions);
-        if let Err(error) = self.decided(name).await {
-            // What runs would go on with what it no longer may.
+        let mut begun = self.decided(name).await;
+        if begun.is_ok() && ran {
+            begun = self.router.plugin(name)?.supervisor().ready().await.map(drop);
+        }
+        if let Err(error) = begun {
             let (reason, hint) =
                 (error.message.clone(), format!("`astros plugins reload {name}` tries again"));
             self.router.plugin(name)?.supervisor().admit(Admission::Blocked { reason, hint }).await;
