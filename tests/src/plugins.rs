@@ -141,17 +141,22 @@ impl Adversary {
         &self.supervision
     }
 
-    /// What it may: the file that it is made of lies outside of its folder, and so do the notes.
+    /// What it may: what it is made of lies outside of its folder, and so do the notes.
     pub(crate) fn permissions(&self) -> Vec<Permission> {
-        let code = self.code().to_string_lossy().into_owned();
-        vec![Permission::CallPlugin(None), Permission::Bus(None), Permission::Ai, notes_and(vec![code])]
+        let mut code = self.code();
+        if self.language == Language::Python {
+            // With a shell before it, nobody else knows that it is needed.
+            let installation = Path::new(python3()).ancestors().nth(2).expect("it is in a `bin`");
+            code.push(installation.to_string_lossy().into_owned());
+        }
+        vec![Permission::CallPlugin(None), Permission::Bus(None), Permission::Ai, notes_and(code)]
     }
 
-    /// The file that runs.
-    fn code(&self) -> PathBuf {
+    /// The files that run.
+    fn code(&self) -> Vec<String> {
         match self.language {
-            Language::Rust => program("adversary"),
-            Language::Python => TWIN.into(),
+            Language::Rust => vec![program("adversary").to_string_lossy().into_owned()],
+            Language::Python => vec![python3().to_owned(), TWIN.to_owned()],
         }
     }
 
@@ -160,8 +165,7 @@ impl Adversary {
         let shell =
             |before: &String| vec!["sh".to_owned(), "-c".to_owned(), format!("{before}; exec \"$0\" \"$@\"")];
         let mut words = self.before.as_ref().map(shell).unwrap_or_default();
-        words.extend((self.language == Language::Python).then(|| python3().to_owned()));
-        words.push(self.code().to_string_lossy().into_owned());
+        words.extend(self.code());
         words.extend(self.switches.iter().cloned());
         words
     }
@@ -173,7 +177,8 @@ const TWIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/plugins/adversary.py");
 fn python3() -> &'static str {
     static FOUND: OnceLock<String> = OnceLock::new();
     FOUND.get_or_init(|| {
-        let output = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output();
+        let code = "import os, sys; print(os.path.realpath(sys.executable))";
+        let output = Command::new("python3").args(["-c", code]).output();
         String::from_utf8(output.expect("python3 runs").stdout).expect("a path").trim().to_owned()
     })
 }
