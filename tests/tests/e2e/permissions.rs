@@ -28,7 +28,12 @@ fn waiting(asks: &str) -> World {
 }
 
 fn lines(outcome: &Value, member: &str) -> Vec<String> {
-    outcome[member].as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect()
+    outcome[member]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| one.as_str().expect("a text").to_owned())
+        .collect()
 }
 
 #[test]

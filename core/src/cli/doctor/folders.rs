@@ -57,7 +57,7 @@ fn look(path: &Path) -> String {
     format!("ls -ld {}", quoted(path.parent().unwrap_or(path)))
 }
 
-fn configuration(file: &PathBuf) -> Check {
+fn configuration(file: &Path) -> Check {
     const NAME: &str = "astros.yaml";
     let home = std::env::var_os("HOME").map(PathBuf::from);
     match Config::read(file, home.as_deref()) {
