@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use astros_protocol::lifecycle::Directories;
 
+use crate::services::secrets;
+
 /// The variable that puts all folders of a run under one.
 pub const HOME_VARIABLE: &str = "ASTROS_HOME";
 
@@ -83,6 +85,13 @@ impl Paths {
     /// Every folder of a run: what lies in them is no plugin's, but for its own there.
     pub fn all(&self) -> Vec<PathBuf> {
         [&self.config, &self.data, &self.cache, &self.runtime, &self.logs].map(PathBuf::clone).to_vec()
+    }
+
+    /// What no plugin sees: these folders, and what their files link to.
+    pub fn hidden(&self) -> Vec<PathBuf> {
+        let files = [self.config_file(), self.config.join(secrets::FILE), self.database()];
+        let linked = files.iter().filter_map(|file| file.canonicalize().ok());
+        self.all().into_iter().chain(linked).collect()
     }
 
     /// The folders of a plugin's own, as `initialize` names them.

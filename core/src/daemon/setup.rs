@@ -9,7 +9,7 @@ use crate::{
     registry::{self, Enablement, Entry, Places, Registry, RegistryError},
     router::Known,
     services::{
-        secrets::{self, Secrets},
+        secrets::Secrets,
         settings::Override,
         storage::{Decisions, Descriptions, Store},
     },
@@ -78,13 +78,6 @@ impl Base {
     /// What `~` stands for.
     pub(super) fn home(&self) -> Option<PathBuf> {
         self.options.variable("HOME").map(PathBuf::from)
-    }
-
-    /// What no plugin sees: AstrOS's folders, and what they have links to.
-    pub(super) fn hidden(&self) -> Vec<PathBuf> {
-        let files = [self.paths.config_file(), self.paths.config.join(secrets::FILE), self.paths.database()];
-        let linked = files.iter().filter_map(|file| file.canonicalize().ok());
-        self.paths.all().into_iter().chain(linked).collect()
     }
 
     /// Reads `astros.yaml`.

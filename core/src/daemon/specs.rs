@@ -161,7 +161,7 @@ impl Maker<'_> {
             plugins: all.names.clone(),
             sandboxed: configured.map(|own| own.sandbox).unwrap_or_default(),
             limits: limits(declared_limits, self.config.limits, own_limits),
-            hidden: self.base.hidden(),
+            hidden: self.base.paths.hidden(),
             protected: all.folders.clone(),
             runtime: Some(self.base.paths.runtime.clone()),
             settings,
