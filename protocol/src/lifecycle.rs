@@ -151,7 +151,7 @@ pub struct Directories {
     pub data: String,
     /// For what can be made again.
     pub cache: String,
-    /// For the person's own files of settings.
+    /// For the person's own files of settings, to read.
     pub config: String,
 }
 

@@ -192,7 +192,7 @@ pub const HOST: &[Rule] = &[
     rule("H04", Core, "waits for `initialize`",
         "Nothing else is asked before it was answered.", &["initialize"]),
     rule("H05", Core, "gives folders of the plugin's own",
-        "`directories` are there, and can be written to.", &["initialize"]),
+        "`directories` are there; `data` and `cache` can be written to.", &["initialize"]),
     rule("H06", Core, "gives no environment that is not its own",
         "`ASTROS_PROTOCOL` and an allow-list; nothing of the person's, no descriptor but the three.", &[]),
     rule("H07", Core, "says on whose behalf it asks",

@@ -63,9 +63,12 @@ fn a_plugin_with_services_and_requests_of_its_own_does_again_what_was_recorded()
     let inbox = world.path("home/inbox").to_string_lossy().into_owned();
     let ask = format!("list the files in {inbox}");
     let listed = record(&world, "file-manager", &["ask", &ask]);
-    replay(&world, &listed, &[]).succeeds();
+    let reads = ["--grant", "file_system: read ~/inbox"];
+    replay(&world, &listed, &reads).succeeds();
+    // What the file says that it may is not a person's word.
+    replay(&world, &listed, &[]).exits(1).says("does not exist");
     fs::remove_file(world.path("home/inbox/b.jpg")).unwrap();
-    let other = replay(&world, &listed, &["--json"]).exits(1).json();
+    let other = replay(&world, &listed, &[&reads[..], &["--json"]].concat()).exits(1).json();
     let pointers = other["differences"].as_array().unwrap().iter().map(|one| one["pointer"].clone());
     assert!(pointers.clone().any(|one| one.as_str().unwrap().starts_with("/result/data")), "{other:#}");
 }

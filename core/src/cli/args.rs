@@ -2,6 +2,7 @@
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
+use astros_protocol::manifest::Permission;
 use clap::{Args, Parser, Subcommand};
 
 use crate::recording::Recorder;
@@ -135,6 +136,9 @@ pub(super) struct Replay {
     /// A place in messages that may be another each time, such as `/result/data/when`; `*` stands for any name. Repeatable
     #[arg(long, value_name = "POINTER")]
     pub(super) mask: Vec<String>,
+    /// What the plugin may beside its own folders, as for `plugins grant`, such as 'file_system: read ~/Pictures'. Repeatable
+    #[arg(long, value_name = "PERMISSION")]
+    pub(super) grant: Vec<Permission>,
     /// How long to wait for what stands in the recording, such as `30s`
     #[arg(long, value_parser = duration, value_name = "TIME", default_value = "10s")]
     pub(super) timeout: Duration,

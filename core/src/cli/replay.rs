@@ -33,6 +33,8 @@ pub(super) async fn run(
         timeout: wanted.timeout,
         environment: options.environment.clone(),
         python_sdk: options.python_sdk()?,
+        granted: wanted.grant,
+        hidden: options.paths()?.hidden(std::env::var_os("HOME").as_deref().map(Path::new)),
     };
     let differences = replay(&recording, &options).await;
     let differences = differences.map_err(|error| match options.command {

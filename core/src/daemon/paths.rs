@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use astros_protocol::lifecycle::Directories;
 
+use crate::services::secrets;
+
 /// The variable that puts all folders of a run under one.
 pub const HOME_VARIABLE: &str = "ASTROS_HOME";
 
@@ -83,6 +85,22 @@ impl Paths {
     /// Every folder of a run: what lies in them is no plugin's, but for its own there.
     pub fn all(&self) -> Vec<PathBuf> {
         [&self.config, &self.data, &self.cache, &self.runtime, &self.logs].map(PathBuf::clone).to_vec()
+    }
+
+    /// What no plugin sees: these folders, and what their files link to. `home` is the person's.
+    pub fn hidden(&self, home: Option<&Path>) -> Vec<PathBuf> {
+        let files = [self.config_file(), self.config.join(secrets::FILE), self.database()];
+        let linked =
+            files.iter().filter(|file| file.is_symlink()).filter_map(|file| file.canonicalize().ok());
+        // With its folder: what covers a file alone is gone when an editor puts another in its place.
+        let home = home.and_then(|home| home.canonicalize().ok());
+        let linked = linked.map(|file| match file.parent() {
+            Some(folder) if !home.as_deref().unwrap_or(Path::new("/")).starts_with(folder) => {
+                folder.to_owned()
+            }
+            _ => file,
+        });
+        self.all().into_iter().chain(linked).collect()
     }
 
     /// The folders of a plugin's own, as `initialize` names them.

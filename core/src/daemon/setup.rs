@@ -1,10 +1,6 @@
 //! What is on disk: configuration and plugins, and what each plugin is started with. Read whole, and swapped whole.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use astros_protocol::{Error, PluginDescription};
 
@@ -13,7 +9,7 @@ use crate::{
     registry::{self, Enablement, Entry, Places, Registry, RegistryError},
     router::Known,
     services::{
-        secrets::{self, Secrets},
+        secrets::Secrets,
         settings::Override,
         storage::{Decisions, Descriptions, Store},
     },
@@ -82,22 +78,6 @@ impl Base {
     /// What `~` stands for.
     pub(super) fn home(&self) -> Option<PathBuf> {
         self.options.variable("HOME").map(PathBuf::from)
-    }
-
-    /// What no plugin sees: AstrOS's folders, and what they have links to.
-    pub(super) fn hidden(&self) -> Vec<PathBuf> {
-        let files = [self.paths.config_file(), self.paths.config.join(secrets::FILE), self.paths.database()];
-        let linked =
-            files.iter().filter(|file| file.is_symlink()).filter_map(|file| file.canonicalize().ok());
-        // With its folder: what covers a file alone is gone when an editor puts another in its place.
-        let home = self.home().and_then(|home| home.canonicalize().ok());
-        let linked = linked.map(|file| match file.parent() {
-            Some(folder) if !home.as_deref().unwrap_or(Path::new("/")).starts_with(folder) => {
-                folder.to_owned()
-            }
-            _ => file,
-        });
-        self.paths.all().into_iter().chain(linked).collect()
     }
 
     /// Reads `astros.yaml`.

@@ -173,7 +173,7 @@ impl Maker<'_> {
             plugins: all.names.clone(),
             sandboxed: configured.map(|own| own.sandbox).unwrap_or_default(),
             limits: limits(declared_limits, self.config.limits, own_limits),
-            hidden: self.base.hidden(),
+            hidden: self.base.paths.hidden(self.base.home().as_deref()),
             protected: all.folders.clone(),
             runtime: Some(self.base.paths.runtime.clone()),
             settings,

@@ -7,9 +7,14 @@ mod compare;
 mod play;
 mod vary;
 
-use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use astros_protocol::{Error, ErrorCode};
+use astros_protocol::{Error, ErrorCode, lifecycle::Directories, manifest::Permission};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -33,6 +38,10 @@ pub struct Options {
     pub environment: Vec<(OsString, OsString)>,
     /// The folder that holds the Python SDK's package.
     pub python_sdk: PathBuf,
+    /// What the plugin may beside its own folders: what the file says that it may is not the person's word.
+    pub granted: Vec<Permission>,
+    /// Folders that no grant reaches.
+    pub hidden: Vec<PathBuf>,
 }
 
 /// Something that is other than in the recording.
@@ -63,8 +72,8 @@ pub async fn replay(recording: &Recording, options: &Options) -> Result<Vec<Diff
     })?;
     let mut differences = Vec::new();
     for (index, process) in recording.processes.iter().enumerate() {
-        let process = elsewhere(process, folder.path())?;
-        let spec = spec(recording, &process, options);
+        let (process, directories) = elsewhere(process, folder.path())?;
+        let spec = Spec { directories, ..spec(recording, &process, options) };
         differences.extend(Play::start(index + 1, &spec, &process, options).await?.run().await);
     }
     Ok(differences)
@@ -79,39 +88,46 @@ fn spec(recording: &Recording, process: &Process, options: &Options) -> Spec {
     Spec {
         python_sdk: Some(options.python_sdk.clone()),
         environment: Arc::new(options.environment.clone()),
+        granted: options.granted.clone(),
+        hidden: options.hidden.clone(),
         ..Spec::new(&*recording.head.plugin, folder, Launch::Command(words))
     }
 }
 
 /// The process with folders of its own that are not the recorded ones: what the plugin keeps there is somebody's.
-fn elsewhere(process: &Process, below: &std::path::Path) -> Result<Process, Error> {
+fn elsewhere(process: &Process, below: &Path) -> Result<(Process, Directories), Error> {
     let mut process = process.clone();
     let first = process.events.iter().find_map(|event| match &event.what {
         What::Host(line) => serde_json::from_str::<Value>(line).ok(),
         _ => None,
     });
     let first = first.unwrap_or_default();
-    let directories = first["params"]["directories"].as_object().into_iter().flatten();
-    for (number, (_, recorded)) in directories.enumerate() {
-        let Some(recorded) = recorded.as_str().filter(|path| path.len() > 1) else { continue };
-        // A name is the file's to say, and may lead anywhere.
-        let own = below.join(number.to_string());
-        std::fs::create_dir_all(&own).map_err(|error| {
-            Error::new(ErrorCode::INTERNAL_ERROR, format!("the folder `{}`: {error}", own.display()))
+    let recorded = serde_json::from_value(first["params"]["directories"].clone());
+    let mut own: Directories = recorded.unwrap_or_default();
+    for (name, folder) in [("data", &mut own.data), ("cache", &mut own.cache), ("config", &mut own.config)] {
+        let recorded = std::mem::replace(folder, below.join(name).to_string_lossy().into_owned());
+        std::fs::create_dir_all(&*folder).map_err(|error| {
+            Error::new(ErrorCode::INTERNAL_ERROR, format!("the folder `{folder}`: {error}"))
         })?;
-        let own = own.to_string_lossy();
-        for event in &mut process.events {
-            match &mut event.what {
-                What::Host(line) => *line = line.replace(&inner(recorded), &inner(&own)),
-                What::Plugin(message) => {
-                    let text = message.to_string().replace(&inner(recorded), &inner(&own));
-                    *message = serde_json::from_str(&text).unwrap_or_default();
-                }
-                _ => {}
-            }
+        if recorded.len() > 1 {
+            instead(&mut process, &inner(&recorded), &inner(folder));
         }
     }
-    Ok(process)
+    Ok((process, own))
+}
+
+/// Everybody names this folder instead of that one.
+fn instead(process: &mut Process, recorded: &str, own: &str) {
+    for event in &mut process.events {
+        match &mut event.what {
+            What::Host(line) => *line = line.replace(recorded, own),
+            What::Plugin(message) => {
+                let text = message.to_string().replace(recorded, own);
+                *message = serde_json::from_str(&text).unwrap_or_default();
+            }
+            _ => {}
+        }
+    }
 }
 
 /// A text as it stands within a text of JSON.

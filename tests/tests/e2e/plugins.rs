@@ -110,7 +110,7 @@ fn shadows_a_bundled_plugin_by_one_that_is_named() {
     let twice =
         world.with(folder("another").file("plugin.yaml", "name: hello-world\nrun: {executable: x}\n"));
     twice.call("hello-world", "echo", json!({})).fails(6, "plugin_unavailable").says("stands there twice");
-    twice.call("file-manager", "list_files", json!({ "path": "~/notes" })).succeeds();
+    twice.call("file-manager", "list_files", json!({ "path": twice.path("home/notes") })).succeeds();
 }
 
 #[test]

@@ -63,13 +63,14 @@ class Probe:
         self.host = params.get("host") or {}
         self.limit = (params.get("limits") or {}).get("max_frame_bytes", self.limit)
         for name, folder in (params.get("directories") or {}).items():
+            # What a person keeps in `config` may be the plugin's to read alone.
+            wanted = "it can be read" if name == "config" else "it can be written to"
             try:
-                (pathlib.Path(folder) / "probe").write_text("written")
+                os.listdir(folder) if name == "config" else (pathlib.Path(folder) / "probe").write_text("written")
                 problem = ""
             except OSError as error:
                 problem = str(error)
-            found = ("H05", not problem, f"a file in the folder `{name}`", "it can be written", problem or folder)
-            self.found_at_start.append(found)
+            self.found_at_start.append(("H05", not problem, f"the folder `{name}`", wanted, problem or folder))
         folder = pathlib.Path((params.get("directories") or {}).get("data", "."))
         folder.mkdir(parents=True, exist_ok=True)
         self.wire.keep_in(folder)
