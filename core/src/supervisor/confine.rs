@@ -45,8 +45,10 @@ pub(super) fn confine(spec: &Spec, program: &Path, machine: &Machine) -> Result<
 
 /// Why a plugin cannot be started on this machine with what it was granted.
 pub(crate) fn refusal(spec: &Spec, machine: &Machine) -> Option<Error> {
-    let refused = |_: &Spec| means(spec, machine, network(&spec.granted)).err();
-    Some(spec).filter(|spec| spec.sandboxed != Sandboxed::Off).and_then(refused)
+    if spec.sandboxed == Sandboxed::Off {
+        return None;
+    }
+    means(spec, machine, network(&spec.granted)).err()
 }
 
 /// How far this machine enforces that a plugin has this permission and no other.

@@ -82,7 +82,7 @@ async fn of_version(spec: &Spec) -> Result<PathBuf, Error> {
 
 /// The real interpreter; the path itself where it is no shim, or one that does not answer.
 pub(crate) async fn behind_shim(spec: &Spec, path: PathBuf) -> PathBuf {
-    if !is_shim(&path) || !may_be_asked(spec, &path) {
+    if !is_shim(&path) {
         return path;
     }
     resolve(spec, path.clone()).await.map_or(path, |interpreter| interpreter.real)
