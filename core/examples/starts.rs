@@ -47,7 +47,7 @@ impl Host for Quiet {
 
 fn main() {
     run_if_asked();
-    let one = median(STARTS, || {
+    let one = measured(STARTS, || {
         let started = Instant::now();
         let mut child = bare();
         answer(&mut child);
@@ -55,7 +55,7 @@ fn main() {
         end(child);
         took
     });
-    let many = median(ROUNDS, || {
+    let many = measured(ROUNDS, || {
         let started = Instant::now();
         let mut children: Vec<_> = (0..AT_ONCE).map(|_| bare()).collect();
         children.iter_mut().for_each(answer);
@@ -66,12 +66,12 @@ fn main() {
     show("bare spawn", one, many);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     for containment in [Containment::Group, Containment::Subreaper, Containment::Namespace] {
-        let one = median(STARTS, || runtime.block_on(started(1, containment, Sandboxed::Off)));
-        let many = median(ROUNDS, || runtime.block_on(started(AT_ONCE, containment, Sandboxed::Off)));
+        let one = measured(STARTS, || runtime.block_on(started(1, containment, Sandboxed::Off)));
+        let many = measured(ROUNDS, || runtime.block_on(started(AT_ONCE, containment, Sandboxed::Off)));
         show(&format!("supervised, {containment:?}"), one, many);
     }
     let started = |count| runtime.block_on(started(count, Containment::Namespace, Sandboxed::Enforced));
-    show("supervised, sandboxed", median(STARTS, || started(1)), median(ROUNDS, || started(AT_ONCE)));
+    show("supervised, sandboxed", measured(STARTS, || started(1)), measured(ROUNDS, || started(AT_ONCE)));
 }
 
 /// So many plugins at once, from the start to the last one that is ready.
@@ -123,14 +123,20 @@ fn end(mut child: Child) {
     child.wait().expect("it ends");
 }
 
-fn median(times: usize, mut measure: impl FnMut() -> Duration) -> Duration {
+/// What so many times took, the shortest first.
+fn measured(times: usize, mut measure: impl FnMut() -> Duration) -> Vec<Duration> {
     let mut all: Vec<_> = (0..times).map(|_| measure()).collect();
     all.sort();
-    all[times / 2]
+    all
 }
 
 #[allow(clippy::print_stdout, reason = "that is what it is for")]
-fn show(what: &str, one: Duration, many: Duration) {
-    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
-    println!("{what:24} {:6.2} ms, {AT_ONCE} at once {:7.1} ms", ms(one), ms(many));
+fn show(what: &str, one: Vec<Duration>, many: Vec<Duration>) {
+    let at = |all: &[Duration], percent: usize| all[all.len() * percent / 100].as_secs_f64() * 1000.0;
+    println!(
+        "{what:24} {:6.2} ms (p95 {:6.2} ms), {AT_ONCE} at once {:7.1} ms",
+        at(&one, 50),
+        at(&one, 95),
+        at(&many, 50)
+    );
 }

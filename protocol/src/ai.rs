@@ -2,6 +2,8 @@
 //!
 //! The host picks provider and model where the plugin does not, keeps the keys, and forwards the same request as
 //! `provider/…` where a plugin is the provider.
+//! Where `meta.progress` says that somebody listens, a provider may send the words as they come:
+//! `$/progress` with `data: {"content": "the next words"}`; the result has all of them.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,24 @@ request! {
     ProviderAnalyzeImage: "provider/analyze_image", ProviderParams<ImageRequest> => AiAnswer, [AI_FAILED];
     /// Host to plugin: as `ai/embed`, to a provider of this plugin.
     ProviderEmbed: "provider/embed", ProviderParams<EmbedRequest> => Embeddings, [AI_FAILED];
+}
+
+/// A provider of AI models that a plugin brings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ProviderDescription {
+    /// The name by which requests choose it.
+    pub name: String,
+    /// What it is, in a sentence.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// What it serves: `complete`, `chat`, `analyze_image`, `embed`.
+    pub methods: Vec<String>,
+    /// The models that it is known to have; a health check may name more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<String>,
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 /// Params of `ai/…`: the request, and whose child it is.

@@ -4,7 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Extra, MAX_FRAME_BYTES, Version, method::request};
+use crate::{
+    Extra, MAX_FRAME_BYTES, Version, ai::ProviderDescription, command::CommandDescription, method::request,
+    ui::ComponentDescription, workflow::PartDescription,
+};
 
 request! {
     /// Host to plugin, first of all: agree on a version, hand over what the plugin needs, learn what it offers.
@@ -207,16 +210,16 @@ pub struct PluginDescription {
     pub handlers: Vec<HandlerDescription>,
     /// Commands that it adds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub commands: Vec<Value>,
+    pub commands: Vec<CommandDescription>,
     /// Providers of AI models that it brings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub providers: Vec<Value>,
+    pub providers: Vec<ProviderDescription>,
     /// Components that it draws.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub ui_components: Vec<Value>,
+    pub ui_components: Vec<ComponentDescription>,
     /// Phases, agents and orchestrators that it brings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub workflow_parts: Vec<Value>,
+    pub workflow_parts: Vec<PartDescription>,
     /// Bus subjects that it wants from the start.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subscriptions: Vec<String>,

@@ -4,12 +4,32 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{Extra, Meta, command::Terminal, method::request};
 
 request! {
     /// Host to plugin: draw a component of the plugin's.
     UiRender: "ui/render", UiRenderParams => UiTree, [HANDLER_NOT_FOUND, HANDLER_FAILED];
+}
+
+/// A component that a plugin draws.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ComponentDescription {
+    /// The name by which it is asked for.
+    pub name: String,
+    /// What it shows, in a sentence.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// JSON Schema of its props.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub props: Option<Value>,
+    /// Whether it draws anew as things change, until it is cancelled.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub live: bool,
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 /// Params of `ui/render`.

@@ -11,6 +11,21 @@ request! {
     WorkflowRun: "workflow/run", WorkflowRunParams => WorkflowResult, [HANDLER_NOT_FOUND, HANDLER_FAILED, AI_FAILED];
 }
 
+/// A part of workflows that a plugin brings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct PartDescription {
+    /// What it is.
+    pub kind: WorkflowKind,
+    /// The name by which workflows use it.
+    pub name: String,
+    /// What it does, in a sentence.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
 /// Params of `workflow/run`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkflowRunParams {
@@ -38,10 +53,11 @@ pub struct WorkflowStep {
 }
 
 /// What a part of a workflow is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkflowKind {
     Phase,
+    #[default]
     Agent,
     Orchestrator,
     /// A word of a later version.
