@@ -98,6 +98,8 @@ def _made(value: Any, kind: type) -> Any:
     if isinstance(value, dict):
         inner = hints(kind.__init__) if not hasattr(kind, "__dataclass_fields__") else hints(kind)  # type: ignore[misc]
         return kind(**{name: convert(item, inner.get(name)) for name, item in value.items()})
+    if hasattr(kind, "__dataclass_fields__") or hasattr(kind, "model_validate"):
+        raise TypeError(f"expected an object, found `{type(value).__name__}`")
     return kind(value)
 
 
