@@ -133,8 +133,7 @@ class Writer(BasePlugin):
         return {"heard": heard, "answer": answer["content"], "streamed": streamed, "talked": talked}
 
 
-async def test_callers_stream_what_another_plugin_provides(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("astros.ai._providers", {})
+async def test_callers_stream_what_another_plugin_provides() -> None:
     async with AstrOSTestClient() as client:
         await client.load_plugin(PROVIDER, settings={"api_key": "k"})
         await client.load_plugin(Writer)

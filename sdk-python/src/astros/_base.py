@@ -34,10 +34,10 @@ class ContextPlugin(BasePlugin):
     context: Any = None
     _astros_refused: str = ""  # why `initialize` gave back False
 
-    async def initialize(self, *context: Any, **more: Any) -> bool:
-        """Called once, before the first request; giving back False is a failed start."""
-        if context:
-            self.context = context[0]
+    async def initialize(self, *args: Any, **kwargs: Any) -> bool:
+        """Called once, before the first request, with the context; giving back False is a failed start."""
+        if args:
+            self.context = args[0]
         return True
 
     async def cleanup(self) -> None:

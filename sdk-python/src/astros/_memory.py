@@ -55,7 +55,7 @@ class _Loaded:
         self.subjects: set[str] = set()
         self.turn = asyncio.Lock()
         to_host, to_plugin = _Link(host), _Link(host)
-        self.server = Server(plugin, to_host)
+        self.server = Server(plugin, to_host, alone=False)
         self.peer = Peer(to_plugin, lambda request: host.serve(self, request), host.heard, any_code=True)
         to_host.to, to_plugin.to = self.peer, self.server.peer
 
@@ -226,7 +226,7 @@ class MemoryHost:
 
     async def _ask_ai(self, what: str, request: Request) -> Any:
         answer = self.ai
-        if answer is None and (found := self._provider(request.params.get("provider"))) is not None:
+        if answer is None and (found := self.provider(request.params.get("provider"))) is not None:
             return await self._forward(found, what, request)
         if callable(answer):
             answer = answer(what, request.params)
@@ -238,7 +238,7 @@ class MemoryHost:
             raise AIError(f"no answer for `ai/{what}`: set the test client's `ai`, or load a plugin with a provider")
         return {"content": answer} if isinstance(answer, str) else answer
 
-    def _provider(self, wish: Any) -> tuple[_Loaded, str] | None:
+    def provider(self, wish: Any) -> tuple[_Loaded, str] | None:
         """The plugin that has the provider, and the provider's name; without a wish, the first one."""
         for loaded in self.plugins.values():
             for provider in loaded.server.description().get("providers", []):

@@ -40,8 +40,11 @@ IN_FLIGHT = 64
 class Server:
     """Serves one plugin. `stage` runs through new, starting, ready, stopping, stopped."""
 
-    def __init__(self, plugin: BasePlugin, transport: Transport, desk: Desk | None = None) -> None:
+    def __init__(
+        self, plugin: BasePlugin, transport: Transport, desk: Desk | None = None, *, alone: bool = True
+    ) -> None:
         self.plugin = plugin
+        self.alone = alone  # whether the process has no other plugin
         self.stage = "new"
         self.peer = Peer(transport, self.serve)
         self.desk = desk or Desk(self.threads)

@@ -166,6 +166,11 @@ class AstrOSTestClient:
         params = {"kind": kind, "name": name, "task": task, "context": context or {}}
         return await self._host.tell(self._host.who_has("workflow_parts", name), "workflow/run", params)
 
+    async def change_settings(self, settings: dict[str, Any], *, plugin: str | None = None) -> None:
+        """Give a loaded plugin other settings; raises InvalidSettings where it refuses them."""
+        name = plugin or next(iter(self._host.plugins), "")
+        await self._host.tell(name, "settings/changed", {"old": {}, "new": settings})
+
     async def process_text(self, text: str, *, session: str = "test", timeout: float = 60.0) -> Response:
         """Say something to the real `astros` command, which sees the plugins loaded from folders.
 
