@@ -9,6 +9,7 @@ mod conformance;
 mod connect;
 mod daemon;
 mod doctor;
+mod draw;
 mod explain;
 mod input;
 mod logs;
