@@ -31,5 +31,7 @@ pub(super) fn draw(text: &str, canvas: Canvas) -> Vec<String> {
 /// Whether it is `ESC [ numbers m`, which colours and styles are.
 fn is_style(code: &str) -> bool {
     let numbers = code.strip_prefix("\u{1b}[").and_then(|code| code.strip_suffix('m'));
-    numbers.is_some_and(|numbers| numbers.bytes().all(|byte| byte.is_ascii_digit() || byte == b';' || byte == b':'))
+    numbers.is_some_and(|numbers| {
+        numbers.bytes().all(|byte| byte.is_ascii_digit() || byte == b';' || byte == b':')
+    })
 }

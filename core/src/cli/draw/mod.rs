@@ -98,7 +98,10 @@ fn text(node: &TextNode, canvas: Canvas) -> Vec<String> {
         _ => style,
     });
     let lines = wrapped(&printable(&node.text), canvas);
-    lines.into_iter().map(|line| if line.is_empty() { line } else { style.apply_to(line).to_string() }).collect()
+    lines
+        .into_iter()
+        .map(|line| if line.is_empty() { line } else { style.apply_to(line).to_string() })
+        .collect()
 }
 
 /// A frame around something.
@@ -129,8 +132,10 @@ fn columns(items: &[UiTree], canvas: Canvas, depth: usize) -> Vec<String> {
     }
     let one = Canvas { width: share - GAP, ..canvas };
     let drawn: Vec<_> = items.iter().map(|item| below(item, one, depth + 1)).collect();
-    let widths: Vec<_> =
-        drawn.iter().map(|lines| lines.iter().map(|line| measure_text_width(line)).max().unwrap_or(0)).collect();
+    let widths: Vec<_> = drawn
+        .iter()
+        .map(|lines| lines.iter().map(|line| measure_text_width(line)).max().unwrap_or(0))
+        .collect();
     let height = drawn.iter().map(Vec::len).max().unwrap_or(0);
     let row = |row: usize| {
         let cell = |(lines, width): (&Vec<String>, &usize)| {
@@ -152,7 +157,8 @@ fn branch(node: &TreeNode, canvas: Canvas, before: [&str; 2], depth: usize, line
         return;
     }
     for (place, child) in node.children.iter().enumerate() {
-        let (this, next) = if place + 1 == node.children.len() { ("└── ", "    ") } else { ("├── ", "│   ") };
+        let (this, next) =
+            if place + 1 == node.children.len() { ("└── ", "    ") } else { ("├── ", "│   ") };
         let [this, next] = [this, next].map(|line| format!("{others}{line}"));
         branch(child, canvas, [&this, &next], depth + 1, lines);
     }

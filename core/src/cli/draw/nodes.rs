@@ -15,7 +15,10 @@ const WIDEST_BAR: usize = 40;
 pub(super) fn table(node: &TableNode, canvas: Canvas) -> Vec<String> {
     let mut table = Table::new();
     let width = u16::try_from(canvas.width).unwrap_or(u16::MAX);
-    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    table
+        .load_style(UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width);
     let cell = |text: &String| printable(text).into_owned();
     if !node.columns.is_empty() {
         table.set_header(node.columns.iter().map(cell));

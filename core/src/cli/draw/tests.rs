@@ -48,9 +48,9 @@ fn puts_things_side_by_side_where_there_is_room() {
 
 #[test]
 fn draws_markdown() {
-    let text = "# Head\n\nSome *words* and `code`\nmore.\n\n- one\n- two\n  1. deep\n\n```\nfn x\n```\n> said";
-    let expected =
-        "Head\n\nSome words and code more.\n\n • one\n • two\n   1. deep\n\n  fn x\n\n│ said";
+    let text =
+        "# Head\n\nSome *words* and `code`\nmore.\n\n- one\n- two\n  1. deep\n\n```\nfn x\n```\n> said";
+    let expected = "Head\n\nSome words and code more.\n\n • one\n • two\n   1. deep\n\n  fn x\n\n│ said";
     assert_eq!(drawn(json!({ "type": "markdown", "text": text }), 30), expected);
 }
 
@@ -61,7 +61,10 @@ fn keeps_colours_and_nothing_else_of_what_a_terminal_obeys() {
     let lines = draw(&tree, Canvas { width: 20, color: true });
     assert_eq!(lines.len(), 1);
     assert!(lines[0].starts_with("\u{1b}[31mred\u{1b}[0m "), "{lines:?}");
-    assert!(!lines[0].contains("[2J") && !lines[0].contains("[1A") && !lines[0].contains("\u{1b}]"), "{lines:?}");
+    assert!(
+        !lines[0].contains("[2J") && !lines[0].contains("[1A") && !lines[0].contains("\u{1b}]"),
+        "{lines:?}"
+    );
     assert!(!drawn(json!({ "type": "ansi", "text": text }), 20).contains('\u{1b}'));
     assert_eq!(drawn(json!({ "type": "text", "text": "\u{1b}[2Jx" }), 20), r"\u{1b}[2Jx");
 }
@@ -92,7 +95,8 @@ fn trees() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(6, 24, 4, |inner| {
         prop_oneof![
             inner.clone().prop_map(|content| json!({ "type": "panel", "title": "t", "content": content })),
-            proptest::collection::vec(inner, 0..4).prop_map(|items| json!({ "type": "columns", "items": items })),
+            proptest::collection::vec(inner, 0..4)
+                .prop_map(|items| json!({ "type": "columns", "items": items })),
         ]
     })
 }
