@@ -14,7 +14,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::failure::Failure;
 use crate::{
-    daemon::{Listed, Wish},
+    daemon::{Asks, Listed, Wish},
     observe::PluginSnapshot,
     services::{audit::Event, log::Record},
 };
@@ -81,7 +81,7 @@ pub trait Control {
 
     /// What a plugin may do, and what it asks for. Fails where it cannot be enabled.
     #[method(name = "permissions", param_kind = map)]
-    async fn permissions(&self, name: String) -> Result<Vec<Wish>, Failure>;
+    async fn permissions(&self, name: String) -> Result<Asks, Failure>;
 
     /// Lets a plugin run from now on, with all it asks for, or of that what `permissions` has; fails where it asks
     /// for more.

@@ -45,7 +45,7 @@ use crate::{
 
 use change::Failure;
 use config::Config;
-pub use grants::{Wish, WishState};
+pub use grants::{Asks, Wish, WishState};
 pub use listing::Listed;
 use paths::HOME_VARIABLE;
 use setup::{Base, Installed, Setup};

@@ -4,7 +4,14 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use astros_protocol::{Error, PluginDescription};
 
-use super::{Options, config::Config, grants::Grants, internal, misconfigured, paths::Paths, specs::Maker};
+use super::{
+    Options,
+    config::Config,
+    grants::{Grants, Wish},
+    internal, misconfigured,
+    paths::Paths,
+    specs::Maker,
+};
 use crate::{
     registry::{self, Enablement, Entry, Places, Registry, RegistryError},
     router::Known,
@@ -154,6 +161,11 @@ impl Setup {
 }
 
 impl Installed {
+    /// What it may do and asks for, for people.
+    pub(super) fn wishes(&self) -> Vec<Wish> {
+        self.grants.wishes(&self.entry.name, self.spec.granted_in.as_deref())
+    }
+
     /// What the router is told of it.
     pub(super) fn known(&self) -> Known {
         let manifest = self.entry.manifest.as_ref();

@@ -76,7 +76,10 @@ impl Maker<'_> {
 
     fn one(&self, entry: Entry, overrides: Vec<Override>, all: &Shared<'_>) -> Installed {
         let grants = self.grants(&entry, all.remembered);
-        let mut spec = Spec { granted: grants.granted.clone(), ..self.spec(&entry, &overrides, all) };
+        let mut spec = self.spec(&entry, &overrides, all);
+        spec.granted = grants.granted.clone();
+        let by_operator = self.config.plugin(&entry.name).is_some_and(|own| own.permissions.is_some());
+        spec.granted_in = by_operator.then(|| self.config.path.clone());
         if let (Admission::Enabled, Some(refusal)) = (&spec.admission, grants.refusal(&entry.name)) {
             spec.admission = refusal;
         }

@@ -3,7 +3,7 @@
 //! What a plugin may not do it is told without learning whether it is there. Whoever it calls does for it no more than
 //! the called handler says that it does: nobody has another do what is not the other's to do.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use astros_protocol::{Error, ErrorCode, lifecycle::Effects, manifest::Permission};
 
@@ -157,7 +157,12 @@ impl Router {
         root: Option<&Root>,
     ) -> Error {
         self.count_denial(plugin, permission.name(), permission.to_string(), root);
-        errors::denied(plugin, permission, what)
+        errors::denied(plugin, permission, what, self.granted_in(plugin).as_deref())
+    }
+
+    /// The file that says all that a plugin may do, where one does.
+    pub(super) fn granted_in(&self, plugin: &str) -> Option<PathBuf> {
+        self.plugin(plugin).ok()?.supervisor().spec().granted_in.clone()
     }
 
     fn count_denial(&self, plugin: &str, permission: &'static str, what: String, root: Option<&Root>) {

@@ -91,6 +91,10 @@ impl Router {
         lasting: bool,
     ) -> bool {
         let Some(questions) = &root.questions else { return false };
+        // What the operator wrote is all that it may do, and no answer changes that.
+        if self.granted_in(plugin).is_some() {
+            return false;
+        }
         // What cannot be written down in one line could mean something else than it says.
         if permission.to_string().parse().as_ref() != Ok(permission) {
             return false;
