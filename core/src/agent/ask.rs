@@ -15,7 +15,11 @@ use super::{
     suggestions,
 };
 use crate::{
-    router::{Above, Call, Listener, tree::Root, wire::IntentRef},
+    router::{
+        Above, Call, Listener,
+        tree::Root,
+        wire::{IntentRef, Work},
+    },
     services::storage::Followup,
 };
 
@@ -107,7 +111,7 @@ impl Agent {
         let call = Call {
             plugin: wanted.plugin,
             handler: wanted.handler,
-            intent: IntentRef {
+            work: Work::Handler(IntentRef {
                 text: wanted.text,
                 intent_type: wanted.handler,
                 confidence: wanted.confidence,
@@ -115,7 +119,7 @@ impl Agent {
                 session_id: root.session_id.as_deref(),
                 timestamp: &timestamp,
                 context: &context,
-            },
+            }),
             root: root.clone(),
             above: Above::default(),
             timeout,

@@ -3,17 +3,17 @@
 use std::{sync::Arc, time::Duration, time::Instant};
 
 use astros_peer::{Failure, ProgressStream};
-use astros_protocol::{Error, ErrorCode, Id, Request, call::HandleIntent};
+use astros_protocol::{Error, ErrorCode, Id};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use super::{
-    Call, Listener, Plugin, Router,
+    Call, LONGEST, Listener, Plugin, Router,
     access::Admitted,
     errors,
     tree::{Connection, Link, Node},
-    wire::{HandleIntentRef, MetaRef, Traceparent},
+    wire::{MetaRef, Traceparent},
 };
 use crate::supervisor::{Session, StateName, Supervisor};
 
@@ -38,7 +38,7 @@ impl Router {
             link.try_for(attempt);
             let session = slot.session().clone();
             plugin.set_serial(session.is_serial());
-            let handler = errors::offered(&session.description, &plugin.name, call.handler)?;
+            let handler = errors::offered(&session.description, &plugin.name, call)?;
             self.bound(call, &link, admitted, handler.map(|handler| handler.effects).unwrap_or_default())?;
             let idempotent = handler.is_some_and(|handler| handler.idempotent);
             if let (false, Some(parent)) = (idempotent, &call.above.parent) {
@@ -91,13 +91,9 @@ impl Router {
         session.peer.room().await?;
         let chain = if node.link.depth > 1 { node.link.names() } else { Vec::new() };
         let listens = !matches!(call.progress, Listener::Nobody);
-        let params = HandleIntentRef {
-            handler: call.handler,
-            intent: call.intent,
-            meta: meta(node, call, &chain, attempt, listens),
-        };
+        let params = call.work.params(call.handler, meta(node, call, &chain, attempt, listens));
         let (mut open, answer, progress) =
-            self.request(plugin, session, node, HandleIntent::METHOD, &params, listens);
+            self.request(plugin, session, node, call.work.method(), &params, listens);
         let outcome = match progress {
             None => answer.await,
             Some(mut progress) => {
@@ -210,8 +206,7 @@ fn meta<'a>(
     MetaRef {
         correlation_id: &root.correlation_id,
         traceparent: Traceparent(&root.correlation_id, node.link.span()),
-        deadline_ms: u64::try_from(node.deadline.saturating_duration_since(root.clock.now()).as_millis())
-            .unwrap_or(u64::MAX),
+        deadline_ms: deadline_ms(node.deadline.saturating_duration_since(root.clock.now())),
         caller: call.above.caller.as_deref(),
         chain: chain.split_last().map_or(chain, |(_, above)| above),
         user_id: root.user_id.as_deref(),
@@ -222,6 +217,11 @@ fn meta<'a>(
         progress,
         followup: call.followup,
     }
+}
+
+/// The time that is left, where it is no more time than anybody means.
+fn deadline_ms(left: Duration) -> Option<u64> {
+    (left < LONGEST / 2).then(|| u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// A plugin's own error, without its secrets.

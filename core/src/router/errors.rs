@@ -5,10 +5,12 @@ use std::{fmt, path::Path, time::Duration};
 use astros_protocol::{
     Error, ErrorCode, MESSAGE_HANDLER, PluginDescription, lifecycle::HandlerDescription, manifest::Permission,
 };
-
 use serde_json::{Value, json};
 
-use super::Plugin;
+use super::{
+    Call, Plugin,
+    wire::{StepRef, Work},
+};
 
 /// An error that a plugin answered with, made safe to believe: it names the plugin and claims nothing of the host's.
 pub fn from_plugin(mut error: Error, plugin: &str, handler: &str) -> Error {
@@ -129,12 +131,16 @@ pub fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option
         .map(|(_, name)| name)
 }
 
-/// What a plugin says of one of its handlers.
+/// What a plugin says of the handler that is called; none where something else is asked of it, which it offers.
 pub(super) fn offered<'a>(
     description: &'a PluginDescription,
     plugin: &str,
-    handler: &str,
+    call: &Call<'_>,
 ) -> Result<Option<&'a HandlerDescription>, Error> {
+    let handler = call.handler;
+    if let Work::Part(step) = call.work {
+        return has_part(description, plugin, step).map(|()| None);
+    }
     let offered = description.handlers.iter().find(|offered| offered.name == handler);
     // Direct messages are listed nowhere: the plugin itself says whether it takes them.
     if offered.is_some() || handler == MESSAGE_HANDLER {
@@ -146,6 +152,20 @@ pub(super) fn offered<'a>(
     Err(error.with_hint(match nearest(handler, names.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("it has: {}", names.collect::<Vec<_>>().join(", ")),
+    }))
+}
+
+fn has_part(description: &PluginDescription, plugin: &str, step: StepRef<'_>) -> Result<(), Error> {
+    let parts = &description.workflow_parts;
+    if parts.iter().any(|part| part.kind == *step.kind && part.name == step.name) {
+        return Ok(());
+    }
+    let message = format!("the plugin `{plugin}` has no {} `{}`", step.kind, step.name);
+    let error = Error::new(ErrorCode::HANDLER_NOT_FOUND, message).with_plugin(plugin);
+    let names: Vec<String> = parts.iter().map(|part| format!("{} {}", part.kind, part.name)).collect();
+    Err(error.with_hint(match names.is_empty() {
+        true => "it has no parts of workflows".to_owned(),
+        false => format!("it has: {}", names.join(", ")),
     }))
 }
 

@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 use super::{
     About, Above, Call, Listener, Router, errors,
     tree::{Ancestor, Child, Connection, Node, Root},
-    wire::{Asked, CallPluginRef, IntentRef},
+    wire::{Asked, CallPluginRef, IntentRef, Work},
 };
 use crate::{proxy::Report, supervisor};
 
@@ -336,7 +336,7 @@ impl PluginCall {
             .call(Call {
                 plugin: &self.plugin,
                 handler: &self.handler,
-                intent,
+                work: Work::Handler(intent),
                 root: root.clone(),
                 above,
                 timeout: self.timeout,

@@ -9,7 +9,7 @@ use std::{
 use astros_protocol::{Error, ErrorCode, Extra, lifecycle::Effects, manifest::Permission};
 use serde_json::Value;
 
-use super::{Call, Plugin, Router, tree::Root};
+use super::{Call, Plugin, Router, tree::Root, wire::Work};
 use crate::supervisor::{FileAccess, OutOfReach, Session};
 
 /// A schema is looked into so deeply.
@@ -63,6 +63,7 @@ impl Router {
     /// The same for what a plugin asks of another in a person's name: paths that the other's schema declares.
     pub(super) async fn hands_on(&self, plugin: &Plugin, call: &Call<'_>) -> Result<(), Error> {
         let (Some(cwd), Some(_)) = (&call.root.cwd, &call.above.caller) else { return Ok(()) };
+        let Work::Handler(intent) = call.work else { return Ok(()) };
         if !plugin.has_files() {
             return Ok(());
         }
@@ -70,7 +71,7 @@ impl Router {
         let handler = description.handlers.iter().find(|offered| offered.name == call.handler);
         let parameters = handler.and_then(|handler| Some((handler, handler.parameters.as_ref()?)));
         let Some((handler, parameters)) = parameters else { return Ok(()) };
-        let context: Extra = serde_json::from_str(call.intent.context.get()).unwrap_or_default();
+        let context: Extra = serde_json::from_str(intent.context.get()).unwrap_or_default();
         let declared = context.iter().filter_map(|(name, value)| {
             is_path(&parameters["properties"][name], parameters, 0).then_some(value.as_str()?)
         });
