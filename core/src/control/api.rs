@@ -221,6 +221,9 @@ pub struct Question {
     /// A JSON Schema that the answer has to fit.
     #[serde(default)]
     pub schema: Option<Value>,
+    /// Where a plugin waits to be enabled: what it asks for and gets by `always`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<Asks>,
 }
 
 /// What came of a request. `response.success: false` is an answer, not an error.

@@ -45,6 +45,17 @@ impl Daemon {
         waits.then(|| asks(&installed))
     }
 
+    /// The plugins that nobody enabled yet.
+    pub fn waiting_names(&self) -> Vec<String> {
+        let waits = |reason: &str| reason == WAITS;
+        let setup = self.setup();
+        let waiting = setup
+            .plugins
+            .values()
+            .filter(|one| matches!(&one.entry.status, Status::Disabled { reason } if waits(reason)));
+        waiting.map(|one| one.entry.name.clone()).collect()
+    }
+
     /// Lets a plugin run with what it asks for; of that only what is in `agreed`, where that is given. One that runs
     /// so already is left alone.
     ///

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use astros_protocol::{Error, PluginDescription};
+use astros_protocol::{Error, PluginDescription, manifest::Permission};
 
 use super::{
     Options,
@@ -170,6 +170,7 @@ impl Installed {
     pub(super) fn known(&self) -> Known {
         let manifest = self.entry.manifest.as_ref();
         Known {
+            hands_on: manifest.is_some_and(|manifest| hands_on(&manifest.permissions)),
             serial: self.spec.supervision.max_in_flight.get() == 1,
             handles: manifest.map(|manifest| manifest.capabilities.handles.clone()).unwrap_or_default(),
             description: self.description.clone(),
@@ -185,4 +186,10 @@ impl Installed {
         };
         self.fingerprint == other.fingerprint && self.entry.folder == other.entry.folder && spec == other.spec
     }
+}
+
+fn hands_on(declared: &[Permission]) -> bool {
+    let files = |one: &Permission| matches!(one, Permission::FileSystem(_));
+    let calls = |one: &Permission| matches!(one, Permission::CallPlugin(_));
+    declared.iter().any(calls) && !declared.iter().any(files)
 }

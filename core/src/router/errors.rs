@@ -32,7 +32,8 @@ pub fn from_plugin(mut error: Error, plugin: &str, handler: &str) -> Error {
         ErrorCode::CANCELLED => {
             error.message = format!("plugin `{plugin}` gave `{handler}` up: {}", error.message);
         }
-        _ => {}
+        // Nobody is to take its words for AstrOS's.
+        _ => error.message = format!("plugin `{plugin}` says: {}", error.message),
     }
     let helps = match error.code {
         ErrorCode::HANDLER_FAILED => Some(format!("`astros plugins logs {plugin}` shows more")),

@@ -35,8 +35,7 @@ impl Router {
     ) -> Result<(), Error> {
         // What else is wrong is said when it is called.
         let Ok(plugin) = self.plugin(plugin) else { return Ok(()) };
-        // One that was granted no files has no use for a path but to hand it on.
-        if named.is_empty() || !plugin.has_files() {
+        if named.is_empty() || plugin.hands_on() {
             return Ok(());
         }
         let writes = effects >= Effects::Write;
@@ -64,7 +63,7 @@ impl Router {
     pub(super) async fn hands_on(&self, plugin: &Plugin, call: &Call<'_>) -> Result<(), Error> {
         let (Some(cwd), Some(_)) = (&call.root.cwd, &call.above.caller) else { return Ok(()) };
         let Work::Handler(intent) = call.work else { return Ok(()) };
-        if !plugin.has_files() {
+        if plugin.hands_on() {
             return Ok(());
         }
         let Ok(description) = plugin.described().await else { return Ok(()) };

@@ -65,6 +65,13 @@ impl FileAccess {
         }
     }
 
+    /// The home, where it can only be listed and its entries are each a place of their own.
+    pub fn listed_home(&self) -> Option<PathBuf> {
+        let home = self.home.as_ref()?;
+        let listed = |rule: &&Rule| rule.path == *home && rule.access == Access::List;
+        self.rules.iter().find(listed).map(|rule| rule.path.clone())
+    }
+
     fn permission(&self, place: &Path, writes: bool) -> Permission {
         let (path, none) = (vec![place.to_string_lossy().into_owned()], Vec::new());
         let (read, write) = if writes { (none, path) } else { (path, none) };
