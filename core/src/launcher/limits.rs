@@ -45,6 +45,13 @@ pub(super) fn set(confinement: &Confinement) -> io::Result<()> {
     Ok(())
 }
 
+/// So many open files, and as many more as it asks for within what nobody exceeds.
+pub(super) fn open_files(most: u64) -> io::Result<()> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum })
+        .step(format_args!("limiting open files to {most}"))
+}
+
 /// Where the machine has no memory left the kernel is to take a plugin, with all that is below its launcher, before
 /// what the person works with. Nobody below has the right to lower it again: `/proc` is there to be read.
 pub(super) fn go_first() {
