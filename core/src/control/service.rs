@@ -24,7 +24,7 @@ use super::{
 use crate::{
     agent,
     bus::{Delivery, Pattern},
-    daemon::{Daemon, Health, Listed, OfferedComponent, OfferedProvider, Wish},
+    daemon::{Asks, Daemon, Health, Listed, OfferedComponent, OfferedProvider, Wish},
     router::Publisher,
     services::{audit::Event, log::Record},
 };
@@ -155,7 +155,7 @@ impl ControlServer for Service {
         Ok(self.daemon.show(&name).await?)
     }
 
-    async fn permissions(&self, name: String) -> Result<Vec<Wish>, Failure> {
+    async fn permissions(&self, name: String) -> Result<Asks, Failure> {
         Ok(self.daemon.permissions(&name).await?)
     }
 

@@ -101,6 +101,11 @@ impl Daemon {
         failures.get(name).map(|failure| failure.reason.clone())
     }
 
+    /// What failed before has come about otherwise.
+    pub(super) fn forget_failure(&self, name: &str) {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
     fn is_changed(&self, name: &str, before: &Setup, fresh: &Setup) -> bool {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let tried = failures.get(name).and_then(|failure| failure.tried.as_ref());

@@ -46,7 +46,7 @@ use crate::{
 
 use change::Failure;
 use config::Config;
-pub use grants::{Wish, WishState};
+pub use grants::{Asks, Wish, WishState};
 pub use listing::Listed;
 pub use offered::{Health, OfferedComponent, OfferedProvider};
 use paths::HOME_VARIABLE;

@@ -76,9 +76,15 @@ impl Maker<'_> {
 
     fn one(&self, entry: Entry, overrides: Vec<Override>, all: &Shared<'_>) -> Installed {
         let grants = self.grants(&entry, all.remembered);
-        let mut spec = Spec { granted: grants.granted.clone(), ..self.spec(&entry, &overrides, all) };
+        let mut spec = self.spec(&entry, &overrides, all);
+        spec.granted = grants.granted.clone();
+        let by_operator = self.config.plugin(&entry.name).is_some_and(|own| own.permissions.is_some());
+        spec.granted_in = by_operator.then(|| self.config.path.clone());
+        // Nobody can ask it before somebody agrees; what it offered before tells what it is wanted for.
+        let mut waits = false;
         if let (Admission::Enabled, Some(refusal)) = (&spec.admission, grants.refusal(&entry.name)) {
             spec.admission = refusal;
+            waits = true;
         }
         if let (Admission::Enabled, Some(error)) =
             (&spec.admission, supervisor::refusal(&spec, self.base.machine))
@@ -88,7 +94,10 @@ impl Maker<'_> {
         }
         let fingerprint = fingerprint(&entry, &spec);
         let described = all.remembered.descriptions.get(&entry.folder);
-        let description = described.and_then(|described| described.valid(&fingerprint));
+        let description = described.and_then(|described| match waits {
+            true => described.last(),
+            false => described.valid(&fingerprint),
+        });
         let by_code = description.as_ref().and_then(|known| self.settings_by_code(&entry, &overrides, known));
         match by_code {
             Some(Ok(settings)) => spec.settings = settings,

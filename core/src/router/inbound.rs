@@ -164,7 +164,7 @@ impl PluginService {
 
     /// Everything but `call_plugin`.
     fn serve(&self, router: Arc<Router>, method: &str, params: &RawValue, responder: Responder) {
-        let process = (&self.name, self.connection.1);
+        let process = (&self.name, self.connection);
         if method == UserAsk::METHOD {
             return self.ask_person(router, params, responder);
         }
@@ -251,16 +251,20 @@ impl PluginService {
 
     /// `ai/…`: finds who answers, and asks them. A plugin that is becoming ready may, too.
     fn ask_ai(&self, router: Arc<Router>, method: &str, params: &RawValue, responder: Responder) {
-        let asked = router.may_ask_ai(&self.name).and_then(|()| AiRequest::read(method, params));
-        let asked = match asked {
+        let asked = match AiRequest::read(method, params) {
             Ok(asked) => asked,
             Err(error) => return responder.error(&errors::for_plugins(error)),
         };
         // Now: what it is made for may have ended before a provider is found.
         let parent = self.parent(&router, &asked.meta);
-        let caller = self.name.clone();
+        let (caller, connection) = (self.name.clone(), self.connection);
         tokio::spawn(async move {
             let AiRequest { meta, .. } = &asked;
+            if let Err(lack) = router.may_ask_ai(&caller)
+                && let Err(error) = router.permit((&caller, connection), &meta.parent, lack).await
+            {
+                return responder.error(&errors::for_plugins(error));
+            }
             let (timeout, progress) = (meta.deadline_ms.map(Duration::from_millis), meta.progress);
             match router.provider_for(asked).await {
                 Ok((plugin, errand)) => {

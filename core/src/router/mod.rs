@@ -4,6 +4,7 @@
 //! parent, and a call that would wait for itself is refused at once. Params and results pass as raw JSON.
 
 mod access;
+mod afterwards;
 mod ai;
 mod bus;
 mod call;
