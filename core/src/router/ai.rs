@@ -10,7 +10,6 @@ use astros_protocol::{
         AiAnalyzeImage, AiChat, AiComplete, AiEmbed, Asked, ChatRequest, CompleteRequest, EmbedRequest,
         ImageRequest, ProviderAnalyzeImage, ProviderChat, ProviderComplete, ProviderEmbed,
     },
-    intent::CallMeta,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
@@ -27,7 +26,6 @@ pub(super) struct AiRequest {
     /// Which one is wished.
     provider: Option<String>,
     request: Box<RawValue>,
-    pub(super) meta: CallMeta,
 }
 
 impl AiRequest {
@@ -66,9 +64,9 @@ fn read<T: Serialize + DeserializeOwned>(
     let invalid = |error: serde_json::Error| {
         Error::new(ErrorCode::INVALID_PARAMS, format!("the params of `{asked}` do not fit: {error}"))
     };
-    let Asked { meta, request } = serde_json::from_str::<Asked<T>>(params.get()).map_err(invalid)?;
+    let Asked { request, .. } = serde_json::from_str::<Asked<T>>(params.get()).map_err(invalid)?;
     let provider = provider(&request);
-    Ok(AiRequest { method, provider, request: to_raw_value(&request).map_err(invalid)?, meta })
+    Ok(AiRequest { method, provider, request: to_raw_value(&request).map_err(invalid)? })
 }
 
 impl Router {

@@ -15,6 +15,7 @@ use astros_protocol::{
     intent::CallMeta,
     person::{Log, UserAnswer, UserAsk, UserAskParams},
 };
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
@@ -251,24 +252,23 @@ impl PluginService {
 
     /// `ai/…`: finds who answers, and asks them. A plugin that is becoming ready may, too.
     fn ask_ai(&self, router: Arc<Router>, method: &str, params: &RawValue, responder: Responder) {
-        let asked = match AiRequest::read(method, params) {
-            Ok(asked) => asked,
-            Err(error) => return responder.error(&errors::for_plugins(error)),
-        };
+        let Of { meta } = serde_json::from_str(params.get()).unwrap_or_default();
         // Now: what it is made for may have ended before a provider is found.
-        let parent = self.parent(&router, &asked.meta);
+        let parent = self.parent(&router, &meta);
         let (caller, connection) = (self.name.clone(), self.connection);
+        let (method, params) = (method.to_owned(), params.to_owned());
         tokio::spawn(async move {
-            let AiRequest { meta, .. } = &asked;
-            if let Err(lack) = router.may_ask_ai(&caller)
-                && let Err(error) = router.permit((&caller, connection), &meta.parent, lack).await
-            {
-                return responder.error(&errors::for_plugins(error));
-            }
-            let (timeout, progress) = (meta.deadline_ms.map(Duration::from_millis), meta.progress);
-            match router.provider_for(asked).await {
+            let found = async {
+                if let Err(lack) = router.may_ask_ai(&caller) {
+                    router.permit((&caller, connection), &meta.parent, lack).await?;
+                }
+                router.provider_for(AiRequest::read(&method, &params)?).await
+            };
+            match found.await {
                 Ok((plugin, errand)) => {
-                    let call = PluginCall { caller, parent, plugin, errand, timeout, progress };
+                    let timeout = meta.deadline_ms.map(Duration::from_millis);
+                    let call =
+                        PluginCall { caller, parent, plugin, errand, timeout, progress: meta.progress };
                     call.run(router, responder).await;
                 }
                 Err(error) => responder.error(&errors::for_plugins(error)),
@@ -301,6 +301,13 @@ impl PluginService {
             }
         }
     }
+}
+
+/// Whose request a plugin asks for something in.
+#[derive(Default, Deserialize)]
+struct Of {
+    #[serde(default)]
+    meta: CallMeta,
 }
 
 fn empty_object() -> Box<RawValue> {
