@@ -228,3 +228,19 @@ async fn tells_a_plugin_that_calls_another_nothing_of_what_is_there() {
     let first: Value = serde_json::from_str(denied.lines().next().unwrap()).unwrap();
     assert_eq!((&first["plugin"], &first["who"]), (&json!("looker"), &json!("asker.pass")), "{first}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn starts_a_plugin_that_may_read_every_file_of_the_machine() {
+    let world = World::new();
+    world.plugin("auditor", "{file_system: {read: [/]}}");
+    let daemon = world.start().await;
+    for (folder, name) in [("/var", "lib"), ("/etc", "passwd")] {
+        let Value::Object(params) = json!({ "folder": folder }) else { unreachable!() };
+        let looked =
+            daemon.client().invoke("auditor".to_owned(), "look".to_owned(), Some(params), None).await;
+        let answer: Answer = answered(looked).unwrap();
+        let names = answer.response.data["names"].as_array().cloned().unwrap_or_default();
+        assert!(names.contains(&json!(name)), "{folder}: {answer:?}");
+    }
+    daemon.stop().await;
+}
