@@ -23,6 +23,7 @@ mod record;
 mod replay;
 mod schema;
 mod secrets;
+mod settings;
 mod status;
 mod story;
 
@@ -95,6 +96,10 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
         }
         Command::Bus(command) => {
             let run = async |daemon: &Client| bus::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
+        }
+        Command::Settings(command) => {
+            let run = async |daemon: &Client| settings::run(command, daemon, output).await;
             with_daemon(&global, needs, output, run).await
         }
         Command::Ask(ask) => {

@@ -123,7 +123,7 @@ async fn first_out_of_reach(
 ) -> Option<(PathBuf, OutOfReach)> {
     let supervisor = plugin.supervisor();
     blocking(move || {
-        let reach = FileAccess::of(supervisor.spec())?;
+        let reach = FileAccess::of(&supervisor.spec())?;
         named.into_iter().find_map(|one| Some((one.path.clone(), check(&reach, &one, writes)?)))
     })
     .await
