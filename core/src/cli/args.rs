@@ -1,11 +1,15 @@
 //! The command line as clap reads it.
 
+mod settings;
+
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use astros_protocol::manifest::Permission;
 use clap::{Args, Parser, Subcommand};
 
 use crate::recording::Recorder;
+
+pub(super) use settings::{Secrets, Settings};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -91,6 +95,9 @@ pub(super) enum Command {
     /// Keep keys and passwords for plugins
     #[command(subcommand)]
     Secrets(Secrets),
+    /// Show what plugins are set to and why, and set it
+    #[command(subcommand)]
+    Settings(Settings),
     /// Run a command, and record what AstrOS and a plugin say to each other
     #[command(after_help = "Examples:
   astros record hello-world -- ask \"say hello\"
@@ -362,29 +369,6 @@ pub(super) struct Render {
     /// How wide it is drawn, in columns; the terminal's width where it is not said
     #[arg(long, value_name = "COLUMNS")]
     pub(super) width: Option<u16>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Secrets {
-    /// Keep a secret: in the system's keyring where there is one, else in a file of yours alone
-    #[command(after_help = "Examples:
-  astros secrets set weather api_key          asks for it, and does not show it
-  pass weather | astros secrets set weather api_key")]
-    Set {
-        #[arg(help = NAME)]
-        plugin: String,
-        /// The setting
-        key: String,
-    },
-    /// Name the secrets that are kept, and where; never what they are
-    List,
-    /// Forget a secret
-    Remove {
-        #[arg(help = NAME)]
-        plugin: String,
-        /// The setting
-        key: String,
-    },
 }
 
 #[derive(Debug, Subcommand)]

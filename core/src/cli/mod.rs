@@ -25,6 +25,7 @@ mod record;
 mod replay;
 mod schema;
 mod secrets;
+mod settings;
 mod status;
 mod story;
 mod ui;
@@ -106,6 +107,10 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
         }
         Command::Ui(command) => {
             let run = async |daemon: &Client| ui::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
+        }
+        Command::Settings(command) => {
+            let run = async |daemon: &Client| settings::run(command, daemon, output).await;
             with_daemon(&global, needs, output, run).await
         }
         Command::Ask(ask) => {

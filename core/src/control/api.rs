@@ -14,7 +14,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::failure::Failure;
 use crate::{
-    daemon::{Asks, Health, Listed, OfferedComponent, OfferedProvider, Wish},
+    daemon::{Asks, Health, Listed, OfferedComponent, OfferedProvider, PluginSettings, Wish},
     observe::PluginSnapshot,
     services::{audit::Event, log::Record},
 };
@@ -121,6 +121,24 @@ pub trait Control {
     /// Takes permissions from a plugin, all where none is said; its process is replaced. Gives what it may do then.
     #[method(name = "revoke", param_kind = map)]
     async fn revoke(&self, name: String, permissions: Option<Vec<String>>) -> Result<Vec<Wish>, Failure>;
+
+    /// What a plugin is set to, or all of them, and where each setting comes from; secrets are hidden.
+    #[method(name = "settings", param_kind = map)]
+    async fn settings(&self, name: Option<String>) -> Result<Vec<PluginSettings>, Failure>;
+
+    /// Sets one of a plugin's settings, as text that its schema types, and gives it to the plugin; without `value` it
+    /// forgets what was set so.
+    #[method(name = "set_setting", param_kind = map)]
+    async fn set_setting(
+        &self,
+        name: String,
+        key: String,
+        value: Option<String>,
+    ) -> Result<PluginSettings, Failure>;
+
+    /// Holds what is on disk now against the schemas; gives the plugins whose settings do not fit.
+    #[method(name = "check_settings", param_kind = map)]
+    async fn check_settings(&self, name: Option<String>) -> Result<Vec<PluginSettings>, Failure>;
 
     /// The newest `count` events of the audit log, 50 where it is not said; oldest first.
     #[method(name = "audit", param_kind = map)]

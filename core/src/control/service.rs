@@ -24,7 +24,7 @@ use super::{
 use crate::{
     agent,
     bus::{Delivery, Pattern},
-    daemon::{Asks, Daemon, Health, Listed, OfferedComponent, OfferedProvider, Wish},
+    daemon::{Asks, Daemon, Health, Listed, OfferedComponent, OfferedProvider, PluginSettings, Wish},
     router::Publisher,
     services::{audit::Event, log::Record},
 };
@@ -177,6 +177,30 @@ impl ControlServer for Service {
         self.daemon.usable(&name)?;
         let permissions = parse(&permissions.unwrap_or_default())?;
         whole(async move { daemon.revoke(&name, permissions).await }).await
+    }
+
+    async fn settings(&self, name: Option<String>) -> Result<Vec<PluginSettings>, Failure> {
+        Ok(self.daemon.settings(name.as_deref()).await?)
+    }
+
+    async fn set_setting(
+        &self,
+        name: String,
+        key: String,
+        value: Option<String>,
+    ) -> Result<PluginSettings, Failure> {
+        let (_open, daemon) = (self.lifetime.begin()?, self.daemon.clone());
+        whole(async move {
+            match value {
+                Some(text) => daemon.set_setting(&name, &key, &text).await,
+                None => daemon.unset_setting(&name, &key).await,
+            }
+        })
+        .await
+    }
+
+    async fn check_settings(&self, name: Option<String>) -> Result<Vec<PluginSettings>, Failure> {
+        Ok(self.daemon.check_settings(name.as_deref()).await?)
     }
 
     async fn audit(&self, count: Option<usize>) -> Result<Vec<Event>, Failure> {

@@ -19,6 +19,7 @@
 //! ```
 
 mod observability;
+mod own;
 mod providers;
 mod start;
 
@@ -34,6 +35,7 @@ use crate::services::settings::Setting;
 use crate::supervisor::Sandboxed;
 
 pub use observability::Observability;
+pub use own::own_settings;
 pub use providers::Providers;
 pub use start::{DaemonSection, Start};
 
@@ -111,14 +113,7 @@ impl Config {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
                 Ok(Config { path: path.to_owned(), ..Config::default() })
             }
-            Err(error) => {
-                let reason = match error.kind() {
-                    io::ErrorKind::InvalidData => "it is not UTF-8 text; save it as UTF-8".to_owned(),
-                    io::ErrorKind::NotFound => "it is a link to nothing; mend or remove it".to_owned(),
-                    _ => error.to_string(),
-                };
-                Err(ConfigError::Unreadable { path: path.to_owned(), reason })
-            }
+            Err(error) => Err(unreadable(path, &error)),
         }
     }
 
@@ -324,10 +319,19 @@ fn expand(dir: &str, home: Option<&Path>) -> PathBuf {
     }
 }
 
+fn unreadable(path: &Path, error: &io::Error) -> ConfigError {
+    let reason = match error.kind() {
+        io::ErrorKind::InvalidData => "it is not UTF-8 text; save it as UTF-8".to_owned(),
+        io::ErrorKind::NotFound => "it is a link to nothing; mend or remove it".to_owned(),
+        _ => error.to_string(),
+    };
+    ConfigError::Unreadable { path: path.to_owned(), reason }
+}
+
 fn text_of(path: &Path) -> io::Result<String> {
     let about = std::fs::metadata(path)?;
     if !about.is_file() {
-        return Err(io::Error::other("it is no regular file; `astros.yaml` has to be one"));
+        return Err(io::Error::other("it is no regular file, expected one"));
     }
     if about.len() > MAX_BYTES {
         let words = format!("it has {} bytes, expected at most {MAX_BYTES}", about.len());

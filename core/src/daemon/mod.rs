@@ -15,6 +15,8 @@ pub mod paths;
 mod permit;
 mod python_sdk;
 pub mod service;
+mod settings;
+mod settle;
 mod setup;
 mod specs;
 mod watch;
@@ -50,6 +52,7 @@ pub use grants::{Asks, Wish, WishState};
 pub use listing::Listed;
 pub use offered::{Health, OfferedComponent, OfferedProvider};
 use paths::HOME_VARIABLE;
+pub use settings::{PluginSettings, ShownSetting};
 use setup::{Base, Installed, Setup};
 
 /// How long the end waits for what is still to be logged.
@@ -235,7 +238,8 @@ impl Daemon {
     }
 
     /// What a daemon that stays does beside serving: learns what plugins offer that were never asked, so that the
-    /// first request need not wait for that, and reloads what is saved in development mode. Never ends.
+    /// first request need not wait for that, and takes what is saved of settings, in development mode of code
+    /// too. Never ends.
     pub async fn stay(&self) {
         let learn = async {
             let mut told = BTreeMap::new();
@@ -249,12 +253,7 @@ impl Daemon {
                 self.unknown.notified().await;
             }
         };
-        let watch = async {
-            if self.base.options.dev {
-                self.watch().await;
-            }
-        };
-        tokio::join!(learn, watch);
+        tokio::join!(learn, self.watch());
     }
 
     /// Stops every plugin, all at once, and writes what is still to be written.

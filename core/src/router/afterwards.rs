@@ -85,7 +85,7 @@ fn lacks_network(plugin: &Plugin) -> bool {
 /// Whether the person named something in a home that the plugin has entry by entry.
 fn names_in_home(plugin: &Plugin, root: &Root) -> bool {
     let supervisor = plugin.supervisor();
-    let Some(home) = FileAccess::of(supervisor.spec()).and_then(|reach| reach.listed_home()) else {
+    let Some(home) = FileAccess::of(&supervisor.spec()).and_then(|reach| reach.listed_home()) else {
         return false;
     };
     let lies_there = |path: &Path| {

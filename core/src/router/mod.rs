@@ -20,6 +20,7 @@ mod question;
 mod queue;
 mod reach;
 mod services;
+mod settings;
 pub mod tree;
 mod versions;
 mod waits;
@@ -205,9 +206,16 @@ impl Router {
     /// The new version does not get ready: why, and that the one before goes on.
     pub async fn reload(&self, name: &str, known: Known, spec: Spec) -> Result<(), Error> {
         let plugin = self.plugin(name)?;
-        // On a task of its own: who asked may go, half a reload is none.
-        let reload = tokio::spawn(async move { plugin.reload(known, spec).await });
-        reload.await.unwrap_or_else(|error| {
+        self.whole(name, async move { plugin.reload(known, spec).await }).await
+    }
+
+    /// On a task of its own: who asked may go, half a reload is none.
+    async fn whole(
+        &self,
+        name: &str,
+        reload: impl Future<Output = Result<(), Error>> + Send + 'static,
+    ) -> Result<(), Error> {
+        tokio::spawn(reload).await.unwrap_or_else(|error| {
             let message = format!("the reload of `{name}` failed: {error}");
             Err(Error::new(ErrorCode::INTERNAL_ERROR, message))
         })

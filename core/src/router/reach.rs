@@ -149,7 +149,7 @@ async fn see(plugin: &Arc<Plugin>, named: Vec<Named>, writes: bool) {
 async fn first_out_of_reach(plugin: &Plugin, named: Vec<Named>, writes: bool, unseen: bool) -> Option<Out> {
     let supervisor = plugin.supervisor();
     blocking(move || {
-        let reach = FileAccess::of(supervisor.spec())?;
+        let reach = FileAccess::of(&supervisor.spec())?;
         named.into_iter().find_map(|Named { path, surely }| {
             let found = match unseen {
                 true => reach.check_unseen(&path, writes),
