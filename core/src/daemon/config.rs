@@ -15,10 +15,12 @@
 //! recognition: {threshold: 55, margin: 5} # per cent, points
 //! daemon: {start: on_demand}
 //! observability: {prometheus: 127.0.0.1:9464, otlp: http://127.0.0.1:4318}
+//! workflow: {detailed_error_traces: true}
 //! ```
 
 mod observability;
 mod start;
+mod workflow;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -33,6 +35,7 @@ use crate::supervisor::Sandboxed;
 
 pub use observability::Observability;
 pub use start::{DaemonSection, Start};
+pub use workflow::{Development, WorkflowSection};
 
 /// The largest configuration that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -51,6 +54,8 @@ pub struct Config {
     pub recognition: Recognition,
     pub daemon: DaemonSection,
     pub observability: Observability,
+    /// What is wanted of every run of a workflow.
+    pub workflow: WorkflowSection,
     /// What a person should look at, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -102,19 +107,9 @@ impl Config {
     /// # Errors
     /// The file is there, and cannot be read or understood.
     pub fn read(path: &Path, home: Option<&Path>) -> Result<Config, ConfigError> {
-        match text_of(path) {
-            Ok(text) => Config::parse(&text, path, home),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
-                Ok(Config { path: path.to_owned(), ..Config::default() })
-            }
-            Err(error) => {
-                let reason = match error.kind() {
-                    io::ErrorKind::InvalidData => "it is not UTF-8 text; save it as UTF-8".to_owned(),
-                    io::ErrorKind::NotFound => "it is a link to nothing; mend or remove it".to_owned(),
-                    _ => error.to_string(),
-                };
-                Err(ConfigError::Unreadable { path: path.to_owned(), reason })
-            }
+        match text_if_there(path)? {
+            Some(text) => Config::parse(&text, path, home),
+            None => Ok(Config { path: path.to_owned(), ..Config::default() }),
         }
     }
 
@@ -142,6 +137,7 @@ impl Config {
             recognition: file.recognition.0,
             daemon: file.daemon,
             observability: file.observability,
+            workflow: file.workflow.or(file.development.workflow),
             warnings: unknown_members(&document, &written, path),
         })
     }
@@ -185,6 +181,8 @@ struct File {
     recognition: Checked,
     daemon: DaemonSection,
     observability: Observability,
+    workflow: WorkflowSection,
+    development: Development,
 }
 
 #[derive(Default, Deserialize)]
@@ -275,8 +273,17 @@ fn settings(document: &Document<'_>, written: &Value, plugin: &str) -> BTreeMap<
 }
 
 const DAEMON: [&str; 1] = ["start"];
-const FILE: [&str; 7] =
-    ["plugins", "plugin_dirs", "limits", "user_id", "recognition", "daemon", "observability"];
+const FILE: [&str; 9] = [
+    "plugins",
+    "plugin_dirs",
+    "limits",
+    "user_id",
+    "recognition",
+    "daemon",
+    "observability",
+    "workflow",
+    "development",
+];
 const SECTION: [&str; 7] =
     ["enabled", "settings", "config", "permissions", "sandbox", "limits", "supervision"];
 const RECOGNITION: [&str; 2] = ["threshold", "margin"];
@@ -302,6 +309,7 @@ fn unknown_members(document: &Document<'_>, written: &Value, path: &Path) -> Vec
     check(&["recognition"], &written["recognition"], &RECOGNITION);
     check(&["daemon"], &written["daemon"], &DAEMON);
     check(&["observability"], &written["observability"], &OBSERVABILITY);
+    check(&["workflow"], &written["workflow"], &WorkflowSection::NAMES);
     for (plugin, section) in written["plugins"].as_object().into_iter().flatten() {
         check(&["plugins", plugin], section, &SECTION);
         check(&["plugins", plugin, "limits"], &section["limits"], &Limits::NAMES);
@@ -315,6 +323,22 @@ fn expand(dir: &str, home: Option<&Path>) -> PathBuf {
             home.join(rest.trim_start_matches('/'))
         }
         _ => PathBuf::from(dir),
+    }
+}
+
+/// The text of a file; none where it is not there.
+fn text_if_there(path: &Path) -> Result<Option<String>, ConfigError> {
+    match text_of(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => Ok(None),
+        Err(error) => {
+            let reason = match error.kind() {
+                io::ErrorKind::InvalidData => "it is not UTF-8 text; save it as UTF-8".to_owned(),
+                io::ErrorKind::NotFound => "it is a link to nothing; mend or remove it".to_owned(),
+                _ => error.to_string(),
+            };
+            Err(ConfigError::Unreadable { path: path.to_owned(), reason })
+        }
     }
 }
 

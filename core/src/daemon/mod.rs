@@ -17,6 +17,7 @@ pub mod service;
 mod setup;
 mod specs;
 mod watch;
+mod workflows;
 
 use std::{
     collections::BTreeMap,
@@ -41,6 +42,7 @@ use crate::{
         storage::Store,
     },
     supervisor::{self, Event},
+    workflow::Engine,
 };
 
 use change::Failure;
@@ -49,6 +51,7 @@ pub use grants::{Wish, WishState};
 pub use listing::Listed;
 use paths::HOME_VARIABLE;
 use setup::{Base, Installed, Setup};
+pub use workflows::{ListedWorkflow, Order, ShownPart, ShownWorkflow};
 
 /// How long the end waits for what is still to be logged.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -89,6 +92,7 @@ pub struct Daemon {
     audit: Audit,
     router: Arc<Router>,
     agent: Agent,
+    engine: Engine,
     /// Held while something changes: two changes at once would each undo the other.
     changing: tokio::sync::Mutex<()>,
     /// Reloads that failed, by plugin. A std mutex: never held across an await.
@@ -114,6 +118,7 @@ impl Daemon {
         let services = Services::new(store.clone(), log.clone()).with_traces(traces);
         let router = Router::new(services.with_audit(audit.clone()));
         let agent = Agent::new(router.clone(), store.clone(), thresholds(&setup.config));
+        let engine = Engine::new(router.clone(), store.clone(), base.paths.runs());
         let daemon = Daemon {
             base,
             setup: RwLock::new(Arc::new(setup)),
@@ -122,6 +127,7 @@ impl Daemon {
             audit,
             router,
             agent,
+            engine,
             changing: tokio::sync::Mutex::default(),
             failures: Mutex::default(),
             unknown: Notify::new(),
