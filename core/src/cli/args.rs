@@ -1,6 +1,7 @@
 //! The command line as clap reads it.
 
 mod settings;
+mod workflow;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::recording::Recorder;
 
 pub(super) use settings::{Secrets, Settings};
+pub(super) use workflow::{RunWorkflow, Workflow};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -65,6 +67,9 @@ pub(super) enum Command {
     /// Look at plugins, and call them
     #[command(subcommand)]
     Plugins(Plugins),
+    /// Run workflows: phases that parts of plugins do
+    #[command(subcommand)]
+    Workflow(Workflow),
     /// Run the daemon that stays, in the foreground, or stop it
     #[command(after_help = "Examples:
   astros daemon

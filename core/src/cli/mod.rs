@@ -29,6 +29,7 @@ mod settings;
 mod status;
 mod story;
 mod ui;
+mod workflow;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -130,6 +131,10 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
                 outcome = replay::run(replay, &options, output) => outcome,
                 error = interrupted() => Err(error),
             }
+        }
+        Command::Workflow(command) => {
+            let run = async |daemon: &Client| workflow::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
         }
         Command::Plugins(command) => {
             let run = async |daemon: &Client| plugins::run(command, daemon, output).await;

@@ -24,9 +24,13 @@ use super::{
 use crate::{
     agent,
     bus::{Delivery, Pattern},
-    daemon::{Asks, Daemon, Health, Listed, OfferedComponent, OfferedProvider, PluginSettings, Wish},
+    daemon::{
+        Asks, Daemon, Health, Listed, ListedWorkflow, OfferedComponent, OfferedProvider, Order,
+        PluginSettings, ShownWorkflow, Wish,
+    },
     router::Publisher,
     services::{audit::Event, log::Record},
+    workflow::RunSummary,
 };
 
 /// How many records of a log are read where nobody says it.
@@ -293,6 +297,35 @@ impl ControlServer for Service {
         let data = RawValue::from_string(data.to_string());
         let data = data.map_err(|error| Error::new(ErrorCode::INVALID_PARAMS, error.to_string()))?;
         Ok(self.daemon.router().publish_message(Publisher::Person, &subject, data)?)
+    }
+
+    async fn workflows(&self) -> Result<Vec<ListedWorkflow>, Failure> {
+        Ok(self.daemon.workflows().await?)
+    }
+
+    async fn workflow(&self, name: String, person: Option<Person>) -> Result<ShownWorkflow, Failure> {
+        let _open = self.lifetime.begin()?;
+        let person = request::person(&self.daemon, person)?;
+        Ok(self.daemon.workflow(&name, &person).await?)
+    }
+
+    async fn workflow_runs(&self) -> Result<Vec<RunSummary>, Failure> {
+        Ok(self.daemon.workflow_runs().await?)
+    }
+
+    async fn run_workflow(
+        &self,
+        pending: PendingSubscriptionSink,
+        order: Order,
+        person: Option<Person>,
+        wanted: Option<Wanted>,
+    ) -> SubscriptionResult {
+        let work = |Listens { progress, questions, .. }| async {
+            let person = agent::Person { questions, ..request::person(&self.daemon, person)? };
+            self.daemon.run_workflow(order, &person, progress).await
+        };
+        request::tell(pending, self, wanted.unwrap_or_default(), work).await;
+        Ok(())
     }
 
     async fn stop(&self) -> Result<(), Failure> {

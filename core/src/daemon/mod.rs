@@ -20,6 +20,7 @@ mod settle;
 mod setup;
 mod specs;
 mod watch;
+mod workflows;
 
 use std::{
     collections::BTreeMap,
@@ -44,6 +45,7 @@ use crate::{
         storage::Store,
     },
     supervisor::{self, Event},
+    workflow::Engine,
 };
 
 use change::Failure;
@@ -54,6 +56,7 @@ pub use offered::{Health, OfferedComponent, OfferedProvider};
 use paths::HOME_VARIABLE;
 pub use settings::{PluginSettings, ShownSetting};
 use setup::{Base, Installed, Setup};
+pub use workflows::{ListedWorkflow, Order, ShownPart, ShownWorkflow};
 
 /// How long the end waits for what is still to be logged.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -94,6 +97,7 @@ pub struct Daemon {
     audit: Audit,
     router: Arc<Router>,
     agent: Agent,
+    engine: Engine,
     /// Held while something changes: two changes at once would each undo the other.
     changing: tokio::sync::Mutex<()>,
     /// Reloads that failed, by plugin. A std mutex: never held across an await.
@@ -119,6 +123,7 @@ impl Daemon {
         let services = Services::new(store.clone(), log.clone()).with_traces(traces);
         let router = Router::new(services.with_audit(audit.clone()));
         let agent = Agent::new(router.clone(), store.clone(), thresholds(&setup.config));
+        let engine = Engine::new(router.clone(), store.clone(), base.paths.runs());
         let daemon = Daemon {
             base,
             setup: RwLock::new(Arc::new(setup)),
@@ -127,6 +132,7 @@ impl Daemon {
             audit,
             router,
             agent,
+            engine,
             changing: tokio::sync::Mutex::default(),
             failures: Mutex::default(),
             unknown: Notify::new(),
