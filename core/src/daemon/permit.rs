@@ -35,6 +35,7 @@ impl Daemon {
     /// # Errors
     /// It asks for more than was agreed to, and does not run.
     pub async fn enable(&self, name: &str, agreed: Option<Vec<Permission>>) -> Result<(), Error> {
+        self.settle(name, Some(name)).await?;
         let mut missing = self.on_disk(name).await?.grants.missing.clone();
         if let Some(agreed) = agreed {
             missing.retain(|wanted| wanted.is_covered(&agreed));
@@ -71,6 +72,7 @@ impl Daemon {
         for permission in &permissions {
             permission.grantable().map_err(|error| refused(name, error.to_string()))?;
         }
+        self.settle(name, None).await?;
         self.store.decide(name, permissions.clone(), true).await?;
         self.note(Kind::Granted, name, &permissions);
         self.decided(name).await?;
@@ -125,6 +127,17 @@ impl Daemon {
             return Err(error);
         }
         Ok(self.installed(name)?.grants.wishes())
+    }
+
+    /// What is allowed next is allowed to the plugin as it is on disk now, or would be if it were enabled; what was to
+    /// another of its name is forgotten.
+    async fn settle(&self, name: &str, enabled: Option<&str>) -> Result<(), Error> {
+        let config = self.setup().config.clone();
+        let fresh = Setup::read_as(&self.base, config, &self.store, enabled).await?;
+        match fresh.plugins.get(name) {
+            Some(installed) => self.store.settle(name, &installed.entry.place()).await,
+            None => Err(errors::plugin_not_found(name, fresh.plugins.keys().map(String::as_str))),
+        }
     }
 
     /// Brings a plugin to what was decided.
