@@ -55,6 +55,7 @@ impl args::Command {
                 | Plugins::Logs { follow: true, .. },
             ) => Needs::Running,
             args::Command::Audit { .. }
+            | args::Command::Settings(_)
             | args::Command::Plugins(
                 Plugins::List
                 | Plugins::Show { .. }

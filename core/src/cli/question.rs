@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     chat::input::{Input, Line},
     output::Output,
+    permissions,
 };
 use crate::{
     control::{
@@ -70,6 +71,9 @@ pub(super) async fn ask(
 }
 
 fn prompt(question: &Question) -> String {
+    if let Some(asks) = &question.asks {
+        return permissions::question(asks);
+    }
     if question.permission.is_some() {
         let text = printable(&question.question).replace('\n', " ");
         return match is_for_good(question) {
@@ -93,7 +97,7 @@ fn is_for_good(question: &Question) -> bool {
 /// What was typed, as the daemon takes it.
 fn answer(question: &Question, said: &str) -> Value {
     let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(said));
-    if question.permission.is_some() {
+    if question.permission.is_some() || question.asks.is_some() {
         return match () {
             () if is(&["always", "a"]) || is_for_good(question) && is(&["yes", "y"]) => "always".into(),
             () if is(&["yes", "y"]) => "yes".into(),

@@ -14,10 +14,13 @@
 //! user_id: ada
 //! recognition: {threshold: 55, margin: 5} # per cent, points
 //! daemon: {start: on_demand}
+//! providers: {default: my-model} # the rest: a provider's own configuration, by its name
 //! observability: {prometheus: 127.0.0.1:9464, otlp: http://127.0.0.1:4318}
 //! ```
 
 mod observability;
+mod own;
+mod providers;
 mod start;
 
 use std::collections::BTreeMap;
@@ -32,6 +35,8 @@ use crate::services::settings::Setting;
 use crate::supervisor::Sandboxed;
 
 pub use observability::Observability;
+pub use own::own_settings;
+pub use providers::Providers;
 pub use start::{DaemonSection, Start};
 
 /// The largest configuration that is read, in bytes.
@@ -50,6 +55,7 @@ pub struct Config {
     pub user_id: Option<String>,
     pub recognition: Recognition,
     pub daemon: DaemonSection,
+    pub providers: Providers,
     pub observability: Observability,
     /// What a person should look at, one sentence each.
     pub warnings: Vec<String>,
@@ -107,14 +113,7 @@ impl Config {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
                 Ok(Config { path: path.to_owned(), ..Config::default() })
             }
-            Err(error) => {
-                let reason = match error.kind() {
-                    io::ErrorKind::InvalidData => "it is not UTF-8 text; save it as UTF-8".to_owned(),
-                    io::ErrorKind::NotFound => "it is a link to nothing; mend or remove it".to_owned(),
-                    _ => error.to_string(),
-                };
-                Err(ConfigError::Unreadable { path: path.to_owned(), reason })
-            }
+            Err(error) => Err(unreadable(path, &error)),
         }
     }
 
@@ -141,6 +140,7 @@ impl Config {
             user_id: file.user_id.filter(|user| !user.is_empty()),
             recognition: file.recognition.0,
             daemon: file.daemon,
+            providers: file.providers,
             observability: file.observability,
             warnings: unknown_members(&document, &written, path),
         })
@@ -184,6 +184,7 @@ struct File {
     user_id: Option<String>,
     recognition: Checked,
     daemon: DaemonSection,
+    providers: Providers,
     observability: Observability,
 }
 
@@ -275,8 +276,8 @@ fn settings(document: &Document<'_>, written: &Value, plugin: &str) -> BTreeMap<
 }
 
 const DAEMON: [&str; 1] = ["start"];
-const FILE: [&str; 7] =
-    ["plugins", "plugin_dirs", "limits", "user_id", "recognition", "daemon", "observability"];
+const FILE: [&str; 8] =
+    ["plugins", "plugin_dirs", "limits", "user_id", "recognition", "daemon", "providers", "observability"];
 const SECTION: [&str; 7] =
     ["enabled", "settings", "config", "permissions", "sandbox", "limits", "supervision"];
 const RECOGNITION: [&str; 2] = ["threshold", "margin"];
@@ -318,10 +319,19 @@ fn expand(dir: &str, home: Option<&Path>) -> PathBuf {
     }
 }
 
+fn unreadable(path: &Path, error: &io::Error) -> ConfigError {
+    let reason = match error.kind() {
+        io::ErrorKind::InvalidData => "it is not UTF-8 text; save it as UTF-8".to_owned(),
+        io::ErrorKind::NotFound => "it is a link to nothing; mend or remove it".to_owned(),
+        _ => error.to_string(),
+    };
+    ConfigError::Unreadable { path: path.to_owned(), reason }
+}
+
 fn text_of(path: &Path) -> io::Result<String> {
     let about = std::fs::metadata(path)?;
     if !about.is_file() {
-        return Err(io::Error::other("it is no regular file; `astros.yaml` has to be one"));
+        return Err(io::Error::other("it is no regular file, expected one"));
     }
     if about.len() > MAX_BYTES {
         let words = format!("it has {} bytes, expected at most {MAX_BYTES}", about.len());

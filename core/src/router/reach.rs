@@ -9,7 +9,7 @@ use std::{
 use astros_protocol::{Error, ErrorCode, Extra, lifecycle::Effects, manifest::Permission};
 use serde_json::Value;
 
-use super::{Call, Plugin, Router, errors, tree::Root};
+use super::{Call, Plugin, Router, errors, tree::Root, wire::Work};
 use crate::supervisor::{FileAccess, OutOfReach, Session};
 
 /// A schema is looked into so deeply.
@@ -55,8 +55,7 @@ impl Router {
     ) -> Result<(), Error> {
         // What else is wrong is said when it is called.
         let Ok(plugin) = self.plugin(plugin) else { return Ok(()) };
-        // One that was granted no files has no use for a path but to hand it on.
-        if named.is_empty() || !plugin.has_files() {
+        if named.is_empty() || plugin.hands_on() {
             return Ok(());
         }
         let writes = effects >= Effects::Write;
@@ -83,14 +82,15 @@ impl Router {
     /// The same for what a plugin asks of another in a person's name: paths that the other's schema declares.
     pub(super) async fn hands_on(&self, plugin: &Plugin, call: &Call<'_>) -> Result<(), Error> {
         let (Some(cwd), Some(_)) = (&call.root.cwd, &call.above.caller) else { return Ok(()) };
-        if !plugin.has_files() {
+        let Work::Handler(intent) = call.work else { return Ok(()) };
+        if plugin.hands_on() {
             return Ok(());
         }
         let Ok(description) = plugin.described().await else { return Ok(()) };
         let handler = description.handlers.iter().find(|offered| offered.name == call.handler);
         let parameters = handler.and_then(|handler| Some((handler, handler.parameters.as_ref()?)));
         let Some((handler, parameters)) = parameters else { return Ok(()) };
-        let context: Extra = serde_json::from_str(call.intent.context.get()).unwrap_or_default();
+        let context: Extra = serde_json::from_str(intent.context.get()).unwrap_or_default();
         let declared = context.iter().filter_map(|(name, value)| {
             is_path(&parameters["properties"][name], parameters, 0).then_some(value.as_str()?)
         });
@@ -115,7 +115,9 @@ impl Router {
         // What it leads to is for people to know; a plugin that made the path up is told what it said.
         let _ = root.denied.set(error.clone().with("path", &*path));
         match caller {
-            Some(_) if !named => errors::denied(plugin, &out.said, what).with("path", path),
+            Some(_) if !named => {
+                errors::denied(plugin, &out.said, what, self.granted_in(plugin).as_deref()).with("path", path)
+            }
             _ => error.with("path", path),
         }
     }
@@ -147,7 +149,7 @@ async fn see(plugin: &Arc<Plugin>, named: Vec<Named>, writes: bool) {
 async fn first_out_of_reach(plugin: &Plugin, named: Vec<Named>, writes: bool, unseen: bool) -> Option<Out> {
     let supervisor = plugin.supervisor();
     blocking(move || {
-        let reach = FileAccess::of(supervisor.spec())?;
+        let reach = FileAccess::of(&supervisor.spec())?;
         named.into_iter().find_map(|Named { path, surely }| {
             let found = match unseen {
                 true => reach.check_unseen(&path, writes),

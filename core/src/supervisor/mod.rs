@@ -50,7 +50,7 @@ pub use state::{Admission, StateName};
 pub use status::{InstanceStatus, Status};
 pub use watchdog::Watch;
 
-pub(crate) use confine::{enforced, refusal};
+pub(crate) use confine::{enforced, expand, refusal};
 pub(crate) use once::{Started, exit, start};
 pub(crate) use process::Process;
 

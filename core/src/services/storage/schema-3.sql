@@ -1,2 +1,7 @@
--- Where the plugin is that was enabled, or was granted something: one of the same name elsewhere is another one.
-CREATE TABLE places (plugin TEXT PRIMARY KEY, folder BLOB NOT NULL) WITHOUT ROWID;
+-- What commands set of the plugins' settings.
+CREATE TABLE settings (
+  plugin TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value TEXT NOT NULL, -- JSON
+  PRIMARY KEY (plugin, name)
+) WITHOUT ROWID;
