@@ -113,7 +113,7 @@ impl Maker<'_> {
         Said {
             declared: entry.manifest.as_ref().map_or(&[], |manifest| &manifest.permissions),
             origin: entry.origin,
-            decisions: remembered.decisions.get(&entry.name).map_or(&[], Vec::as_slice),
+            decisions: &remembered.decided(entry),
             operator: self.config.plugin(&entry.name).and_then(|own| own.permissions.as_deref()),
             home: home.as_deref(),
         }

@@ -31,6 +31,13 @@ pub struct Entry {
     pub status: Status,
 }
 
+impl Entry {
+    /// Where it is, whatever links lead there: what a person allowed was allowed to the plugin there.
+    pub fn place(&self) -> PathBuf {
+        self.folder.canonicalize().unwrap_or_else(|_| self.folder.clone())
+    }
+}
+
 /// Where a plugin comes from, in the order of rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
