@@ -19,3 +19,4 @@ pub mod replay;
 pub mod router;
 pub mod services;
 pub mod supervisor;
+pub mod workflow;

@@ -9,6 +9,7 @@ mod conformance;
 mod connect;
 mod daemon;
 mod doctor;
+mod draw;
 mod explain;
 mod input;
 mod logs;
@@ -18,13 +19,17 @@ mod own_log;
 mod permissions;
 mod plugins;
 mod progress;
+mod providers;
 mod question;
 mod record;
 mod replay;
 mod schema;
 mod secrets;
+mod settings;
 mod status;
 mod story;
+mod ui;
+mod workflow;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -97,6 +102,18 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
             let run = async |daemon: &Client| bus::run(command, daemon, output).await;
             with_daemon(&global, needs, output, run).await
         }
+        Command::Providers(command) => {
+            let run = async |daemon: &Client| providers::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
+        }
+        Command::Ui(command) => {
+            let run = async |daemon: &Client| ui::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
+        }
+        Command::Settings(command) => {
+            let run = async |daemon: &Client| settings::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
+        }
         Command::Ask(ask) => {
             with_daemon(&global, needs, output, async |daemon| ask::run(ask, daemon, output).await).await
         }
@@ -114,6 +131,10 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
                 outcome = replay::run(replay, &options, output) => outcome,
                 error = interrupted() => Err(error),
             }
+        }
+        Command::Workflow(command) => {
+            let run = async |daemon: &Client| workflow::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
         }
         Command::Plugins(command) => {
             let run = async |daemon: &Client| plugins::run(command, daemon, output).await;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use astros_protocol::manifest::{Kind, Manifest, PluginName, Program, PythonTarget, Run};
+use serde_json::{Map, Value};
 
 use super::schema::{self, Schema};
 use super::{fingerprint, program};
@@ -25,7 +26,16 @@ pub struct Entry {
     pub kinds: Vec<Kind>,
     /// The manifest's schema of its settings.
     pub settings_schema: Option<Schema>,
+    /// Defaults of its settings beside the manifest's.
+    pub defaults: Map<String, Value>,
     pub status: Status,
+}
+
+impl Entry {
+    /// Where it is, whatever links lead there: what a person allowed was allowed to the plugin there.
+    pub fn place(&self) -> PathBuf {
+        self.folder.canonicalize().unwrap_or_else(|_| self.folder.clone())
+    }
 }
 
 /// Where a plugin comes from, in the order of rank.
@@ -67,6 +77,7 @@ impl Entry {
             language: None,
             kinds: Vec::new(),
             settings_schema: None,
+            defaults: Map::new(),
             status: Status::Ok,
         };
         if let Err((reason, hint)) = entry.fill() {
@@ -96,6 +107,8 @@ impl Entry {
         check_host(manifest)?;
         self.settings_schema = schema::read(&self.folder, manifest)
             .map_err(|reason| (reason, "correct the schema; other plugins are not affected"))?;
+        self.defaults = schema::defaults(&self.folder)
+            .map_err(|reason| (reason, "correct the defaults; other plugins are not affected"))?;
         let program = program.ok_or_else(|| {
             let names = program::NAMES.join("`, `");
             let name = folder_name(&self.folder);

@@ -17,13 +17,15 @@ struct Ground {
     configured: Vec<PathBuf>,
     file: BTreeMap<String, bool>,
     commands: BTreeMap<String, bool>,
+    places: BTreeMap<String, PathBuf>,
 }
 
 impl Ground {
     fn new() -> Ground {
         let base = TempDir::new().unwrap();
         let (file, commands) = (BTreeMap::new(), BTreeMap::new());
-        Ground { base, named: Vec::new(), configured: Vec::new(), file, commands }
+        let (named, configured, places) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Ground { base, named, configured, file, commands, places }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -51,7 +53,10 @@ impl Ground {
             bundled: Some(&self.path("bundled")),
         };
         let path = Path::new("/h/astros.yaml");
-        Registry::discover(&places, &Enablement { file: &self.file, path, commands: &self.commands })
+        Registry::discover(
+            &places,
+            &Enablement { file: &self.file, path, commands: &self.commands, places: &self.places },
+        )
     }
 
     fn discover(&self) -> Registry {

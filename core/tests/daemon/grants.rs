@@ -25,8 +25,8 @@ fn manifest(asks: &str) -> String {
 }
 
 async fn states(daemon: &Daemon) -> Vec<(String, WishState)> {
-    let wishes = daemon.permissions("test").await.unwrap();
-    wishes.into_iter().map(|wish| (wish.permission, wish.state)).collect()
+    let asks = daemon.permissions("test").await.unwrap();
+    asks.wishes.into_iter().map(|wish| (wish.permission, wish.state)).collect()
 }
 
 fn listed(daemon: &Daemon, name: &str) -> astros_core::daemon::Listed {
@@ -143,5 +143,45 @@ async fn stops_a_plugin_that_does_not_start_without_what_was_revoked() {
     daemon.revoke("test", Vec::new()).await.unwrap_err();
     let test = listed(&daemon, "test");
     assert_eq!((&*test.state, test.pids.len()), ("blocked", 0), "{:?}", test.reason);
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn gives_nothing_to_another_plugin_of_the_same_name() {
+    let home = waiting("network, ai");
+    let daemon = home.start().await;
+    daemon.enable("test", None).await.unwrap();
+    daemon.grant("test", permissions(&["file_system: read /srv"])).await.unwrap();
+    daemon.revoke("test", permissions(&["ai"])).await.unwrap();
+    daemon.stop().await;
+
+    let (plugins, aside) = (home.path("home/data/plugins/test"), home.path("aside"));
+    fs::rename(&plugins, &aside).unwrap();
+    home.write("home/data/plugins/new/plugin.yaml", &manifest("network, ai"));
+    home.write("home/data/plugins/new/main.py", &code("another"));
+    let daemon = home.start().await;
+    let test = listed(&daemon, "test");
+    assert_eq!((&*test.state, test.reason.as_deref()), ("disabled", Some("it waits to be enabled")));
+    let now = |network| [("network".to_owned(), network), ("ai".to_owned(), WishState::Revoked)];
+    let mut waits = now(WishState::Missing);
+    assert_eq!(states(&daemon).await, waits, "what was revoked stays so");
+    daemon.stop().await;
+
+    // Back in its place it is what it was.
+    fs::rename(home.path("home/data/plugins/new"), home.path("new")).unwrap();
+    fs::rename(&aside, &plugins).unwrap();
+    let daemon = home.start().await;
+    assert_eq!(version(&daemon, "test").await.unwrap(), "one");
+    assert!(states(&daemon).await.contains(&("file_system: read /srv".to_owned(), WishState::Granted)));
+    daemon.stop().await;
+
+    // Who is enabled in its place takes it over, with nothing of what was there.
+    fs::remove_dir_all(&plugins).unwrap();
+    fs::rename(home.path("new"), home.path("home/data/plugins/new")).unwrap();
+    let daemon = home.start().await;
+    daemon.enable("test", None).await.unwrap();
+    assert_eq!(version(&daemon, "test").await.unwrap(), "another");
+    waits = now(WishState::Granted);
+    assert_eq!(states(&daemon).await, waits);
     daemon.stop().await;
 }
