@@ -48,7 +48,7 @@ class Gallery(UIPlugin):  # type: ignore[misc]
         live = ("dashboard", "clock", "ticker")
         return {name: getattr(self, name) for name in (*names, *live)}
 
-    def table(self, data: List[Dict[str, Any]], title: str = "Data") -> Table:  # noqa: UP006
+    def table(self, data: List[Dict], title: str = "Data") -> Table:  # type: ignore[type-arg]  # noqa: UP006
         """Draw rows.
 
         Of anything.
