@@ -85,6 +85,7 @@ impl Router {
         {
             self.count_denial(
                 caller,
+                caller,
                 CALL_PLUGIN,
                 format!("{}.{}", call.plugin, call.handler),
                 Some(&call.root),
@@ -194,7 +195,19 @@ impl Router {
         what: impl fmt::Display,
         root: Option<&Root>,
     ) -> Error {
-        self.count_denial(plugin, permission.name(), permission.to_string(), root);
+        self.deny_for(plugin, plugin, permission, what, root)
+    }
+
+    /// The same where others asked for it, by their calls.
+    pub(super) fn deny_for(
+        &self,
+        who: &str,
+        plugin: &str,
+        permission: &Permission,
+        what: impl fmt::Display,
+        root: Option<&Root>,
+    ) -> Error {
+        self.count_denial(who, plugin, permission.name(), permission.to_string(), root);
         errors::denied(plugin, permission, what, self.granted_in(plugin).as_deref())
     }
 
@@ -203,9 +216,16 @@ impl Router {
         self.plugin(plugin).ok()?.supervisor().spec().granted_in.clone()
     }
 
-    fn count_denial(&self, plugin: &str, permission: &'static str, what: String, root: Option<&Root>) {
+    fn count_denial(
+        &self,
+        who: &str,
+        plugin: &str,
+        permission: &'static str,
+        what: String,
+        root: Option<&Root>,
+    ) {
         self.metrics().plugin(plugin).denied(permission);
-        self.audit(in_tree(Event::now(Kind::Denied, plugin, what).by(plugin), root));
+        self.audit(in_tree(Event::now(Kind::Denied, plugin, what).by(who), root));
     }
 
     /// Whether what a plugin was granted is enough for something.

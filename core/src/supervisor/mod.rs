@@ -26,6 +26,7 @@ mod level;
 mod machine;
 mod memory;
 mod once;
+mod outgrown;
 mod output;
 mod process;
 mod program;
