@@ -276,3 +276,19 @@ async fn holds_paths_against_who_uses_them_and_not_against_who_hands_them_on() {
     assert!(!refused().await.unwrap().response.success, "a folder makes it no other plugin");
     daemon.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn starts_a_plugin_that_may_read_every_file_of_the_machine() {
+    let world = World::new();
+    world.plugin("auditor", "{file_system: {read: [/]}}");
+    let daemon = world.start().await;
+    for (folder, name) in [("/var", "lib"), ("/etc", "passwd")] {
+        let Value::Object(params) = json!({ "folder": folder }) else { unreachable!() };
+        let looked =
+            daemon.client().invoke("auditor".to_owned(), "look".to_owned(), Some(params), None).await;
+        let answer: Answer = answered(looked).unwrap();
+        let names = answer.response.data["names"].as_array().cloned().unwrap_or_default();
+        assert!(names.contains(&json!(name)), "{folder}: {answer:?}");
+    }
+    daemon.stop().await;
+}

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use astros_protocol::{Extra, Response};
+use astros_protocol::{Extra, Response, command::Terminal};
 use jiff::Timestamp;
 use jsonrpsee::{core::SubscriptionResult, proc_macros::rpc};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::failure::Failure;
 use crate::{
-    daemon::{Asks, Listed, Wish},
+    daemon::{Asks, Health, Listed, OfferedComponent, OfferedProvider, Wish},
     observe::PluginSnapshot,
     services::{audit::Event, log::Record},
 };
@@ -52,6 +52,31 @@ pub trait Control {
         person: Option<Person>,
         wanted: Option<Wanted>,
     ) -> SubscriptionResult;
+
+    /// Has a component of a plugin drawn, with news as [`ask`](Self::ask): the tree is the answer's `response.data`, those
+    /// of a live one are the `data` of its progress.
+    #[subscription(name = "render" => "rendered", unsubscribe = "unrender", item = News, param_kind = map)]
+    async fn render(
+        &self,
+        component: String,
+        plugin: Option<String>,
+        props: Option<Extra>,
+        terminal: Option<Terminal>,
+        person: Option<Person>,
+        wanted: Option<Wanted>,
+    ) -> SubscriptionResult;
+
+    /// The components that plugins draw, by name.
+    #[method(name = "components", param_kind = map)]
+    async fn components(&self) -> Result<Vec<OfferedComponent>, Failure>;
+
+    /// The providers of AI models that plugins bring, by name.
+    #[method(name = "providers", param_kind = map)]
+    async fn providers(&self) -> Result<Vec<OfferedProvider>, Failure>;
+
+    /// Asks a provider how it is.
+    #[method(name = "provider_health", param_kind = map)]
+    async fn provider_health(&self, name: String) -> Result<Health, Failure>;
 
     /// Answers a [`Question`] of a request that goes on; null declines.
     #[method(name = "answer_question", param_kind = map)]

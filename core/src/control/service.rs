@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use astros_protocol::{
     Error, ErrorCode, Extra,
+    command::Terminal,
     manifest::{Permission, PermissionError},
 };
 use jsonrpsee::{
@@ -23,7 +24,7 @@ use super::{
 use crate::{
     agent,
     bus::{Delivery, Pattern},
-    daemon::{Asks, Daemon, Listed, Wish},
+    daemon::{Asks, Daemon, Health, Listed, OfferedComponent, OfferedProvider, Wish},
     router::Publisher,
     services::{audit::Event, log::Record},
 };
@@ -87,6 +88,39 @@ impl ControlServer for Service {
         };
         request::tell(pending, self, wanted.unwrap_or_default(), work).await;
         Ok(())
+    }
+
+    async fn render(
+        &self,
+        pending: PendingSubscriptionSink,
+        component: String,
+        plugin: Option<String>,
+        props: Option<Extra>,
+        terminal: Option<Terminal>,
+        person: Option<Person>,
+        wanted: Option<Wanted>,
+    ) -> SubscriptionResult {
+        let work = |Listens { progress, questions, .. }| async {
+            let person = agent::Person { questions, ..request::person(&self.daemon, person)? };
+            let (props, terminal) = (props.unwrap_or_default(), terminal.unwrap_or_default());
+            let wanted = agent::draw::Wanted { component, plugin, props, terminal };
+            self.daemon.agent().draw(wanted, &person, progress).await
+        };
+        request::tell(pending, self, wanted.unwrap_or_default(), work).await;
+        Ok(())
+    }
+
+    async fn components(&self) -> Result<Vec<OfferedComponent>, Failure> {
+        Ok(self.daemon.components().await)
+    }
+
+    async fn providers(&self) -> Result<Vec<OfferedProvider>, Failure> {
+        Ok(self.daemon.providers().await)
+    }
+
+    async fn provider_health(&self, name: String) -> Result<Health, Failure> {
+        let _open = self.lifetime.begin()?;
+        Ok(self.daemon.provider_health(&name).await?)
     }
 
     async fn answer_question(&self, id: String, answer: Value) -> Result<(), Failure> {

@@ -14,10 +14,12 @@
 //! user_id: ada
 //! recognition: {threshold: 55, margin: 5} # per cent, points
 //! daemon: {start: on_demand}
+//! providers: {default: my-model} # the rest: a provider's own configuration, by its name
 //! observability: {prometheus: 127.0.0.1:9464, otlp: http://127.0.0.1:4318}
 //! ```
 
 mod observability;
+mod providers;
 mod start;
 
 use std::collections::BTreeMap;
@@ -32,6 +34,7 @@ use crate::services::settings::Setting;
 use crate::supervisor::Sandboxed;
 
 pub use observability::Observability;
+pub use providers::Providers;
 pub use start::{DaemonSection, Start};
 
 /// The largest configuration that is read, in bytes.
@@ -50,6 +53,7 @@ pub struct Config {
     pub user_id: Option<String>,
     pub recognition: Recognition,
     pub daemon: DaemonSection,
+    pub providers: Providers,
     pub observability: Observability,
     /// What a person should look at, one sentence each.
     pub warnings: Vec<String>,
@@ -141,6 +145,7 @@ impl Config {
             user_id: file.user_id.filter(|user| !user.is_empty()),
             recognition: file.recognition.0,
             daemon: file.daemon,
+            providers: file.providers,
             observability: file.observability,
             warnings: unknown_members(&document, &written, path),
         })
@@ -184,6 +189,7 @@ struct File {
     user_id: Option<String>,
     recognition: Checked,
     daemon: DaemonSection,
+    providers: Providers,
     observability: Observability,
 }
 
@@ -275,8 +281,8 @@ fn settings(document: &Document<'_>, written: &Value, plugin: &str) -> BTreeMap<
 }
 
 const DAEMON: [&str; 1] = ["start"];
-const FILE: [&str; 7] =
-    ["plugins", "plugin_dirs", "limits", "user_id", "recognition", "daemon", "observability"];
+const FILE: [&str; 8] =
+    ["plugins", "plugin_dirs", "limits", "user_id", "recognition", "daemon", "providers", "observability"];
 const SECTION: [&str; 7] =
     ["enabled", "settings", "config", "permissions", "sandbox", "limits", "supervision"];
 const RECOGNITION: [&str; 2] = ["threshold", "margin"];

@@ -10,6 +10,7 @@ mod learn;
 mod limits;
 mod listing;
 mod observability;
+mod offered;
 pub mod paths;
 mod permit;
 mod python_sdk;
@@ -47,6 +48,7 @@ use change::Failure;
 use config::Config;
 pub use grants::{Asks, Wish, WishState};
 pub use listing::Listed;
+pub use offered::{Health, OfferedComponent, OfferedProvider};
 use paths::HOME_VARIABLE;
 use setup::{Base, Installed, Setup};
 
@@ -130,6 +132,7 @@ impl Daemon {
             daemon.usable(recorder.plugin())?;
         }
         daemon.setup().plugins.values().for_each(|installed| daemon.add(installed));
+        daemon.router.set_default_provider(daemon.setup().config.providers.default.clone());
         daemon.agent.learn();
         Ok(daemon)
     }

@@ -277,20 +277,10 @@ fn launch(entry: &Entry) -> Launch {
     }
 }
 
-/// The kinds of plugins that are served.
-const RUNS: [Kind; 2] = [Kind::Intent, Kind::Workflow];
-
 fn admission(entry: &Entry) -> Admission {
     match &entry.status {
         Status::Blocked { reason, hint } => Admission::Blocked { reason: reason.clone(), hint: hint.clone() },
         Status::Disabled { reason } => Admission::Disabled { reason: reason.clone() },
-        Status::Ok if !entry.kinds.iter().any(|kind| RUNS.contains(kind)) => {
-            let kinds: Vec<_> = entry.kinds.iter().map(|kind| format!("`{}`", kind_name(*kind))).collect();
-            Admission::Blocked {
-                reason: format!("it is a plugin of the kind {}, which is not served", kinds.join(" and ")),
-                hint: "this version of AstrOS runs plugins of the kinds `intent` and `workflow`".to_owned(),
-            }
-        }
         Status::Ok => Admission::Enabled,
     }
 }

@@ -54,4 +54,4 @@ pub(crate) use confine::{enforced, expand, refusal};
 pub(crate) use once::{Started, exit, start};
 pub(crate) use process::Process;
 
-pub use crate::launcher::{Containment, Limits, Machine, machine};
+pub use crate::launcher::{Containment, Limits, Machine, machine, raise_open_files};
