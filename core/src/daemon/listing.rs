@@ -12,6 +12,7 @@ use super::{Daemon, setup::Installed, specs::kind_name};
 use crate::{
     registry::Entry,
     router::Plugin,
+    services::settings::secret_names,
     supervisor::{SANDBOX_REFUSED, Sandboxed, Spec},
 };
 
@@ -38,6 +39,9 @@ pub struct Listed {
     pub sandbox: Option<String>,
     pub author: Option<String>,
     pub folder: String,
+    /// The settings that its schema marks as secret; none where no schema is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<Vec<String>>,
 }
 
 impl Listed {
@@ -59,6 +63,9 @@ impl Daemon {
         let status = plugin.status();
         let described = plugin.description();
         let manifest = entry.manifest.as_ref();
+        let by_code = || described.as_ref()?.settings_schema.as_ref();
+        let schema = entry.settings_schema.as_ref().map(|schema| &schema.value).or_else(by_code);
+        let secrets = schema.map(|schema| secret_names(Some(schema)));
         Ok(Listed {
             name: entry.name.clone(),
             version: version(manifest, described.as_deref()),
@@ -78,6 +85,7 @@ impl Daemon {
             sandbox: sandbox(&plugin, &installed.spec, status.reason.as_deref()).map(str::to_owned),
             author: manifest.and_then(|manifest| manifest.metadata.author.clone()),
             folder: entry.folder.display().to_string(),
+            secrets,
         })
     }
 

@@ -101,7 +101,10 @@ impl Maker<'_> {
             (&spec.admission, supervisor::refusal(&spec, self.base.machine))
         {
             let hint = error.hint().unwrap_or_default().to_owned();
-            spec.admission = Admission::Blocked { reason: error.message, hint };
+            // Who is told that it is blocked is told whom that is about.
+            let about = format!("plugin `{}` cannot be started: ", entry.name);
+            let reason = error.message.strip_prefix(&about).unwrap_or(&error.message).to_owned();
+            spec.admission = Admission::Blocked { reason, hint };
         }
         let schema = settle::schema(&entry, description.as_deref()).map(|(schema, _)| schema);
         self.hide(&entry, schema, &given.overrides, all, &mut spec);
