@@ -34,7 +34,7 @@ pub(super) struct Listens {
 }
 
 /// Tells the news of a request until its end; gives up what `work` does when nobody listens any more.
-pub(super) async fn tell<W: Future<Output = Result<agent::Answer, Error>>>(
+pub(super) async fn tell<W: Future<Output = Result<News, Error>>>(
     pending: PendingSubscriptionSink,
     service: &Service,
     wanted: Wanted,
@@ -71,11 +71,7 @@ pub(super) async fn tell<W: Future<Output = Result<agent::Answer, Error>>>(
             (outcome, ()) = async { tokio::join!(work(listens), relay) } => outcome,
             never = asking => never,
         };
-        let last = match outcome {
-            Ok(answer) => News::Answer(Box::new(answer.into())),
-            Err(error) => News::Error(error),
-        };
-        send(&sink, &last).await;
+        send(&sink, &outcome.unwrap_or_else(News::Error)).await;
     };
     tokio::select! {
         () = told => {}
@@ -169,6 +165,12 @@ pub(super) fn person(daemon: &Daemon, person: Option<Person>) -> Result<agent::P
         timeout: person.timeout_ms.map(Duration::from_millis),
         questions: None,
     })
+}
+
+impl From<agent::Answer> for News {
+    fn from(answer: agent::Answer) -> News {
+        News::Answer(Box::new(answer.into()))
+    }
 }
 
 impl From<agent::Answer> for Answer {

@@ -8,7 +8,7 @@ use astros_protocol::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Daemon, setup::Installed, specs::kind_name};
+use super::{Catalog, Daemon, setup::Installed, specs::kind_name};
 use crate::{
     registry::Entry,
     router::Plugin,
@@ -38,6 +38,9 @@ pub struct Listed {
     pub sandbox: Option<String>,
     pub author: Option<String>,
     pub folder: String,
+    /// What is wrong with what it offers, though it runs; one sentence each.
+    #[serde(default)]
+    pub problems: Vec<String>,
 }
 
 impl Listed {
@@ -50,10 +53,12 @@ impl Listed {
 impl Daemon {
     /// All plugins, by name.
     pub fn list(&self) -> Vec<Listed> {
-        self.setup().plugins.values().filter_map(|installed| self.listed(installed).ok()).collect()
+        let catalog = self.commands();
+        let setup = self.setup();
+        setup.plugins.values().filter_map(|installed| self.listed(installed, &catalog).ok()).collect()
     }
 
-    fn listed(&self, installed: &Installed) -> Result<Listed, Error> {
+    fn listed(&self, installed: &Installed, catalog: &Catalog) -> Result<Listed, Error> {
         let entry = &installed.entry;
         let plugin = self.router.plugin(&entry.name)?;
         let status = plugin.status();
@@ -78,6 +83,7 @@ impl Daemon {
             sandbox: sandbox(&plugin, &installed.spec, status.reason.as_deref()).map(str::to_owned),
             author: manifest.and_then(|manifest| manifest.metadata.author.clone()),
             folder: entry.folder.display().to_string(),
+            problems: catalog.problems(&entry.name).to_vec(),
         })
     }
 
@@ -89,7 +95,7 @@ impl Daemon {
         let unknown = plugin.description().is_none();
         // A plugin that does not start is shown all the same, with the reason.
         let failed = if unknown { self.describe(name).await.err() } else { None };
-        let mut shown = json!(self.listed(&installed)?);
+        let mut shown = json!(self.listed(&installed, &self.commands())?);
         let described = plugin.description().unwrap_or_default();
         let status = plugin.status();
         let manifest = entry.manifest.as_ref();
@@ -105,6 +111,7 @@ impl Daemon {
         shown["run"] = run(entry).into();
         shown["handles"] = json!(described.handles);
         shown["handlers"] = json!(described.handlers);
+        shown["commands"] = json!(described.commands);
         shown["settings"] = json!(installed.spec.secrets.masked(&installed.spec.settings));
         shown["warnings"] = json!(manifest.map(warnings));
         shown["reload_error"] = json!(self.reload_error(name));

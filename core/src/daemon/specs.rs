@@ -269,11 +269,14 @@ fn admission(entry: &Entry) -> Admission {
     match &entry.status {
         Status::Blocked { reason, hint } => Admission::Blocked { reason: reason.clone(), hint: hint.clone() },
         Status::Disabled { reason } => Admission::Disabled { reason: reason.clone() },
-        Status::Ok if !entry.kinds.contains(&Kind::Intent) => {
+        Status::Ok if !entry.kinds.iter().any(|kind| matches!(kind, Kind::Intent | Kind::Command)) => {
             let kinds: Vec<_> = entry.kinds.iter().map(|kind| format!("`{}`", kind_name(*kind))).collect();
             Admission::Blocked {
-                reason: format!("it is a plugin of the kind {}, found no `intent`", kinds.join(" and ")),
-                hint: "this version of AstrOS runs plugins of the kind `intent`".to_owned(),
+                reason: format!(
+                    "it is a plugin of the kind {}, found neither `intent` nor `command`",
+                    kinds.join(" and ")
+                ),
+                hint: "this version of AstrOS runs plugins of the kinds `intent` and `command`".to_owned(),
             }
         }
         Status::Ok => Admission::Enabled,

@@ -9,6 +9,7 @@
 //! until nothing is left.
 
 mod confinement;
+pub(crate) mod descriptors;
 mod machine;
 mod message;
 mod orphans;
@@ -49,6 +50,7 @@ use serde::{Deserialize, Serialize};
 
 pub use confinement::{Limits, PROXY_PORT};
 pub use machine::{Machine, machine};
+pub use message::Streams;
 pub use orphans::adopt as adopt_orphans;
 
 pub(crate) use confinement::{Access, Confinement, Means, Network, Rule};

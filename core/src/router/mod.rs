@@ -9,6 +9,7 @@ mod call;
 mod clock;
 mod deliver;
 pub mod errors;
+mod foreground;
 mod inbound;
 mod network;
 mod plugin;
@@ -43,6 +44,7 @@ use crate::{
 };
 
 pub use bus::Publisher;
+pub use foreground::{Outcome, Run};
 pub use inbound::{Host, PluginService};
 pub use plugin::{Known, Plugin};
 pub use question::{About, Asked, Question, Questions};

@@ -78,7 +78,7 @@ impl Router {
         self.reaches(&plugin.name, named, handler.effects, &call.root).await
     }
 
-    fn out_of_reach(
+    pub(super) fn out_of_reach(
         &self,
         plugin: &str,
         path: &Path,
@@ -135,11 +135,11 @@ fn check(reach: &FileAccess, named: &Named, writes: bool) -> Option<OutOfReach> 
 }
 
 /// Looks at files, which may be far away, beside the runtime's threads.
-async fn blocking<T: Send + Default + 'static>(look: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) async fn blocking<T: Send + Default + 'static>(look: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(look).await.unwrap_or_default()
 }
 
-fn own(plugin: &str, path: &Path) -> Error {
+pub(super) fn own(plugin: &str, path: &Path) -> Error {
     let message = format!("`{}` is AstrOS's own: no plugin may be let in", path.display());
     Error::new(ErrorCode::PERMISSION_DENIED, message).with_plugin(plugin).with("path", path.to_string_lossy())
 }

@@ -8,6 +8,7 @@
 
 mod attended;
 mod event;
+mod foreground;
 mod handle;
 mod secrets;
 mod session;
@@ -40,6 +41,7 @@ mod words;
 
 pub use confine::{FileAccess, OutOfReach};
 pub use event::{Event, Host, Kill, LogLine};
+pub use foreground::{Ending, Foreground, InForeground, Signalled, Streams};
 pub use handle::Supervisor;
 pub use secrets::Secrets;
 pub use session::{Crash, Session};
@@ -52,5 +54,7 @@ pub use watchdog::Watch;
 pub(crate) use confine::{enforced, refusal};
 pub(crate) use once::{Started, exit, start};
 pub(crate) use process::Process;
+
+pub(crate) use crate::launcher::descriptors;
 
 pub use crate::launcher::{Containment, Limits, Machine, machine};
