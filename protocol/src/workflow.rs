@@ -1,5 +1,7 @@
 //! Parts of workflows that plugins bring: `workflow/run`.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -63,6 +65,17 @@ pub enum WorkflowKind {
     /// A word of a later version.
     #[serde(untagged)]
     Other(String),
+}
+
+impl fmt::Display for WorkflowKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            WorkflowKind::Phase => "phase",
+            WorkflowKind::Agent => "agent",
+            WorkflowKind::Orchestrator => "orchestrator",
+            WorkflowKind::Other(word) => word,
+        })
+    }
 }
 
 /// Result of `workflow/run`; `success: false` is a result, not an error.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     chat::input::{Input, Line},
     output::Output,
+    permissions,
 };
 use crate::{
     control::{
@@ -55,6 +56,9 @@ fn prompt(question: &Question) -> String {
     let text = printable(&question.question).replace('\n', " ");
     let choices = question.choices.iter().map(|choice| printable(choice).replace('\n', " "));
     let choices: Vec<String> = choices.collect();
+    if let Some(asks) = &question.asks {
+        return permissions::question(asks);
+    }
     match &question.permission {
         Some(_) if is_for_good(question) => format!("{text}, from now on\n  Allow? [y/N] "),
         Some(_) => format!("{text}\n  Allow? [y/N/always] "),
@@ -71,7 +75,7 @@ fn is_for_good(question: &Question) -> bool {
 /// What was typed, as the daemon takes it.
 fn answer(question: &Question, said: &str) -> Value {
     let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(said));
-    if question.permission.is_some() {
+    if question.permission.is_some() || question.asks.is_some() {
         return match () {
             () if is(&["always", "a"]) || is_for_good(question) && is(&["yes", "y"]) => "always".into(),
             () if is(&["yes", "y"]) => "yes".into(),

@@ -14,7 +14,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::failure::Failure;
 use crate::{
-    daemon::{Listed, PluginSettings, Wish},
+    daemon::{Asks, Listed, PluginSettings, Wish},
     observe::PluginSnapshot,
     services::{audit::Event, log::Record},
 };
@@ -81,7 +81,7 @@ pub trait Control {
 
     /// What a plugin may do, and what it asks for. Fails where it cannot be enabled.
     #[method(name = "permissions", param_kind = map)]
-    async fn permissions(&self, name: String) -> Result<Vec<Wish>, Failure>;
+    async fn permissions(&self, name: String) -> Result<Asks, Failure>;
 
     /// Lets a plugin run from now on, with all it asks for, or of that what `permissions` has; fails where it asks
     /// for more.
@@ -239,6 +239,9 @@ pub struct Question {
     /// A JSON Schema that the answer has to fit.
     #[serde(default)]
     pub schema: Option<Value>,
+    /// Where a plugin waits to be enabled: what it asks for and gets by `always`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<Asks>,
 }
 
 /// What came of a request. `response.success: false` is an answer, not an error.

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     agent,
     bus::{Delivery, Pattern},
-    daemon::{Daemon, Listed, PluginSettings, Wish},
+    daemon::{Asks, Daemon, Listed, PluginSettings, Wish},
     router::Publisher,
     services::{audit::Event, log::Record},
 };
@@ -121,7 +121,7 @@ impl ControlServer for Service {
         Ok(self.daemon.show(&name).await?)
     }
 
-    async fn permissions(&self, name: String) -> Result<Vec<Wish>, Failure> {
+    async fn permissions(&self, name: String) -> Result<Asks, Failure> {
         Ok(self.daemon.permissions(&name).await?)
     }
 

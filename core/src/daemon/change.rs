@@ -111,6 +111,11 @@ impl Daemon {
         failures.get(name).map(|failure| failure.reason.clone())
     }
 
+    /// What failed before has come about otherwise.
+    pub(super) fn forget_failure(&self, name: &str) {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
     fn is_changed(
         &self,
         name: &str,

@@ -115,7 +115,7 @@ impl Daemon {
         shown["instances"] = json!(status.instances);
         shown["queued"] = json!(plugin.queued());
         shown["metrics"] = json!(plugin.metrics().snapshot());
-        shown["permissions"] = json!(installed.grants.wishes());
+        shown["permissions"] = json!(installed.wishes());
         if let Some(error) = failed
             && shown["reason"].is_null()
         {
@@ -139,7 +139,7 @@ fn sandbox(plugin: &Plugin, spec: &Spec, reason: Option<&str>) -> Option<&'stati
 }
 
 /// The manifest's, or the code's where there is no manifest that says one.
-fn version(manifest: Option<&Manifest>, described: Option<&PluginDescription>) -> String {
+pub(super) fn version(manifest: Option<&Manifest>, described: Option<&PluginDescription>) -> String {
     let own = manifest.map(|manifest| manifest.metadata.version.to_string());
     let by_code =
         || described.map(|described| described.version.clone()).filter(|version| !version.is_empty());

@@ -47,7 +47,7 @@ use crate::{
 
 use change::Failure;
 use config::Config;
-pub use grants::{Wish, WishState};
+pub use grants::{Asks, Wish, WishState};
 pub use listing::Listed;
 use paths::HOME_VARIABLE;
 pub use settings::{PluginSettings, ShownSetting};

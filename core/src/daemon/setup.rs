@@ -2,10 +2,15 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use astros_protocol::{Error, Extra, PluginDescription};
+use astros_protocol::{Error, Extra, PluginDescription, manifest::Permission};
 
 use super::{
-    Options, config::Config, grants::Grants, internal, misconfigured, paths::Paths, settle::Given,
+    Options,
+    config::Config,
+    grants::{Grants, Wish},
+    internal, misconfigured,
+    paths::Paths,
+    settle::Given,
     specs::Maker,
 };
 use crate::{
@@ -164,10 +169,16 @@ impl Setup {
 }
 
 impl Installed {
+    /// What it may do and asks for, for people.
+    pub(super) fn wishes(&self) -> Vec<Wish> {
+        self.grants.wishes(&self.entry.name, self.spec.granted_in.as_deref())
+    }
+
     /// What the router is told of it.
     pub(super) fn known(&self) -> Known {
         let manifest = self.entry.manifest.as_ref();
         Known {
+            hands_on: manifest.is_some_and(|manifest| hands_on(&manifest.permissions)),
             serial: self.spec.supervision.max_in_flight.get() == 1,
             handles: manifest.map(|manifest| manifest.capabilities.handles.clone()).unwrap_or_default(),
             description: self.description.clone(),
@@ -204,4 +215,10 @@ impl Installed {
         };
         self.entry.folder == other.entry.folder && spec == other.spec
     }
+}
+
+fn hands_on(declared: &[Permission]) -> bool {
+    let files = |one: &Permission| matches!(one, Permission::FileSystem(_));
+    let calls = |one: &Permission| matches!(one, Permission::CallPlugin(_));
+    declared.iter().any(calls) && !declared.iter().any(files)
 }

@@ -74,10 +74,20 @@ impl Maker<'_> {
 
     fn one(&self, entry: Entry, overrides: Vec<Override>, all: &Shared<'_>) -> Installed {
         let grants = self.grants(&entry, all.remembered);
-        let mut spec = Spec { granted: grants.granted.clone(), ..self.spec(&entry, all) };
+        let mut spec = self.spec(&entry, all);
+        spec.granted = grants.granted.clone();
+        let by_operator = self.config.plugin(&entry.name).is_some_and(|own| own.permissions.is_some());
+        spec.granted_in = by_operator.then(|| self.config.path.clone());
+        let refusal = grants.refusal(&entry.name);
+        // Nobody can ask it before somebody agrees; what it offered before tells what it is wanted for.
+        let waits = spec.admission == Admission::Enabled && refusal.is_some();
         let fingerprint = fingerprint(&entry, &spec);
         let described = all.remembered.descriptions.get(&entry.folder);
-        let description = described.and_then(|described| described.valid(&fingerprint)).map(Arc::new);
+        let description = described.and_then(|described| match waits {
+            true => described.last(),
+            false => described.valid(&fingerprint),
+        });
+        let description = description.map(Arc::new);
         let given = self.given(&entry.name, overrides, &all.remembered.settings);
         let settled = self.settings(&entry, &given, description.as_deref());
         let misfit = settled.as_ref().err().cloned();
@@ -86,7 +96,7 @@ impl Maker<'_> {
         if let (Admission::Enabled, Some(misfit)) = (&spec.admission, &misfit) {
             spec.admission = blocked(misfit);
         }
-        if let (Admission::Enabled, Some(refusal)) = (&spec.admission, grants.refusal(&entry.name)) {
+        if let (Admission::Enabled, Some(refusal)) = (&spec.admission, refusal) {
             spec.admission = refusal;
         }
         if let (Admission::Enabled, Some(error)) =
@@ -199,15 +209,18 @@ fn launch(entry: &Entry) -> Launch {
     }
 }
 
+/// The kinds of plugins that are served.
+const RUNS: [Kind; 2] = [Kind::Intent, Kind::Workflow];
+
 fn admission(entry: &Entry) -> Admission {
     match &entry.status {
         Status::Blocked { reason, hint } => Admission::Blocked { reason: reason.clone(), hint: hint.clone() },
         Status::Disabled { reason } => Admission::Disabled { reason: reason.clone() },
-        Status::Ok if !entry.kinds.contains(&Kind::Intent) => {
+        Status::Ok if !entry.kinds.iter().any(|kind| RUNS.contains(kind)) => {
             let kinds: Vec<_> = entry.kinds.iter().map(|kind| format!("`{}`", kind_name(*kind))).collect();
             Admission::Blocked {
-                reason: format!("it is a plugin of the kind {}, found no `intent`", kinds.join(" and ")),
-                hint: "this version of AstrOS runs plugins of the kind `intent`".to_owned(),
+                reason: format!("it is a plugin of the kind {}, which is not served", kinds.join(" and ")),
+                hint: "this version of AstrOS runs plugins of the kinds `intent` and `workflow`".to_owned(),
             }
         }
         Status::Ok => Admission::Enabled,

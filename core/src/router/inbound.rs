@@ -12,15 +12,17 @@ use astros_peer::{Incoming, Oddity, Peer, Responder, Service};
 use astros_protocol::{
     Error, ErrorCode, Notification, Request,
     call::CallPlugin,
+    intent::CallMeta,
     lifecycle::Effects,
     person::{Log, UserAnswer, UserAsk, UserAskParams},
 };
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
     About, Above, Call, Listener, Router, errors,
     tree::{Ancestor, Child, Connection, Node, Root},
-    wire::{Asked, CallPluginRef, IntentRef},
+    wire::{Asked, CallPluginRef, IntentRef, Work},
 };
 use crate::{proxy::Report, supervisor};
 
@@ -161,15 +163,24 @@ impl PluginService {
 
     /// Everything but `call_plugin`.
     fn serve(&self, router: Arc<Router>, method: &str, params: &RawValue, responder: Responder) {
-        let process = (&self.name, self.connection.1);
+        let process = (&self.name, self.connection);
         if method == UserAsk::METHOD {
             return self.ask_person(router, params, responder);
         }
         if let Some(responder) = router.serve_bus(process, method, params, responder) {
             if method.starts_with("ai/")
-                && let Err(error) = router.may_ask_ai(&self.name)
+                && let Err(lack) = router.may_ask_ai(&self.name)
             {
-                return responder.error(&errors::for_plugins(error));
+                let (name, connection) = (self.name.clone(), self.connection);
+                let (method, params) = (method.to_owned(), params.to_owned());
+                let Of { meta } = serde_json::from_str(params.get()).unwrap_or_default();
+                tokio::spawn(async move {
+                    match router.permit((&name, connection), &meta.parent, lack).await {
+                        Ok(()) => router.services.serve(&name, &method, &params, responder),
+                        Err(error) => responder.error(&errors::for_plugins(error)),
+                    }
+                });
+                return;
             }
             router.services.serve(&self.name, method, params, responder);
         }
@@ -266,6 +277,13 @@ impl PluginService {
     }
 }
 
+/// Whose request a plugin asks for something in.
+#[derive(Default, Deserialize)]
+struct Of {
+    #[serde(default)]
+    meta: CallMeta,
+}
+
 enum Parentage {
     Node(Arc<Node>),
     Root { root: Arc<Root>, link: Option<Arc<super::tree::Link>>, ceiling: Option<Effects> },
@@ -336,7 +354,7 @@ impl PluginCall {
             .call(Call {
                 plugin: &self.plugin,
                 handler: &self.handler,
-                intent,
+                work: Work::Handler(intent),
                 root: root.clone(),
                 above,
                 timeout: self.timeout,

@@ -4,6 +4,7 @@
 //! parent, and a call that would wait for itself is refused at once. Params and results pass as raw JSON.
 
 mod access;
+mod afterwards;
 mod bus;
 mod call;
 mod clock;
@@ -51,7 +52,7 @@ pub use reach::Named;
 pub use services::Services;
 use tree::{Connection, Link, Node, Root, Tree};
 use watch::Watch;
-use wire::IntentRef;
+use wire::Work;
 
 /// The time of a request that nobody gave another.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
@@ -61,8 +62,9 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// A call to bring to a plugin.
 pub struct Call<'a> {
     pub plugin: &'a str,
+    /// The handler, or what stands for it in the chain of calls and in errors.
     pub handler: &'a str,
-    pub intent: IntentRef<'a>,
+    pub work: Work<'a>,
     /// On whose behalf.
     pub root: Arc<Root>,
     /// The call that this one is made for.
@@ -248,7 +250,11 @@ impl Router {
     ) -> Result<Box<RawValue>, Error> {
         let declared = plugin.declared(call.handler);
         let handlers = declared.and_then(|declared| declared.timeout);
-        let own = call.timeout.or(handlers).unwrap_or(DEFAULT_DEADLINE);
+        let usual = match call.work {
+            Work::Handler(_) => DEFAULT_DEADLINE,
+            Work::Part(_) => LONGEST,
+        };
+        let own = call.timeout.or(handlers).unwrap_or(usual);
         let own = own.min(handlers.unwrap_or(own));
         let clock = &call.root.clock;
         let deadline = clock.now() + own.min(LONGEST);

@@ -27,6 +27,8 @@ pub struct Plugin {
     pub(super) host: Arc<Host>,
     /// The one that serves now; a reload puts another one in its place.
     pub(super) versions: Versions,
+    /// It has no use for a path but to hand it on, as its manifest says.
+    hands_on: AtomicBool,
     /// The categories that its manifest names.
     handles: RwLock<Vec<String>>,
     /// What it offered last: from its latest `initialize`, or the cache.
@@ -50,6 +52,7 @@ impl Plugin {
             queue: Queue::default(),
             host,
             versions: Versions::new(supervisor),
+            hands_on: AtomicBool::default(),
             handles: RwLock::default(),
             description: RwLock::default(),
         };
@@ -60,6 +63,7 @@ impl Plugin {
     /// Takes what is known of a version that is to serve.
     pub(super) fn know(&self, known: Known) {
         self.set_serial(known.serial);
+        self.hands_on.store(known.hands_on, Ordering::Relaxed);
         *self.handles.write().unwrap_or_else(PoisonError::into_inner) = known.handles;
         if let Some(description) = known.description {
             self.set_description(description);
@@ -117,11 +121,9 @@ impl Plugin {
         Some(Declared::of(description.as_deref()?, handler))
     }
 
-    /// Whether it was granted any files.
-    pub(super) fn has_files(&self) -> bool {
-        let files = |permission: &Permission| matches!(permission, Permission::FileSystem(_));
-        let calls = |permission: &Permission| matches!(permission, Permission::CallPlugin(_));
-        self.is_granted(|granted| granted.iter().any(files) || !granted.iter().any(calls))
+    /// It has no use for a path but to hand it on: it asks for other plugins and for no files.
+    pub(super) fn hands_on(&self) -> bool {
+        self.hands_on.load(Ordering::Relaxed)
     }
 
     /// Whether what it was granted is enough for something.
@@ -154,6 +156,8 @@ impl Declared {
 pub struct Known {
     /// It works on one request at a time.
     pub serial: bool,
+    /// It asks for other plugins and for no files: what it does with a path is to hand it on.
+    pub hands_on: bool,
     /// The categories that its manifest names.
     pub handles: Vec<String>,
     /// What it offered when it ran last.

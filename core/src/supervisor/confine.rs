@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use astros_protocol::{Error, lifecycle::Sandbox, manifest::Permission};
 
 use self::files::Files;
+pub(crate) use self::files::expand;
 pub use self::reach::{FileAccess, OutOfReach};
 use super::{Launch, SANDBOX_REFUSED, Sandboxed, Spec, program};
 use crate::launcher::{Confinement, Containment, Machine, Means, Network};

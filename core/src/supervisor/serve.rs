@@ -71,7 +71,7 @@ impl<H: Host> Task<H> {
         // Who comes now is to wait for the next process.
         self.change(|view| view.session = None);
         let mut end = running.end().await;
-        let mut kill = Kill::Closed;
+        let mut kill = end.kill.unwrap_or(Kill::Closed);
         if let Some(Over::Killed(why, what)) = over {
             end.crash.exit = format!("{what} and was killed");
             end.exit = None;

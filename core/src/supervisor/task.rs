@@ -185,7 +185,7 @@ impl<H: Host> Task<H> {
 
     /// There is no process any more. `kill`: why the host killed it, if it did.
     pub(super) fn ended(&mut self, end: End, how: Ended, kill: Option<Kill>) -> Crash {
-        let End { mut crash, pid, exit } = end;
+        let End { mut crash, pid, exit, kill: known } = end;
         self.shared.tell(Event::Ended {
             plugin: self.shared.plugin.clone(),
             instance: self.instance,
@@ -194,7 +194,7 @@ impl<H: Host> Task<H> {
             exit: crash.exit.clone(),
             ran: crash.ran,
             asked: crash.asked.is_some(),
-            killed: kill.filter(|_| exit.is_none()),
+            killed: known.or(kill).filter(|_| exit.is_none()),
         });
         self.change(|view| {
             view.session = None;

@@ -104,7 +104,10 @@ impl Permission {
     pub(super) fn from_parts(name: &str, scope: Value) -> Result<Self, String> {
         match name {
             "file_system" => parse_scope(scope).and_then(files).map(Self::FileSystem),
-            "network" => list(scope, "`host` or `host:port`", scope::endpoint).map(Self::Network),
+            "network" => {
+                let expected = "`host` or `host:port`; plain `network` is every host";
+                list(scope, expected, scope::endpoint).map(Self::Network)
+            }
             "system_control" => parse_scope(scope).and_then(services).map(Self::SystemControl),
             "call_plugin" => {
                 list(scope, "`plugin.handler` or `plugin.*`", scope::handler).map(Self::CallPlugin)
