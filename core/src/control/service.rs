@@ -23,7 +23,7 @@ use super::{
 use crate::{
     agent,
     bus::{Delivery, Pattern},
-    daemon::{Asks, Daemon, Listed, PluginSettings, Wish},
+    daemon::{Asks, Daemon, Listed, PluginSettings, SetupPlan, Wish},
     router::Publisher,
     services::{audit::Event, log::Record},
 };
@@ -143,6 +143,10 @@ impl ControlServer for Service {
         self.daemon.usable(&name)?;
         let permissions = parse(&permissions.unwrap_or_default())?;
         whole(async move { daemon.revoke(&name, permissions).await }).await
+    }
+
+    async fn setup_plan(&self, name: String) -> Result<SetupPlan, Failure> {
+        Ok(self.daemon.setup_plan(&name).await?)
     }
 
     async fn settings(&self, name: Option<String>) -> Result<Vec<PluginSettings>, Failure> {

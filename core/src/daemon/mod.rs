@@ -4,11 +4,14 @@
 
 mod change;
 pub mod config;
+mod development;
+mod environments;
 mod grants;
 mod identity;
 mod learn;
 mod limits;
 mod listing;
+mod needs;
 mod observability;
 pub mod paths;
 mod permit;
@@ -47,6 +50,8 @@ use crate::{
 
 use change::Failure;
 use config::Config;
+pub use development::Development;
+pub use environments::SetupPlan;
 pub use grants::{Asks, Wish, WishState};
 pub use listing::Listed;
 use paths::HOME_VARIABLE;
@@ -63,8 +68,8 @@ pub struct Options {
     pub plugin_dirs: Vec<PathBuf>,
     /// The environment: homes, paths, settings; plugins get what is allowed of it.
     pub environment: Vec<(OsString, OsString)>,
-    /// Development mode: what is saved is reloaded, and plugins are told.
-    pub dev: bool,
+    /// What holds for who writes plugins.
+    pub development: Development,
     /// Where a plugin's traffic is recorded.
     pub recorder: Option<Recorder>,
 }
@@ -132,7 +137,8 @@ impl Daemon {
         if let Some(recorder) = &daemon.base.options.recorder {
             daemon.usable(recorder.plugin())?;
         }
-        daemon.setup().plugins.values().for_each(|installed| daemon.add(installed));
+        let setup = daemon.setup();
+        setup.order.iter().filter_map(|name| setup.plugins.get(name)).for_each(|one| daemon.add(one));
         daemon.agent.learn();
         Ok(daemon)
     }

@@ -168,7 +168,7 @@ impl Daemon {
     }
 
     /// A plugin as it is on disk now: a version that wants more is not taken over before it may.
-    async fn on_disk(&self, name: &str) -> Result<Arc<Installed>, Error> {
+    pub(super) async fn on_disk(&self, name: &str) -> Result<Arc<Installed>, Error> {
         let config = self.setup().config.clone();
         let fresh = Setup::read(&self.base, config, &self.store).await?;
         let names = fresh.plugins.keys().map(String::as_str);

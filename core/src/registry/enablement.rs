@@ -1,6 +1,6 @@
 //! Whether a plugin may run: by where it comes from, unless the person said otherwise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::Origin;
@@ -18,6 +18,8 @@ pub struct Enablement<'a> {
     pub file: &'a BTreeMap<String, bool>,
     /// The path of that file.
     pub path: &'a Path,
+    /// Those that `LOCALAGENT_PLUGINS_ENABLED` names.
+    pub environment: &'a BTreeSet<String>,
     /// `astros plugins enable` and `disable`.
     pub commands: &'a BTreeMap<String, bool>,
 }
@@ -25,19 +27,19 @@ pub struct Enablement<'a> {
 impl Enablement<'_> {
     /// What the person said of a plugin, if anything.
     pub(super) fn said(&self, name: &str) -> Option<bool> {
-        self.commands.get(name).or_else(|| self.file.get(name)).copied()
+        let by_environment = self.environment.contains(name).then_some(&true);
+        self.commands.get(name).or(by_environment).or_else(|| self.file.get(name)).copied()
     }
 
     /// Why a plugin may not run; none where it may.
     pub(super) fn refusal(&self, name: &str, origin: Origin) -> Option<String> {
-        match (self.commands.get(name), self.file.get(name), origin) {
-            (Some(true), ..) | (None, Some(true), _) => None,
-            (Some(false), ..) => Some(DISABLED.to_owned()),
-            (None, Some(false), _) => {
+        match (self.said(name), origin) {
+            (Some(true), _) | (None, Origin::Operator | Origin::Bundled) => None,
+            (Some(false), _) if self.commands.contains_key(name) => Some(DISABLED.to_owned()),
+            (Some(false), _) => {
                 Some(format!("`plugins.{name}.enabled` is false in `{}`", self.path.display()))
             }
-            (None, None, Origin::Operator | Origin::Bundled) => None,
-            (None, None, Origin::User) => Some(WAITS.to_owned()),
+            (None, Origin::User) => Some(WAITS.to_owned()),
         }
     }
 }

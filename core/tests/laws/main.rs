@@ -12,7 +12,7 @@ use std::path::Path;
 use source::{Source, files};
 
 /// What a module of `core/src` may import of its siblings: what is below it, never what is above.
-const BELOW: [(&str, &[&str]); 15] = [
+const BELOW: [(&str, &[&str]); 16] = [
     ("main", &["cli", "launcher"]),
     (
         "cli",
@@ -31,16 +31,20 @@ const BELOW: [(&str, &[&str]); 15] = [
         ],
     ),
     ("control", &["daemon", "agent", "router", "bus", "services", "observe", "supervisor", "registry"]),
-    ("daemon", &["agent", "router", "bus", "services", "observe", "supervisor", "registry", "recording"]),
+    (
+        "daemon",
+        &["agent", "router", "bus", "services", "observe", "supervisor", "registry", "python", "recording"],
+    ),
     ("agent", &["router", "services", "supervisor"]),
     ("router", &["bus", "services", "observe", "proxy", "supervisor"]),
     ("bus", &[]),
     ("services", &[]),
     ("observe", &[]),
-    ("supervisor", &["launcher", "proxy", "recording"]),
+    ("supervisor", &["launcher", "proxy", "python", "recording"]),
     ("proxy", &[]),
     ("launcher", &[]),
-    ("registry", &[]),
+    ("registry", &["python"]),
+    ("python", &[]),
     ("recording", &[]),
     ("replay", &["recording", "supervisor"]),
 ];
