@@ -20,3 +20,4 @@ pub mod replay;
 pub mod router;
 pub mod services;
 pub mod supervisor;
+pub mod workflow;

@@ -23,7 +23,8 @@ pub struct Person {
 }
 
 impl Person {
-    pub(super) fn root(&self) -> Arc<Root> {
+    /// The root of a tree of calls of theirs.
+    pub fn root(&self) -> Arc<Root> {
         Arc::new(Root {
             correlation_id: new_correlation_id(),
             user_id: Some(self.user_id.clone()),

@@ -1,6 +1,7 @@
 //! The command line as clap reads it.
 
 mod settings;
+mod workflow;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::recording::Recorder;
 
 pub(super) use settings::{Secrets, Settings};
+pub(super) use workflow::{RunWorkflow, Workflow};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -68,6 +70,9 @@ pub(super) enum Command {
     /// Look at plugins, and call them
     #[command(subcommand)]
     Plugins(Plugins),
+    /// Run workflows: phases that parts of plugins do
+    #[command(subcommand)]
+    Workflow(Workflow),
     /// Run the daemon that stays, in the foreground, or stop it
     #[command(after_help = "Examples:
   astros daemon
@@ -89,6 +94,12 @@ pub(super) enum Command {
     /// Watch what plugins tell each other, and tell them something
     #[command(subcommand)]
     Bus(Bus),
+    /// Look at the providers of AI models that plugins bring
+    #[command(subcommand)]
+    Providers(Providers),
+    /// Draw components of plugins
+    #[command(subcommand)]
+    Ui(Ui),
     /// Keep keys and passwords for plugins
     #[command(subcommand)]
     Secrets(Secrets),
@@ -334,6 +345,43 @@ pub(super) enum Plugins {
         #[arg(help = NAME)]
         name: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Providers {
+    /// List the providers, and the plugins that bring them
+    List,
+    /// Ask providers how they are; all of them where none is named. Fails where one is not well
+    Health {
+        /// The provider's name; `astros providers list` has them
+        names: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Ui {
+    /// List the components, and the plugins that draw them
+    List,
+    /// Draw a component; a live one until Ctrl-C
+    #[command(after_help = "Examples:
+  astros ui render data_table --props '{\"data\": [{\"name\": \"Ada\"}]}'
+  astros ui render data_table --props - < props.json")]
+    Render(Render),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Render {
+    /// The component's name; `astros ui list` has them
+    pub(super) component: String,
+    /// What it shows, a JSON object; `-` reads standard input
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    pub(super) props: String,
+    /// The plugin that draws it, where several have one of this name
+    #[arg(long, value_name = "NAME")]
+    pub(super) plugin: Option<String>,
+    /// How wide it is drawn, in columns; the terminal's width where it is not said
+    #[arg(long, value_name = "COLUMNS")]
+    pub(super) width: Option<u16>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -13,7 +13,7 @@ use super::{output::Output, own_log};
 use crate::{
     control::{self, Client, Signal, Signals, api::ControlClient, client::answered},
     daemon::{Options, service},
-    launcher,
+    supervisor,
 };
 
 /// Runs it until it is told to stop.
@@ -22,7 +22,7 @@ pub(super) async fn run(
     listen: Option<SocketAddr>,
     detached: bool,
 ) -> Result<ExitCode, Error> {
-    launcher::raise_open_files();
+    supervisor::raise_open_files();
     if detached {
         // It fails for who leads a session already, and that is what is wanted.
         let _ = nix::unistd::setsid();

@@ -9,6 +9,7 @@ mod conformance;
 mod connect;
 mod daemon;
 mod doctor;
+mod draw;
 mod explain;
 mod input;
 mod logs;
@@ -18,6 +19,7 @@ mod own_log;
 mod permissions;
 mod plugins;
 mod progress;
+mod providers;
 mod question;
 mod record;
 mod replay;
@@ -27,6 +29,8 @@ mod settings;
 mod setup;
 mod status;
 mod story;
+mod ui;
+mod workflow;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -102,6 +106,14 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
             let run = async |daemon: &Client| bus::run(command, daemon, output).await;
             with_daemon(&global, needs, output, run).await
         }
+        Command::Providers(command) => {
+            let run = async |daemon: &Client| providers::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
+        }
+        Command::Ui(command) => {
+            let run = async |daemon: &Client| ui::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
+        }
         Command::Settings(command) => {
             let run = async |daemon: &Client| settings::run(command, daemon, output).await;
             with_daemon(&global, needs, output, run).await
@@ -123,6 +135,10 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
                 outcome = replay::run(replay, &options, output) => outcome,
                 error = interrupted() => Err(error),
             }
+        }
+        Command::Workflow(command) => {
+            let run = async |daemon: &Client| workflow::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
         }
         Command::Plugins(command) => {
             let run = async |daemon: &Client| plugins::run(command, daemon, output).await;

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use astros_protocol::{Extra, Response};
+use astros_protocol::{Extra, Response, command::Terminal};
 use jiff::Timestamp;
 use jsonrpsee::{core::SubscriptionResult, proc_macros::rpc};
 use serde::{Deserialize, Serialize};
@@ -14,9 +14,13 @@ use serde_json::{Value, value::RawValue};
 
 use super::failure::Failure;
 use crate::{
-    daemon::{Asks, Listed, PluginSettings, SetupPlan, Wish},
+    daemon::{
+        Asks, Health, Listed, ListedWorkflow, OfferedComponent, OfferedProvider, Order, PluginSettings,
+        SetupPlan, ShownWorkflow, Wish,
+    },
     observe::PluginSnapshot,
     services::{audit::Event, log::Record},
+    workflow::{Report, RunSummary},
 };
 
 /// The version of this API, of no other thing: raised where a client of the one before could not go on.
@@ -52,6 +56,31 @@ pub trait Control {
         person: Option<Person>,
         wanted: Option<Wanted>,
     ) -> SubscriptionResult;
+
+    /// Has a component of a plugin drawn, with news as [`ask`](Self::ask): the tree is the answer's `response.data`, those
+    /// of a live one are the `data` of its progress.
+    #[subscription(name = "render" => "rendered", unsubscribe = "unrender", item = News, param_kind = map)]
+    async fn render(
+        &self,
+        component: String,
+        plugin: Option<String>,
+        props: Option<Extra>,
+        terminal: Option<Terminal>,
+        person: Option<Person>,
+        wanted: Option<Wanted>,
+    ) -> SubscriptionResult;
+
+    /// The components that plugins draw, by name.
+    #[method(name = "components", param_kind = map)]
+    async fn components(&self) -> Result<Vec<OfferedComponent>, Failure>;
+
+    /// The providers of AI models that plugins bring, by name.
+    #[method(name = "providers", param_kind = map)]
+    async fn providers(&self) -> Result<Vec<OfferedProvider>, Failure>;
+
+    /// Asks a provider how it is.
+    #[method(name = "provider_health", param_kind = map)]
+    async fn provider_health(&self, name: String) -> Result<Health, Failure>;
 
     /// Answers a [`Question`] of a request that goes on; null declines.
     #[method(name = "answer_question", param_kind = map)]
@@ -157,6 +186,30 @@ pub trait Control {
     #[method(name = "publish", param_kind = map)]
     async fn publish(&self, subject: String, data: Value) -> Result<(), Failure>;
 
+    /// All workflows, by name: the person's own, and those that come with plugins.
+    #[method(name = "workflows", param_kind = map)]
+    async fn workflows(&self) -> Result<Vec<ListedWorkflow>, Failure>;
+
+    /// A workflow by its name or file, who brings the parts that it names, and what keeps it from being run.
+    #[method(name = "workflow", param_kind = map)]
+    async fn workflow(&self, name: String, person: Option<Person>) -> Result<ShownWorkflow, Failure>;
+
+    /// The runs of workflows that are kept, the newest first.
+    #[method(name = "workflow_runs", param_kind = map)]
+    async fn workflow_runs(&self) -> Result<Vec<RunSummary>, Failure>;
+
+    /// Does a workflow, or takes a run of it up again: news as [`ask`](Self::ask) has them, until a report or an
+    /// error. Its progress has in `data` what the bus has on `astros.workflow.…`, and more.
+    #[subscription(
+        name = "run_workflow" => "ran_workflow", unsubscribe = "unrun_workflow", item = News, param_kind = map
+    )]
+    async fn run_workflow(
+        &self,
+        order: Order,
+        person: Option<Person>,
+        wanted: Option<Wanted>,
+    ) -> SubscriptionResult;
+
     /// Drains and stops the daemon, as SIGTERM does; answered at once.
     #[method(name = "stop", param_kind = map)]
     async fn stop(&self) -> Result<(), Failure>;
@@ -207,7 +260,7 @@ pub struct Wanted {
     pub questions: bool,
 }
 
-/// News of a request; an answer or an error is the last.
+/// News of a request; an answer, a report or an error is the last.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum News {
@@ -220,6 +273,8 @@ pub enum News {
     Question(Question),
     /// What came of it.
     Answer(Box<Answer>),
+    /// What came of a run of a workflow.
+    Report(Box<Report>),
     /// Why nothing came of it.
     Error(astros_protocol::Error),
 }

@@ -19,6 +19,7 @@ use crate::{
     agent::{self, Progress},
     daemon::Daemon,
     router::Asked,
+    workflow::Report,
 };
 
 /// How many plugins that could not be asked are told of.
@@ -34,7 +35,7 @@ pub(super) struct Listens {
 }
 
 /// Tells the news of a request until its end; gives up what `work` does when nobody listens any more.
-pub(super) async fn tell<W: Future<Output = Result<agent::Answer, Error>>>(
+pub(super) async fn tell<A: Into<News>, W: Future<Output = Result<A, Error>>>(
     pending: PendingSubscriptionSink,
     service: &Service,
     wanted: Wanted,
@@ -74,7 +75,7 @@ pub(super) async fn tell<W: Future<Output = Result<agent::Answer, Error>>>(
             never = asking => never,
         };
         let last = match outcome {
-            Ok(answer) => News::Answer(Box::new(answer.into())),
+            Ok(answer) => answer.into(),
             Err(error) => News::Error(error),
         };
         send(&sink, &last).await;
@@ -175,6 +176,18 @@ pub(super) fn person(daemon: &Daemon, person: Option<Person>) -> Result<agent::P
         timeout: person.timeout_ms.map(Duration::from_millis),
         questions: None,
     })
+}
+
+impl From<agent::Answer> for News {
+    fn from(answer: agent::Answer) -> News {
+        News::Answer(Box::new(answer.into()))
+    }
+}
+
+impl From<Report> for News {
+    fn from(report: Report) -> News {
+        News::Report(Box::new(report))
+    }
 }
 
 impl From<agent::Answer> for Answer {

@@ -202,6 +202,7 @@ impl Daemon {
             }
         }
         self.agent.set_thresholds(thresholds(&fresh.config));
+        self.router.set_default_provider(fresh.config.providers.default.clone());
         self.set_setup(Setup { plugins, ..fresh });
         self.agent.learn();
         self.unknown.notify_one();

@@ -15,12 +15,16 @@
 //! user_id: ada
 //! recognition: {threshold: 55, margin: 5} # per cent, points
 //! daemon: {start: on_demand}
+//! providers: {default: my-model} # the rest: a provider's own configuration, by its name
 //! observability: {prometheus: 127.0.0.1:9464, otlp: http://127.0.0.1:4318}
+//! workflow: {detailed_error_traces: true}
 //! ```
 
 mod observability;
 mod own;
+mod providers;
 mod start;
+mod workflow;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -35,7 +39,9 @@ use crate::supervisor::Sandboxed;
 
 pub use observability::Observability;
 pub use own::own_settings;
+pub use providers::Providers;
 pub use start::{DaemonSection, Start};
+pub use workflow::{Development, WorkflowSection};
 
 /// The largest configuration that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -55,7 +61,10 @@ pub struct Config {
     pub user_id: Option<String>,
     pub recognition: Recognition,
     pub daemon: DaemonSection,
+    pub providers: Providers,
     pub observability: Observability,
+    /// What is wanted of every run of a workflow.
+    pub workflow: WorkflowSection,
     /// What a person should look at, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -107,12 +116,9 @@ impl Config {
     /// # Errors
     /// The file is there, and cannot be read or understood.
     pub fn read(path: &Path, home: Option<&Path>) -> Result<Config, ConfigError> {
-        match text_of(path) {
-            Ok(text) => Config::parse(&text, path, home),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
-                Ok(Config { path: path.to_owned(), ..Config::default() })
-            }
-            Err(error) => Err(unreadable(path, &error)),
+        match text_if_there(path)? {
+            Some(text) => Config::parse(&text, path, home),
+            None => Ok(Config { path: path.to_owned(), ..Config::default() }),
         }
     }
 
@@ -141,7 +147,9 @@ impl Config {
             user_id: file.user_id.filter(|user| !user.is_empty()),
             recognition: file.recognition.0,
             daemon: file.daemon,
+            providers: file.providers,
             observability: file.observability,
+            workflow: file.workflow.or(file.development.workflow),
             warnings: unknown_members(&document, &written, path),
         })
     }
@@ -185,7 +193,10 @@ struct File {
     user_id: Option<String>,
     recognition: Checked,
     daemon: DaemonSection,
+    providers: Providers,
     observability: Observability,
+    workflow: WorkflowSection,
+    development: Development,
 }
 
 #[derive(Default, Deserialize)]
@@ -276,7 +287,7 @@ fn settings(document: &Document<'_>, written: &Value, plugin: &str) -> BTreeMap<
 }
 
 const DAEMON: [&str; 1] = ["start"];
-const FILE: [&str; 8] = [
+const FILE: [&str; 11] = [
     "plugins",
     "plugin_dirs",
     "python_environments",
@@ -284,7 +295,10 @@ const FILE: [&str; 8] = [
     "user_id",
     "recognition",
     "daemon",
+    "providers",
     "observability",
+    "workflow",
+    "development",
 ];
 const SECTION: [&str; 7] =
     ["enabled", "settings", "config", "permissions", "sandbox", "limits", "supervision"];
@@ -311,6 +325,7 @@ fn unknown_members(document: &Document<'_>, written: &Value, path: &Path) -> Vec
     check(&["recognition"], &written["recognition"], &RECOGNITION);
     check(&["daemon"], &written["daemon"], &DAEMON);
     check(&["observability"], &written["observability"], &OBSERVABILITY);
+    check(&["workflow"], &written["workflow"], &WorkflowSection::NAMES);
     for (plugin, section) in written["plugins"].as_object().into_iter().flatten() {
         check(&["plugins", plugin], section, &SECTION);
         check(&["plugins", plugin, "limits"], &section["limits"], &Limits::NAMES);
@@ -324,6 +339,15 @@ pub(super) fn expand(dir: &str, home: Option<&Path>) -> PathBuf {
             home.join(rest.trim_start_matches('/'))
         }
         _ => PathBuf::from(dir),
+    }
+}
+
+/// The text of a file; none where it is not there.
+fn text_if_there(path: &Path) -> Result<Option<String>, ConfigError> {
+    match text_of(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => Ok(None),
+        Err(error) => Err(unreadable(path, &error)),
     }
 }
 

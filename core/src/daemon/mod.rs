@@ -13,6 +13,7 @@ mod limits;
 mod listing;
 mod needs;
 mod observability;
+mod offered;
 pub mod paths;
 mod permit;
 mod python_sdk;
@@ -22,6 +23,7 @@ mod settle;
 mod setup;
 mod specs;
 mod watch;
+mod workflows;
 
 use std::{
     collections::BTreeMap,
@@ -46,6 +48,7 @@ use crate::{
         storage::Store,
     },
     supervisor::{self, Event},
+    workflow::Engine,
 };
 
 use change::Failure;
@@ -54,9 +57,11 @@ pub use development::Development;
 pub use environments::SetupPlan;
 pub use grants::{Asks, Wish, WishState};
 pub use listing::Listed;
+pub use offered::{Health, OfferedComponent, OfferedProvider};
 use paths::HOME_VARIABLE;
 pub use settings::{PluginSettings, ShownSetting};
 use setup::{Base, Installed, Setup};
+pub use workflows::{ListedWorkflow, Order, ShownPart, ShownWorkflow};
 
 /// How long the end waits for what is still to be logged.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -97,6 +102,7 @@ pub struct Daemon {
     audit: Audit,
     router: Arc<Router>,
     agent: Agent,
+    engine: Engine,
     /// Held while something changes: two changes at once would each undo the other.
     changing: tokio::sync::Mutex<()>,
     /// Reloads that failed, by plugin. A std mutex: never held across an await.
@@ -122,6 +128,7 @@ impl Daemon {
         let services = Services::new(store.clone(), log.clone()).with_traces(traces);
         let router = Router::new(services.with_audit(audit.clone()));
         let agent = Agent::new(router.clone(), store.clone(), thresholds(&setup.config));
+        let engine = Engine::new(router.clone(), store.clone(), base.paths.runs());
         let daemon = Daemon {
             base,
             setup: RwLock::new(Arc::new(setup)),
@@ -130,6 +137,7 @@ impl Daemon {
             audit,
             router,
             agent,
+            engine,
             changing: tokio::sync::Mutex::default(),
             failures: Mutex::default(),
             unknown: Notify::new(),
@@ -139,6 +147,7 @@ impl Daemon {
         }
         let setup = daemon.setup();
         setup.order.iter().filter_map(|name| setup.plugins.get(name)).for_each(|one| daemon.add(one));
+        daemon.router.set_default_provider(setup.config.providers.default.clone());
         daemon.agent.learn();
         Ok(daemon)
     }

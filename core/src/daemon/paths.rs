@@ -102,6 +102,16 @@ impl Paths {
         self.data.join("plugins")
     }
 
+    /// The workflows of the person's own.
+    pub fn workflows(&self) -> PathBuf {
+        self.config.join("workflows")
+    }
+
+    /// A folder for each run of a workflow.
+    pub fn runs(&self) -> PathBuf {
+        self.data.join("workflows")
+    }
+
     /// Every folder of a run: what lies in them is no plugin's, but for its own there.
     pub fn all(&self) -> Vec<PathBuf> {
         [&self.config, &self.data, &self.cache, &self.runtime, &self.logs].map(PathBuf::clone).to_vec()

@@ -19,7 +19,7 @@ use crate::{
     services::{
         secrets::Secrets,
         settings::SettingsError,
-        storage::{Decisions, Descriptions, SetByCommand, Store},
+        storage::{Decision, Decisions, Descriptions, SetByCommand, Store},
     },
     supervisor::{Admission, Machine, Spec},
 };
@@ -49,8 +49,10 @@ pub(super) struct Setup {
 pub(super) struct Remembered {
     /// Which plugins commands enabled or disabled.
     by_command: BTreeMap<String, bool>,
+    /// Where those are that were enabled or granted something.
+    places: BTreeMap<String, PathBuf>,
     /// What a person decided of permissions.
-    pub decisions: Decisions,
+    decisions: Decisions,
     /// What commands set of plugins' settings.
     pub settings: SetByCommand,
     pub descriptions: Descriptions,
@@ -121,7 +123,7 @@ impl Base {
         std::env::current_exe().ok().and_then(|exe| registry::bundled_folder(&exe))
     }
 
-    fn discover(&self, config: &Config, by_command: &BTreeMap<String, bool>) -> Result<Registry, Error> {
+    fn discover(&self, config: &Config, remembered: &Remembered) -> Result<Registry, Error> {
         let (user, bundled, configured) = (self.paths.plugins(), Base::bundled(), self.configured(config));
         let named = self.options.variable("LOCALAGENT_PLUGINS_ENABLED").unwrap_or_default();
         let named = named.to_string_lossy();
@@ -137,8 +139,13 @@ impl Base {
         let in_file =
             config.plugins.iter().filter_map(|(name, plugin)| Some((name.clone(), plugin.enabled?)));
         let in_file = in_file.collect();
-        let enablement =
-            Enablement { file: &in_file, path: &config.path, environment: &named, commands: by_command };
+        let enablement = Enablement {
+            file: &in_file,
+            path: &config.path,
+            environment: &named,
+            commands: &remembered.by_command,
+            places: &remembered.places,
+        };
         Registry::discover(&places, &enablement).map_err(|error| match error {
             RegistryError::Folder { .. } => misconfigured(error),
         })
@@ -151,12 +158,27 @@ impl Setup {
     /// # Errors
     /// A folder of `plugin_dirs` is not there, or the database does not answer.
     pub(super) async fn read(base: &Arc<Base>, config: Config, store: &Store) -> Result<Setup, Error> {
-        let remembered = Remembered {
+        Setup::read_as(base, config, store, None).await
+    }
+
+    /// The same as if a command had enabled this plugin.
+    pub(super) async fn read_as(
+        base: &Arc<Base>,
+        config: Config,
+        store: &Store,
+        enabled: Option<&str>,
+    ) -> Result<Setup, Error> {
+        let mut remembered = Remembered {
             by_command: store.enablement().await?,
+            places: store.places().await?,
             decisions: store.decisions().await?,
             settings: store.settings().await?,
             descriptions: store.descriptions().await?,
         };
+        if let Some(enabled) = enabled {
+            remembered.by_command.insert(enabled.to_owned(), true);
+            remembered.places.remove(enabled);
+        }
         let base = base.clone();
         // A thousand plugins take a while, and calls go on meanwhile.
         let read = move || Setup::found(&base, config, &remembered);
@@ -164,7 +186,7 @@ impl Setup {
     }
 
     fn found(base: &Base, config: Config, remembered: &Remembered) -> Result<Setup, Error> {
-        let mut registry = base.discover(&config, &remembered.by_command)?;
+        let mut registry = base.discover(&config, remembered)?;
         let mut warnings: Vec<String> =
             config.warnings.iter().cloned().chain(registry.warnings.drain(..)).collect();
         let secrets = base.secrets();
@@ -179,6 +201,16 @@ impl Setup {
             |(name, one): (&String, &Arc<Installed>)| config.open_secrets(name, &one.spec.secrets.settings);
         warnings.extend(plugins.iter().flat_map(open));
         Ok(Setup { config, warnings, plugins, order })
+    }
+}
+
+impl Remembered {
+    /// What a person decided of a plugin's permissions: what was granted to one of its name elsewhere is not its own.
+    pub(super) fn decided(&self, entry: &Entry) -> Vec<Decision> {
+        let known = self.places.get(&entry.name);
+        let is_it = known.is_none_or(|known| *known == entry.place());
+        let decisions = self.decisions.get(&entry.name).into_iter().flatten();
+        decisions.filter(|decision| is_it || !decision.granted).cloned().collect()
     }
 }
 

@@ -77,18 +77,16 @@ impl Maker<'_> {
 
     fn one(&self, entry: Entry, overrides: Vec<Override>, all: &Shared<'_>) -> Installed {
         let grants = self.grants(&entry, all.remembered);
-        let mut spec = self.spec(&entry, all);
-        spec.granted = grants.granted.clone();
+        let mut spec = Spec { granted: grants.granted.clone(), ..self.spec(&entry, all) };
         let by_operator = self.config.plugin(&entry.name).is_some_and(|own| own.permissions.is_some());
         spec.granted_in = by_operator.then(|| self.config.path.clone());
         let refusal = grants.refusal(&entry.name);
-        // Nobody can ask it before somebody agrees; what it offered before tells what it is wanted for.
-        let waits = spec.admission == Admission::Enabled && refusal.is_some();
         let fingerprint = fingerprint(&entry, &spec);
         let described = all.remembered.descriptions.get(&entry.identity());
-        let description = described.and_then(|described| match waits {
-            true => described.last(),
-            false => described.valid(&fingerprint),
+        // Nobody can ask it before somebody agrees; what it offered before tells what it is wanted for.
+        let description = described.and_then(|described| match refusal {
+            Some(_) => described.last(),
+            None => described.valid(&fingerprint),
         });
         let description = description.map(Arc::new);
         let given = self.given(&entry.name, overrides, &all.remembered.settings);
@@ -106,7 +104,10 @@ impl Maker<'_> {
             (&spec.admission, supervisor::refusal(&spec, self.base.machine))
         {
             let hint = error.hint().unwrap_or_default().to_owned();
-            spec.admission = Admission::Blocked { reason: error.message, hint };
+            // Who is told that it is blocked is told whom that is about.
+            let about = format!("plugin `{}` cannot be started: ", entry.name);
+            let reason = error.message.strip_prefix(&about).unwrap_or(&error.message).to_owned();
+            spec.admission = Admission::Blocked { reason, hint };
         }
         let packages = all.looked.refusal(&entry, &mut spec);
         if let (Admission::Enabled, Some(refusal)) = (&spec.admission, packages) {
@@ -122,7 +123,7 @@ impl Maker<'_> {
         Said {
             declared: entry.manifest.as_ref().map_or(&[], |manifest| &manifest.permissions),
             origin: entry.origin,
-            decisions: remembered.decisions.get(&entry.name).map_or(&[], Vec::as_slice),
+            decisions: &remembered.decided(entry),
             operator: self.config.plugin(&entry.name).and_then(|own| own.permissions.as_deref()),
             home: home.as_deref(),
         }
@@ -218,20 +219,10 @@ fn launch(entry: &Entry) -> Launch {
     }
 }
 
-/// The kinds of plugins that are served.
-const RUNS: [Kind; 2] = [Kind::Intent, Kind::Workflow];
-
 fn admission(entry: &Entry) -> Admission {
     match &entry.status {
         Status::Blocked { reason, hint } => Admission::Blocked { reason: reason.clone(), hint: hint.clone() },
         Status::Disabled { reason } => Admission::Disabled { reason: reason.clone() },
-        Status::Ok if !entry.kinds.iter().any(|kind| RUNS.contains(kind)) => {
-            let kinds: Vec<_> = entry.kinds.iter().map(|kind| format!("`{}`", kind_name(*kind))).collect();
-            Admission::Blocked {
-                reason: format!("it is a plugin of the kind {}, which is not served", kinds.join(" and ")),
-                hint: "this version of AstrOS runs plugins of the kinds `intent` and `workflow`".to_owned(),
-            }
-        }
         Status::Ok => Admission::Enabled,
     }
 }

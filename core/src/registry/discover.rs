@@ -44,9 +44,9 @@ pub(super) fn discover(places: &Places<'_>, enablement: &Enablement<'_>) -> Resu
         }
     }
     for entry in registry.entries.values_mut() {
-        let Some(reason) = enablement.refusal(&entry.name, entry.origin) else { continue };
+        let Some(reason) = enablement.refusal(entry) else { continue };
         // What is wrong with one that waits to be enabled is said first; one that the person disabled has no problem.
-        if entry.status == Status::Ok || enablement.said(&entry.name) == Some(false) {
+        if entry.status == Status::Ok || enablement.said(entry) == Some(false) {
             entry.status = Status::Disabled { reason };
         }
     }
@@ -157,7 +157,7 @@ fn one_of(entries: Vec<Entry>, warnings: &mut Vec<String>) -> Option<Entry> {
 /// Adds a plugin unless one of an earlier rank has its name.
 fn place(registry: &mut Registry, entry: Entry, enablement: &Enablement<'_>) {
     let waits = |first: &Entry| {
-        first.origin == Origin::User && enablement.said(&first.name).is_none() && entry.origin > Origin::User
+        first.origin == Origin::User && enablement.said(first).is_none() && entry.origin > Origin::User
     };
     match registry.entries.get(&entry.name) {
         // What nobody asked for yet must not take the place of what runs.

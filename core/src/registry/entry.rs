@@ -33,6 +33,16 @@ pub struct Entry {
     pub status: Status,
 }
 
+impl Entry {
+    /// Where it is, whatever links lead there: what a person allowed was allowed to the plugin there.
+    pub fn place(&self) -> PathBuf {
+        // What is installed has its version in its folder's name.
+        let is_installed = self.folder.extension().is_some_and(|end| end == "dist-info");
+        let folder = self.folder.parent().filter(|_| is_installed).unwrap_or(&self.folder);
+        folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
+    }
+}
+
 /// Where a plugin comes from, in the order of rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {

@@ -21,6 +21,7 @@ struct Ground {
     named_enabled: BTreeSet<String>,
     file: BTreeMap<String, bool>,
     commands: BTreeMap<String, bool>,
+    places: BTreeMap<String, PathBuf>,
 }
 
 impl Ground {
@@ -36,6 +37,7 @@ impl Ground {
             named_enabled: BTreeSet::new(),
             file,
             commands,
+            places: BTreeMap::new(),
         }
     }
 
@@ -73,6 +75,7 @@ impl Ground {
                 path,
                 environment: &self.named_enabled,
                 commands: &self.commands,
+                places: &self.places,
             },
         )
     }

@@ -5,12 +5,15 @@
 
 use std::{fmt, path::PathBuf};
 
-use astros_protocol::{Error, ErrorCode, intent::Parent, lifecycle::Effects, manifest::Permission};
+use astros_protocol::{
+    Error, ErrorCode, RENDER_HANDLER, intent::Parent, lifecycle::Effects, manifest::Permission,
+};
 
 use super::{
     Call, Plugin, Router, errors,
     plugin::Declared,
     tree::{Ancestor, Child, Connection, Link, Root},
+    wire::Work,
 };
 use crate::{
     bus::{Pattern, Subject, token},
@@ -24,6 +27,16 @@ pub(super) enum Admitted {
     ByGrant,
     /// Its handler does nothing to the world.
     AsFree,
+}
+
+impl Call<'_> {
+    /// The handler by which it is granted.
+    fn granted_as(&self) -> &str {
+        match self.work {
+            Work::Component(_) => RENDER_HANDLER,
+            _ => self.handler,
+        }
+    }
 }
 
 /// A permission that a plugin needs and was not granted; `what` goes on after "may not".
@@ -42,20 +55,24 @@ impl Router {
         call: &Call<'_>,
     ) -> Result<Admitted, Error> {
         let Some(caller) = &call.above.caller else { return Ok(Admitted::ByGrant) };
+        // Whether it may ask AI was looked at before one was chosen.
+        if matches!(call.work, Work::Provider(_)) {
+            return Ok(Admitted::ByGrant);
+        }
         let free = |declared: Declared| declared.effects == Effects::None;
         if callee.and_then(|(_, declared)| declared).is_some_and(free) {
             return Ok(Admitted::AsFree);
         }
-        if self.is_granted(caller, |granted| may_call(granted, call.plugin, call.handler)) {
+        if self.is_granted(caller, |granted| may_call(granted, call.plugin, call.granted_as())) {
             return Ok(Admitted::ByGrant);
         }
         if let Some((plugin, None)) = callee
             && let Ok(session) = plugin.ready().await
-            && free(Declared::of(&session.description, call.handler))
+            && free(Declared::of(&session.description, call))
         {
             return Ok(Admitted::AsFree);
         }
-        let permission = Permission::CallPlugin(Some(vec![format!("{}.{}", call.plugin, call.handler)]));
+        let permission = Permission::CallPlugin(Some(vec![format!("{}.{}", call.plugin, call.granted_as())]));
         if self.person_allows(&call.root, caller, &permission, false).await {
             return Ok(Admitted::ByGrant);
         }
@@ -109,7 +126,7 @@ impl Router {
     }
 
     fn may_not_call(&self, caller: &str, call: &Call<'_>) -> Error {
-        let name = format!("{}.{}", call.plugin, call.handler);
+        let name = format!("{}.{}", call.plugin, call.granted_as());
         let what = format!("call `{name}`");
         let error = self.deny(caller, &Permission::CallPlugin(Some(vec![name])), what, Some(&call.root));
         let _ = call.root.denied.set(error.clone());

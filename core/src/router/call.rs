@@ -12,6 +12,7 @@ use super::{
     Call, LONGEST, Listener, Plugin, Router,
     access::Admitted,
     errors,
+    plugin::Declared,
     tree::{Connection, Link, Node},
     wire::{MetaRef, Traceparent},
 };
@@ -38,9 +39,9 @@ impl Router {
             link.try_for(attempt);
             let session = slot.session().clone();
             plugin.set_serial(session.is_serial());
-            let handler = errors::offered(&session.description, &plugin.name, call)?;
-            self.bound(call, &link, admitted, handler.map(|handler| handler.effects).unwrap_or_default())?;
-            let idempotent = handler.is_some_and(|handler| handler.idempotent);
+            errors::offered(&session.description, &plugin.name, call)?;
+            let Declared { effects, idempotent, .. } = Declared::of(&session.description, call);
+            self.bound(call, &link, admitted, effects)?;
             if let (false, Some(parent)) = (idempotent, &call.above.parent) {
                 parent.make_final();
             }

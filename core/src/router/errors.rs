@@ -2,9 +2,7 @@
 
 use std::{fmt, path::Path, time::Duration};
 
-use astros_protocol::{
-    Error, ErrorCode, MESSAGE_HANDLER, PluginDescription, lifecycle::HandlerDescription, manifest::Permission,
-};
+use astros_protocol::{Error, ErrorCode, MESSAGE_HANDLER, PluginDescription, manifest::Permission};
 use serde_json::{Value, json};
 
 use super::{
@@ -132,25 +130,40 @@ pub fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option
         .map(|(_, name)| name)
 }
 
-/// What a plugin says of the handler that is called; none where something else is asked of it, which it offers.
-pub(super) fn offered<'a>(
-    description: &'a PluginDescription,
+/// Whether a plugin offers what is asked of it.
+pub(super) fn offered(description: &PluginDescription, plugin: &str, call: &Call<'_>) -> Result<(), Error> {
+    match call.work {
+        // Direct messages are listed nowhere: the plugin itself says whether it takes them.
+        Work::Handler(_) if call.handler == MESSAGE_HANDLER => Ok(()),
+        Work::Handler(_) => {
+            let names = description.handlers.iter().map(|offered| &*offered.name);
+            among(plugin, "handler", call.handler, names)
+        }
+        Work::Component(drawn) => {
+            let names = description.ui_components.iter().map(|offered| &*offered.name);
+            among(plugin, "component", drawn.component, names)
+        }
+        Work::Provider(asked) => {
+            let names = description.providers.iter().map(|offered| &*offered.name);
+            among(plugin, "provider", asked.provider, names)
+        }
+        Work::Part(step) => has_part(description, plugin, step),
+    }
+}
+
+/// Whether the name is among those that a plugin offers.
+fn among<'a>(
     plugin: &str,
-    call: &Call<'_>,
-) -> Result<Option<&'a HandlerDescription>, Error> {
-    let handler = call.handler;
-    if let Work::Part(step) = call.work {
-        return has_part(description, plugin, step).map(|()| None);
+    what: &str,
+    wanted: &str,
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> Result<(), Error> {
+    if names.clone().any(|name| name == wanted) {
+        return Ok(());
     }
-    let offered = description.handlers.iter().find(|offered| offered.name == handler);
-    // Direct messages are listed nowhere: the plugin itself says whether it takes them.
-    if offered.is_some() || handler == MESSAGE_HANDLER {
-        return Ok(offered);
-    }
-    let message = format!("the plugin `{plugin}` has no handler `{handler}`");
+    let message = format!("the plugin `{plugin}` has no {what} `{wanted}`");
     let error = Error::new(ErrorCode::HANDLER_NOT_FOUND, message).with_plugin(plugin);
-    let names = description.handlers.iter().map(|offered| &*offered.name);
-    Err(error.with_hint(match nearest(handler, names.clone()) {
+    Err(error.with_hint(match nearest(wanted, names.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("it has: {}", names.collect::<Vec<_>>().join(", ")),
     }))

@@ -5,13 +5,16 @@
 
 mod access;
 mod afterwards;
+mod ai;
 mod bus;
 mod call;
+mod child;
 mod clock;
 mod deliver;
 pub mod errors;
 mod inbound;
 mod network;
+mod offers;
 mod plugin;
 mod question;
 mod queue;
@@ -46,6 +49,7 @@ use crate::{
 
 pub use bus::Publisher;
 pub use inbound::{Host, PluginService};
+pub use offers::Offer;
 pub use plugin::{Known, Plugin};
 pub use question::{About, Asked, Question, Questions};
 pub use reach::Named;
@@ -117,6 +121,8 @@ pub struct Router {
     // Std mutexes: held for a few moves of memory, never across an await.
     tree: Mutex<Tree>,
     services: Services,
+    /// The provider of AI that is asked where nobody says which.
+    provider: RwLock<Option<String>>,
     me: Weak<Router>,
 }
 
@@ -127,6 +133,7 @@ impl Router {
             number: AtomicUsize::new(0),
             tree: Mutex::default(),
             services,
+            provider: RwLock::default(),
             me: me.clone(),
         })
     }
@@ -248,11 +255,12 @@ impl Router {
         call: &Call<'_>,
         watch: &mut Watch<'_>,
     ) -> Result<Box<RawValue>, Error> {
-        let declared = plugin.declared(call.handler);
+        let declared = plugin.declared(call);
         let handlers = declared.and_then(|declared| declared.timeout);
         let usual = match call.work {
             Work::Handler(_) => DEFAULT_DEADLINE,
-            Work::Part(_) => LONGEST,
+            Work::Provider(_) => ai::DEADLINE,
+            Work::Part(_) | Work::Component(_) => LONGEST,
         };
         let own = call.timeout.or(handlers).unwrap_or(usual);
         let own = own.min(handlers.unwrap_or(own));

@@ -95,6 +95,17 @@ impl Router {
         }
     }
 
+    /// Asks the person behind a tree something of the host's own, for as long as they think about it; none where nobody
+    /// is there, or they decline.
+    pub async fn consult(&self, root: &Arc<Root>, asked: UserAskParams) -> Option<Value> {
+        let questions = root.questions.as_ref()?;
+        let _stopped = root.clock.stop();
+        let (answer, told) = oneshot::channel();
+        let about = About::Plugin { plugin: "astros".to_owned(), asked };
+        questions.asked.send(Question { about, answer }).await.ok()?;
+        told.await.ok()?
+    }
+
     /// Whether the person behind a tree lets a plugin do what it was not granted; asked once a tree.
     pub async fn person_allows(
         &self,

@@ -277,10 +277,6 @@ where
 }
 
 fn unsupported(method: &str) -> Error {
-    if method.starts_with("ai/") {
-        let message = format!("`{method}`: no AI provider is configured; this version of AstrOS brings none");
-        return Error::new(ErrorCode::AI_FAILED, message);
-    }
     let message = format!("`{method}` is not served by this version of AstrOS");
     Error::new(ErrorCode::METHOD_NOT_FOUND, message)
 }

@@ -57,4 +57,4 @@ pub(crate) use packages::{environment_of, lacking};
 pub(crate) use process::Process;
 pub(crate) use python::outside as interpreter_outside;
 
-pub use crate::launcher::{Containment, Limits, Machine, machine};
+pub use crate::launcher::{Containment, Limits, Machine, machine, raise_open_files};

@@ -138,7 +138,14 @@ fn files(scope: Option<FilePaths>) -> Result<Option<FilePaths>, String> {
     let Some(FilePaths { read, write }) = scope else { return Ok(None) };
     let paths =
         |paths| each(paths, "an absolute path, or one such as `~/Pictures`, without `..`", scope::path);
-    Ok(Some(FilePaths { read: paths(read)?, write: paths(write)? }))
+    let paths = FilePaths { read: paths(read)?, write: paths(write)? };
+    match paths.read.iter().chain(&paths.write).find(|path| scope::is_own(path)) {
+        Some(path) => Err(format!(
+            "has `{}`, expected files that somebody keeps: every plugin has a `/proc` and a `/dev` of its own",
+            path.escape_debug()
+        )),
+        None => Ok(Some(paths)),
+    }
 }
 
 fn services(scope: Option<DBus>) -> Result<Option<DBus>, String> {

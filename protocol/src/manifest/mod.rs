@@ -26,6 +26,7 @@ mod typos;
 mod yaml;
 
 pub use document::Document;
+pub use duration::DurationText;
 pub use error::ManifestError;
 pub use exit::Exit;
 pub use grants::Permissions;
