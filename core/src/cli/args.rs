@@ -65,6 +65,9 @@ pub(super) struct Global {
     /// Print JSON: one line on stdout, failures too
     #[arg(long, global = true)]
     pub(super) json: bool,
+    /// Development mode: plugins of `./dev-plugins` and `~/.localagent` too; a daemon reloads what is saved
+    #[arg(long, global = true)]
+    pub(super) dev: bool,
     /// What the command does is recorded.
     #[arg(skip)]
     pub(super) recorder: Option<Recorder>,
@@ -212,9 +215,6 @@ pub(super) struct Daemon {
     /// Serve HTTP and WebSocket on this loopback address, too; port 0 takes any
     #[arg(long, value_name = "ADDRESS")]
     pub(super) listen: Option<SocketAddr>,
-    /// Development mode: reload what is saved in plugins' folders and in `astros.yaml`
-    #[arg(long)]
-    pub(super) dev: bool,
     /// Leave the terminal; how a command starts it on demand
     #[arg(long, hide = true)]
     pub(super) detached: bool,
@@ -330,6 +330,14 @@ pub(super) enum Plugins {
     },
     /// Enable a plugin, after showing what it asks for
     Enable {
+        #[arg(help = NAME)]
+        name: String,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Install the packages that a plugin in Python needs, into an environment of its own, after showing them
+    Setup {
         #[arg(help = NAME)]
         name: String,
         /// Do not ask

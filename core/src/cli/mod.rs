@@ -27,6 +27,7 @@ mod replay;
 mod schema;
 mod secrets;
 mod settings;
+mod setup;
 mod status;
 mod story;
 mod ui;
@@ -39,7 +40,10 @@ use clap::{Parser, error::ErrorKind};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use crate::{control::Client, daemon::Options};
+use crate::{
+    control::Client,
+    daemon::{Development, Options},
+};
 use args::{Action, Cli, Command, Global};
 use connect::{Connected, Needs, connect};
 use output::Output;
@@ -90,8 +94,8 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
                 error = interrupted() => Err(error),
             }
         }
-        Command::Daemon(args::Daemon { action: None, listen, dev, detached }) => {
-            daemon::run(Options { dev, ..options(&global)? }, listen, detached).await
+        Command::Daemon(args::Daemon { action: None, listen, detached }) => {
+            daemon::run(options(&global)?, listen, detached).await
         }
         Command::Daemon(args::Daemon { action: Some(Action::Install { print, force }), .. }) => {
             daemon::install(print, force, output)
@@ -189,10 +193,11 @@ async fn end(
 }
 
 fn options(global: &Global) -> Result<Options, Error> {
+    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     Ok(Options {
         plugin_dirs: absolute(&global.plugin_dir)?,
-        environment: std::env::vars_os().collect::<Vec<(OsString, OsString)>>(),
-        dev: false,
+        development: Development::read(&environment, global.dev, cwd().ok().as_deref())?,
+        environment,
         recorder: global.recorder.clone(),
         own_commands: args::own_commands(),
     })

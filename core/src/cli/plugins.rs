@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     args, ask, logs,
     output::Output,
-    permissions,
+    permissions, setup,
     story::{story, time},
 };
 use crate::{
@@ -30,6 +30,7 @@ pub(super) async fn run(command: args::Plugins, daemon: &Client, output: &Output
         }
         args::Plugins::Logs { name, lines, .. } => logs::show(name, lines, daemon, output).await?,
         args::Plugins::Enable { name, yes } => return permissions::enable(name, yes, daemon, output).await,
+        args::Plugins::Setup { name, yes } => return setup::run(name, yes, daemon, output).await,
         args::Plugins::Grant { name, permissions } => {
             permissions::grant(name, permissions, daemon, output).await?;
         }

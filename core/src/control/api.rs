@@ -16,7 +16,7 @@ use super::failure::Failure;
 use crate::{
     daemon::{
         Asks, Finished, Health, Listed, ListedWorkflow, Offered, OfferedComponent, OfferedProvider, Order,
-        PluginSettings, ShownWorkflow, Wish, Word,
+        PluginSettings, SetupPlan, ShownWorkflow, Wish, Word,
     },
     observe::PluginSnapshot,
     services::{audit::Event, log::Record},
@@ -148,6 +148,10 @@ pub trait Control {
     /// Takes permissions from a plugin, all where none is said; its process is replaced. Gives what it may do then.
     #[method(name = "revoke", param_kind = map)]
     async fn revoke(&self, name: String, permissions: Option<Vec<String>>) -> Result<Vec<Wish>, Failure>;
+
+    /// What would have to be installed for a plugin in Python, and where; nothing is.
+    #[method(name = "setup_plan", param_kind = map)]
+    async fn setup_plan(&self, name: String) -> Result<SetupPlan, Failure>;
 
     /// What a plugin is set to, or all of them, and where each setting comes from; secrets are hidden.
     #[method(name = "settings", param_kind = map)]

@@ -29,7 +29,7 @@ use crate::{
     bus::{Delivery, Pattern},
     daemon::{
         Asks, CommandRun, Daemon, Health, Listed, ListedWorkflow, Offered, OfferedComponent, OfferedProvider,
-        Order, PluginSettings, ShownWorkflow, Wish, Word,
+        Order, PluginSettings, SetupPlan, ShownWorkflow, Wish, Word,
     },
     router::Publisher,
     services::{audit::Event, log::Record},
@@ -216,6 +216,10 @@ impl ControlServer for Service {
         self.daemon.usable(&name)?;
         let permissions = parse(&permissions.unwrap_or_default())?;
         whole(async move { daemon.revoke(&name, permissions).await }).await
+    }
+
+    async fn setup_plan(&self, name: String) -> Result<SetupPlan, Failure> {
+        Ok(self.daemon.setup_plan(&name).await?)
     }
 
     async fn settings(&self, name: Option<String>) -> Result<Vec<PluginSettings>, Failure> {

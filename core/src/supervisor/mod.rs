@@ -29,6 +29,7 @@ mod memory;
 mod once;
 mod outgrown;
 mod output;
+mod packages;
 mod process;
 mod program;
 mod python;
@@ -54,7 +55,9 @@ pub use watchdog::Watch;
 
 pub(crate) use confine::{enforced, expand, refusal};
 pub(crate) use once::{Started, exit, start};
+pub(crate) use packages::{environment_of, lacking};
 pub(crate) use process::Process;
+pub(crate) use python::outside as interpreter_outside;
 
 pub(crate) use crate::launcher::descriptors;
 
