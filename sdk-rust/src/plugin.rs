@@ -10,6 +10,7 @@ use crate::{
     Context, Handler, Result,
     attend::Work,
     bus::Listener,
+    command::Command,
     run,
     session::{SettingsKind, State},
 };
@@ -18,6 +19,7 @@ use crate::{
 pub struct Plugin {
     pub(crate) description: PluginDescription,
     pub(crate) handlers: HashMap<String, Handler>,
+    pub(crate) commands: Vec<Command>,
     pub(crate) listeners: Vec<Listener>,
     pub(crate) settings: Option<SettingsKind>,
     pub(crate) state: State,
@@ -41,6 +43,7 @@ impl Plugin {
         Plugin {
             description,
             handlers: HashMap::new(),
+            commands: Vec::new(),
             listeners: Vec::new(),
             settings: None,
             state: State::new(),

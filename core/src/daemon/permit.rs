@@ -171,7 +171,7 @@ impl Daemon {
     }
 
     /// A plugin as it is on disk now: a version that wants more is not taken over before it may.
-    async fn on_disk(&self, name: &str) -> Result<Arc<Installed>, Error> {
+    pub(super) async fn on_disk(&self, name: &str) -> Result<Arc<Installed>, Error> {
         self.as_on_disk(name, None).await
     }
 

@@ -1,6 +1,6 @@
 //! Whether a plugin may run: by where it comes from, unless the person said otherwise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::{Entry, Origin};
@@ -18,6 +18,8 @@ pub struct Enablement<'a> {
     pub file: &'a BTreeMap<String, bool>,
     /// The path of that file.
     pub path: &'a Path,
+    /// Those that `LOCALAGENT_PLUGINS_ENABLED` names.
+    pub environment: &'a BTreeSet<String>,
     /// `astros plugins enable` and `disable`.
     pub commands: &'a BTreeMap<String, bool>,
     /// Where the plugins are that commands enabled: one of the same name elsewhere is another one.
@@ -27,7 +29,8 @@ pub struct Enablement<'a> {
 impl Enablement<'_> {
     /// What the person said of a plugin, if anything.
     pub(super) fn said(&self, entry: &Entry) -> Option<bool> {
-        self.command(entry).or_else(|| self.file.get(&entry.name).copied())
+        let by_environment = self.environment.contains(&entry.name).then_some(true);
+        self.command(entry).or(by_environment).or_else(|| self.file.get(&entry.name).copied())
     }
 
     /// Who was disabled is so wherever it is.
@@ -40,14 +43,13 @@ impl Enablement<'_> {
     /// Why a plugin may not run; none where it may.
     pub(super) fn refusal(&self, entry: &Entry) -> Option<String> {
         let name = &entry.name;
-        match (self.command(entry), self.file.get(name), entry.origin) {
-            (Some(true), ..) | (None, Some(true), _) => None,
-            (Some(false), ..) => Some(DISABLED.to_owned()),
-            (None, Some(false), _) => {
+        match (self.said(entry), entry.origin) {
+            (Some(true), _) | (None, Origin::Operator | Origin::Bundled) => None,
+            (Some(false), _) if self.command(entry).is_some() => Some(DISABLED.to_owned()),
+            (Some(false), _) => {
                 Some(format!("`plugins.{name}.enabled` is false in `{}`", self.path.display()))
             }
-            (None, None, Origin::Operator | Origin::Bundled) => None,
-            (None, None, Origin::User) => Some(WAITS.to_owned()),
+            (None, Origin::User) => Some(WAITS.to_owned()),
         }
     }
 }
