@@ -44,6 +44,7 @@ mod run;
 mod session;
 mod stdio;
 mod storage;
+mod workflow;
 
 pub use call::CallPlugin;
 pub use context::Context;
@@ -51,6 +52,7 @@ pub use error::{Error, Result};
 pub use handler::{Handler, blocking_handler, handler, raw_handler};
 pub use plugin::Plugin;
 pub use storage::Storage;
+pub use workflow::Task;
 
 pub use astros_protocol::{
     self as protocol, ErrorCode, Extra, Intent, Meta, PluginDescription, Response,
@@ -58,6 +60,7 @@ pub use astros_protocol::{
     lifecycle::{Directories, Effects},
     person::Level,
     stream::ProgressValue,
+    workflow::{WorkflowResult, WorkflowStep},
 };
 pub use {schemars, serde, serde_json};
 
@@ -70,7 +73,7 @@ pub mod prelude {
     pub use serde_json::json;
 
     pub use crate::{
-        BusMessage, Context, Effects, Error, Extra, Intent, Level, Plugin, Response, Result,
-        blocking_handler, handler, raw_handler,
+        BusMessage, Context, Effects, Error, Extra, Intent, Level, Plugin, Response, Result, Task,
+        WorkflowResult, WorkflowStep, blocking_handler, handler, raw_handler,
     };
 }

@@ -12,6 +12,7 @@ use crate::{
     bus::Listener,
     run,
     session::{SettingsKind, State},
+    workflow::Part,
 };
 
 /// A plugin: what it is, and its handlers. Each function adds something and gives it back; [`Plugin::run`] serves.
@@ -19,6 +20,7 @@ pub struct Plugin {
     pub(crate) description: PluginDescription,
     pub(crate) handlers: HashMap<String, Handler>,
     pub(crate) listeners: Vec<Listener>,
+    pub(crate) parts: Vec<Part>,
     pub(crate) settings: Option<SettingsKind>,
     pub(crate) state: State,
     pub(crate) max_in_flight: Option<u32>,
@@ -42,6 +44,7 @@ impl Plugin {
             description,
             handlers: HashMap::new(),
             listeners: Vec::new(),
+            parts: Vec::new(),
             settings: None,
             state: State::new(),
             max_in_flight: None,
