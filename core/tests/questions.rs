@@ -131,7 +131,7 @@ async fn a_person_allows_for_once_or_for_good() {
     let (done, asked) = call(&daemon, "call", to_worker(), nobody).await;
     assert_eq!((message(done), asked.len()), ("done".into(), 0));
     let granted = daemon.client().permissions("caller".to_owned()).await.unwrap();
-    assert_eq!(granted[0].permission, "call_plugin: worker.do");
+    assert_eq!(granted.wishes[0].permission, "call_plugin: worker.do");
     daemon.stop().await;
 }
 

@@ -110,7 +110,8 @@ impl Plugin {
         };
         self.description.workflow_parts.retain(|part| part.kind != kind || part.name != name);
         self.parts.retain(|part| part.kind != kind || part.name != name);
-        let described = PartDescription { kind: kind.clone(), name: name.clone(), ..PartDescription::default() };
+        let described =
+            PartDescription { kind: kind.clone(), name: name.clone(), ..PartDescription::default() };
         self.description.workflow_parts.push(described);
         self.parts.push(Part { kind, name, start: Box::new(start) });
         self
@@ -134,7 +135,8 @@ impl Dispatcher {
     /// Serves `workflow/run`.
     pub(crate) fn run_part(&self, params: &str, responder: Responder) {
         let begun = dispatch::read::<Asked<'_>>(WorkflowRun::METHOD, params).and_then(|asked| {
-            let part = self.plugin.parts.iter().find(|part| part.kind == asked.kind && part.name == asked.name);
+            let part =
+                self.plugin.parts.iter().find(|part| part.kind == asked.kind && part.name == asked.name);
             let part = part.ok_or_else(|| self.part_not_found(&asked))?;
             let request = Request::new(responder.ticket().clone(), asked.name, Intent::default(), asked.meta);
             let ctx = Context::new(self.session(WorkflowRun::METHOD)?, responder.peer(), Some(request));

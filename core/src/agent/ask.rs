@@ -98,7 +98,10 @@ impl Agent {
         deadline: Option<Instant>,
         progress: Progress,
     ) -> Result<Response, Error> {
-        let reaches = self.reaches((wanted.plugin, wanted.handler), &wanted.context, person, root);
+        let reaches = async {
+            self.router.person_enables(root, wanted.plugin).await;
+            self.reaches((wanted.plugin, wanted.handler), &wanted.context, person, root).await
+        };
         match deadline {
             // Where it takes too long, the call does not begin.
             Some(deadline) => root.clock.limit(deadline, reaches).await.unwrap_or(Ok(()))?,
@@ -149,11 +152,23 @@ impl Agent {
         self.store.set_followup(&person.session_id, followup, FOLLOWUP_LAPSE).await
     }
 
+    /// What helps where a handler said itself that it did not do what was denied.
+    fn advice(&self, response: &Response, plugin: &str, root: &Root) -> Option<String> {
+        if response.success {
+            return None;
+        }
+        let lack = match root.denied.get() {
+            Some(denied) => denied.clone(),
+            None => return self.router.seems_to_lack(plugin, &response.message, root)?.data?.hint,
+        };
+        response.message.contains(&lack.message).then(|| lack.data?.hint).flatten()
+    }
+
     fn answer(&self, response: Response, wanted: Wanted<'_>, root: &Root) -> Answer {
         let plugins = self.router.plugins();
         Answer {
             suggestions: suggestions::sentences(&response.suggested_actions, wanted.plugin, &plugins),
-            hint: advice(&response, root.denied.get()),
+            hint: self.advice(&response, wanted.plugin, root),
             response,
             plugin: wanted.plugin.to_owned(),
             handler: wanted.handler.to_owned(),
@@ -186,12 +201,6 @@ fn blame(mut error: Error, denied: Option<&Error>) -> Error {
         data.extra.extend(why.extra.clone());
     }
     error
-}
-
-/// The same where the handler said itself that it did not do it.
-fn advice(response: &Response, denied: Option<&Error>) -> Option<String> {
-    let denied = denied.filter(|denied| !response.success && response.message.contains(&denied.message))?;
-    denied.hint().map(str::to_owned)
 }
 
 /// A handler's response, read; a plugin that answers otherwise is told apart by name.

@@ -1,5 +1,6 @@
 //! The command line as clap reads it.
 
+mod settings;
 mod workflow;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::recording::Recorder;
 
+pub(super) use settings::{Secrets, Settings};
 pub(super) use workflow::{RunWorkflow, Workflow};
 
 const EXIT_CODES: &str = "\
@@ -89,9 +91,18 @@ pub(super) enum Command {
     /// Watch what plugins tell each other, and tell them something
     #[command(subcommand)]
     Bus(Bus),
+    /// Look at the providers of AI models that plugins bring
+    #[command(subcommand)]
+    Providers(Providers),
+    /// Draw components of plugins
+    #[command(subcommand)]
+    Ui(Ui),
     /// Keep keys and passwords for plugins
     #[command(subcommand)]
     Secrets(Secrets),
+    /// Show what plugins are set to and why, and set it
+    #[command(subcommand)]
+    Settings(Settings),
     /// Run a command, and record what AstrOS and a plugin say to each other
     #[command(after_help = "Examples:
   astros record hello-world -- ask \"say hello\"
@@ -329,26 +340,40 @@ pub(super) enum Plugins {
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Secrets {
-    /// Keep a secret: in the system's keyring where there is one, else in a file of yours alone
-    #[command(after_help = "Examples:
-  astros secrets set weather api_key          asks for it, and does not show it
-  pass weather | astros secrets set weather api_key")]
-    Set {
-        #[arg(help = NAME)]
-        plugin: String,
-        /// The setting
-        key: String,
-    },
-    /// Name the secrets that are kept, and where; never what they are
+pub(super) enum Providers {
+    /// List the providers, and the plugins that bring them
     List,
-    /// Forget a secret
-    Remove {
-        #[arg(help = NAME)]
-        plugin: String,
-        /// The setting
-        key: String,
+    /// Ask providers how they are; all of them where none is named. Fails where one is not well
+    Health {
+        /// The provider's name; `astros providers list` has them
+        names: Vec<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Ui {
+    /// List the components, and the plugins that draw them
+    List,
+    /// Draw a component; a live one until Ctrl-C
+    #[command(after_help = "Examples:
+  astros ui render data_table --props '{\"data\": [{\"name\": \"Ada\"}]}'
+  astros ui render data_table --props - < props.json")]
+    Render(Render),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Render {
+    /// The component's name; `astros ui list` has them
+    pub(super) component: String,
+    /// What it shows, a JSON object; `-` reads standard input
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    pub(super) props: String,
+    /// The plugin that draws it, where several have one of this name
+    #[arg(long, value_name = "NAME")]
+    pub(super) plugin: Option<String>,
+    /// How wide it is drawn, in columns; the terminal's width where it is not said
+    #[arg(long, value_name = "COLUMNS")]
+    pub(super) width: Option<u16>,
 }
 
 #[derive(Debug, Subcommand)]

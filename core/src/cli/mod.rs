@@ -9,6 +9,7 @@ mod conformance;
 mod connect;
 mod daemon;
 mod doctor;
+mod draw;
 mod explain;
 mod input;
 mod logs;
@@ -18,13 +19,16 @@ mod own_log;
 mod permissions;
 mod plugins;
 mod progress;
+mod providers;
 mod question;
 mod record;
 mod replay;
 mod schema;
 mod secrets;
+mod settings;
 mod status;
 mod story;
+mod ui;
 mod workflow;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
@@ -96,6 +100,18 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
         }
         Command::Bus(command) => {
             let run = async |daemon: &Client| bus::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
+        }
+        Command::Providers(command) => {
+            let run = async |daemon: &Client| providers::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
+        }
+        Command::Ui(command) => {
+            let run = async |daemon: &Client| ui::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
+        }
+        Command::Settings(command) => {
+            let run = async |daemon: &Client| settings::run(command, daemon, output).await;
             with_daemon(&global, needs, output, run).await
         }
         Command::Ask(ask) => {

@@ -120,15 +120,16 @@ async fn run_one(run: RunWorkflow, daemon: &Client, output: &Output) -> Result<E
     let asking = async {
         while let Some(question) = questions.recv().await {
             watch.pause();
-            question::ask(&question, None, daemon, output).await;
+            let asked = question::ask(&question, None, daemon, output).await;
             watch.resume();
+            asked?;
         }
         std::future::pending().await
     };
     let begun = daemon.run_workflow(order, Some(person(None, None)?), Some(wanted)).await;
     let ended = tokio::select! {
         outcome = follow_run(begun, hear) => outcome,
-        never = asking => never,
+        taken_back = asking => taken_back,
     };
     watch.end();
     let report = ended?;

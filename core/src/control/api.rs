@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use astros_protocol::{Extra, Response};
+use astros_protocol::{Extra, Response, command::Terminal};
 use jiff::Timestamp;
 use jsonrpsee::{core::SubscriptionResult, proc_macros::rpc};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,10 @@ use serde_json::{Value, value::RawValue};
 
 use super::failure::Failure;
 use crate::{
-    daemon::{Listed, ListedWorkflow, Order, ShownWorkflow, Wish},
+    daemon::{
+        Asks, Health, Listed, ListedWorkflow, OfferedComponent, OfferedProvider, Order, PluginSettings,
+        ShownWorkflow, Wish,
+    },
     observe::PluginSnapshot,
     services::{audit::Event, log::Record},
     workflow::{Report, RunSummary},
@@ -54,6 +57,31 @@ pub trait Control {
         wanted: Option<Wanted>,
     ) -> SubscriptionResult;
 
+    /// Has a component of a plugin drawn, with news as [`ask`](Self::ask): the tree is the answer's `response.data`, those
+    /// of a live one are the `data` of its progress.
+    #[subscription(name = "render" => "rendered", unsubscribe = "unrender", item = News, param_kind = map)]
+    async fn render(
+        &self,
+        component: String,
+        plugin: Option<String>,
+        props: Option<Extra>,
+        terminal: Option<Terminal>,
+        person: Option<Person>,
+        wanted: Option<Wanted>,
+    ) -> SubscriptionResult;
+
+    /// The components that plugins draw, by name.
+    #[method(name = "components", param_kind = map)]
+    async fn components(&self) -> Result<Vec<OfferedComponent>, Failure>;
+
+    /// The providers of AI models that plugins bring, by name.
+    #[method(name = "providers", param_kind = map)]
+    async fn providers(&self) -> Result<Vec<OfferedProvider>, Failure>;
+
+    /// Asks a provider how it is.
+    #[method(name = "provider_health", param_kind = map)]
+    async fn provider_health(&self, name: String) -> Result<Health, Failure>;
+
     /// Answers a [`Question`] of a request that goes on; null declines.
     #[method(name = "answer_question", param_kind = map)]
     async fn answer_question(&self, id: String, answer: Value) -> Result<(), Failure>;
@@ -82,7 +110,7 @@ pub trait Control {
 
     /// What a plugin may do, and what it asks for. Fails where it cannot be enabled.
     #[method(name = "permissions", param_kind = map)]
-    async fn permissions(&self, name: String) -> Result<Vec<Wish>, Failure>;
+    async fn permissions(&self, name: String) -> Result<Asks, Failure>;
 
     /// Lets a plugin run from now on, with all it asks for, or of that what `permissions` has; fails where it asks
     /// for more.
@@ -97,6 +125,24 @@ pub trait Control {
     /// Takes permissions from a plugin, all where none is said; its process is replaced. Gives what it may do then.
     #[method(name = "revoke", param_kind = map)]
     async fn revoke(&self, name: String, permissions: Option<Vec<String>>) -> Result<Vec<Wish>, Failure>;
+
+    /// What a plugin is set to, or all of them, and where each setting comes from; secrets are hidden.
+    #[method(name = "settings", param_kind = map)]
+    async fn settings(&self, name: Option<String>) -> Result<Vec<PluginSettings>, Failure>;
+
+    /// Sets one of a plugin's settings, as text that its schema types, and gives it to the plugin; without `value` it
+    /// forgets what was set so.
+    #[method(name = "set_setting", param_kind = map)]
+    async fn set_setting(
+        &self,
+        name: String,
+        key: String,
+        value: Option<String>,
+    ) -> Result<PluginSettings, Failure>;
+
+    /// Holds what is on disk now against the schemas; gives the plugins whose settings do not fit.
+    #[method(name = "check_settings", param_kind = map)]
+    async fn check_settings(&self, name: Option<String>) -> Result<Vec<PluginSettings>, Failure>;
 
     /// The newest `count` events of the audit log, 50 where it is not said; oldest first.
     #[method(name = "audit", param_kind = map)]
@@ -248,6 +294,9 @@ pub struct Question {
     /// A JSON Schema that the answer has to fit.
     #[serde(default)]
     pub schema: Option<Value>,
+    /// Where a plugin waits to be enabled: what it asks for and gets by `always`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<Asks>,
 }
 
 /// What came of a request. `response.success: false` is an answer, not an error.

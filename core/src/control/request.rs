@@ -63,7 +63,9 @@ pub(super) async fn tell<A: Into<News>, W: Future<Output = Result<A, Error>>>(
         };
         let asking = async {
             while let Some(question) = questions.recv().await {
-                send(&sink, &News::Question(service.questions.keep(question))).await;
+                if let Some(question) = service.questions.keep(question, &service.daemon).await {
+                    send(&sink, &News::Question(question)).await;
+                }
             }
             // Who could ask is gone; the outcome is still to come.
             std::future::pending().await
@@ -109,7 +111,7 @@ pub(super) async fn ask(
     }
     person.timeout = person.timeout.map(|timeout| timeout.saturating_sub(started.elapsed()));
     let answered = daemon.agent().ask(text, &person, progress).await;
-    answered.map_err(|error| mention(error, &unable))
+    answered.map_err(|error| mention(error, &unable, &daemon.waiting_names()))
 }
 
 /// Finds out what a text means.
@@ -134,12 +136,16 @@ async fn learn(daemon: &Daemon, limit: Option<Duration>) -> Result<Vec<(String, 
 }
 
 /// Where nobody understood, it matters who could not be asked.
-fn mention(mut error: Error, unable: &[(String, Error)]) -> Error {
-    if error.code == ErrorCode::NOT_UNDERSTOOD && !unable.is_empty() {
+fn mention(mut error: Error, unable: &[(String, Error)], waiting: &[String]) -> Error {
+    if error.code == ErrorCode::NOT_UNDERSTOOD && !(unable.is_empty() && waiting.is_empty()) {
         let data = error.data_mut();
         let detail = data.detail.get_or_insert_default();
         for (name, reason) in unable.iter().take(MENTIONED) {
             detail.push_str(&format!("\n`{name}` could not be asked: {}", reason.message));
+        }
+        for name in waiting.iter().take(MENTIONED) {
+            let words = format!("\n`{name}` waits: `astros plugins enable {name}` shows what it asks for");
+            detail.push_str(&words);
         }
         if let Some(more) = unable.len().checked_sub(MENTIONED).filter(|more| *more > 0) {
             detail.push_str(&format!("\nnor could {more} more"));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use astros_protocol::{
     Error, ErrorCode, Extra,
+    command::Terminal,
     manifest::{Permission, PermissionError},
 };
 use jsonrpsee::{
@@ -23,7 +24,10 @@ use super::{
 use crate::{
     agent,
     bus::{Delivery, Pattern},
-    daemon::{Daemon, Listed, ListedWorkflow, Order, ShownWorkflow, Wish},
+    daemon::{
+        Asks, Daemon, Health, Listed, ListedWorkflow, OfferedComponent, OfferedProvider, Order,
+        PluginSettings, ShownWorkflow, Wish,
+    },
     router::Publisher,
     services::{audit::Event, log::Record},
     workflow::RunSummary,
@@ -90,6 +94,39 @@ impl ControlServer for Service {
         Ok(())
     }
 
+    async fn render(
+        &self,
+        pending: PendingSubscriptionSink,
+        component: String,
+        plugin: Option<String>,
+        props: Option<Extra>,
+        terminal: Option<Terminal>,
+        person: Option<Person>,
+        wanted: Option<Wanted>,
+    ) -> SubscriptionResult {
+        let work = |Listens { progress, questions, .. }| async {
+            let person = agent::Person { questions, ..request::person(&self.daemon, person)? };
+            let (props, terminal) = (props.unwrap_or_default(), terminal.unwrap_or_default());
+            let wanted = agent::draw::Wanted { component, plugin, props, terminal };
+            self.daemon.agent().draw(wanted, &person, progress).await
+        };
+        request::tell(pending, self, wanted.unwrap_or_default(), work).await;
+        Ok(())
+    }
+
+    async fn components(&self) -> Result<Vec<OfferedComponent>, Failure> {
+        Ok(self.daemon.components().await)
+    }
+
+    async fn providers(&self) -> Result<Vec<OfferedProvider>, Failure> {
+        Ok(self.daemon.providers().await)
+    }
+
+    async fn provider_health(&self, name: String) -> Result<Health, Failure> {
+        let _open = self.lifetime.begin()?;
+        Ok(self.daemon.provider_health(&name).await?)
+    }
+
     async fn answer_question(&self, id: String, answer: Value) -> Result<(), Failure> {
         Ok(self.questions.answer(&self.daemon, &id, answer).await?)
     }
@@ -122,7 +159,7 @@ impl ControlServer for Service {
         Ok(self.daemon.show(&name).await?)
     }
 
-    async fn permissions(&self, name: String) -> Result<Vec<Wish>, Failure> {
+    async fn permissions(&self, name: String) -> Result<Asks, Failure> {
         Ok(self.daemon.permissions(&name).await?)
     }
 
@@ -144,6 +181,30 @@ impl ControlServer for Service {
         self.daemon.usable(&name)?;
         let permissions = parse(&permissions.unwrap_or_default())?;
         whole(async move { daemon.revoke(&name, permissions).await }).await
+    }
+
+    async fn settings(&self, name: Option<String>) -> Result<Vec<PluginSettings>, Failure> {
+        Ok(self.daemon.settings(name.as_deref()).await?)
+    }
+
+    async fn set_setting(
+        &self,
+        name: String,
+        key: String,
+        value: Option<String>,
+    ) -> Result<PluginSettings, Failure> {
+        let (_open, daemon) = (self.lifetime.begin()?, self.daemon.clone());
+        whole(async move {
+            match value {
+                Some(text) => daemon.set_setting(&name, &key, &text).await,
+                None => daemon.unset_setting(&name, &key).await,
+            }
+        })
+        .await
+    }
+
+    async fn check_settings(&self, name: Option<String>) -> Result<Vec<PluginSettings>, Failure> {
+        Ok(self.daemon.check_settings(name.as_deref()).await?)
     }
 
     async fn audit(&self, count: Option<usize>) -> Result<Vec<Event>, Failure> {

@@ -14,11 +14,14 @@
 //! user_id: ada
 //! recognition: {threshold: 55, margin: 5} # per cent, points
 //! daemon: {start: on_demand}
+//! providers: {default: my-model} # the rest: a provider's own configuration, by its name
 //! observability: {prometheus: 127.0.0.1:9464, otlp: http://127.0.0.1:4318}
 //! workflow: {detailed_error_traces: true}
 //! ```
 
 mod observability;
+mod own;
+mod providers;
 mod start;
 mod workflow;
 
@@ -34,6 +37,8 @@ use crate::services::settings::Setting;
 use crate::supervisor::Sandboxed;
 
 pub use observability::Observability;
+pub use own::own_settings;
+pub use providers::Providers;
 pub use start::{DaemonSection, Start};
 pub use workflow::{Development, WorkflowSection};
 
@@ -53,6 +58,7 @@ pub struct Config {
     pub user_id: Option<String>,
     pub recognition: Recognition,
     pub daemon: DaemonSection,
+    pub providers: Providers,
     pub observability: Observability,
     /// What is wanted of every run of a workflow.
     pub workflow: WorkflowSection,
@@ -136,6 +142,7 @@ impl Config {
             user_id: file.user_id.filter(|user| !user.is_empty()),
             recognition: file.recognition.0,
             daemon: file.daemon,
+            providers: file.providers,
             observability: file.observability,
             workflow: file.workflow.or(file.development.workflow),
             warnings: unknown_members(&document, &written, path),
@@ -180,6 +187,7 @@ struct File {
     user_id: Option<String>,
     recognition: Checked,
     daemon: DaemonSection,
+    providers: Providers,
     observability: Observability,
     workflow: WorkflowSection,
     development: Development,
@@ -273,13 +281,14 @@ fn settings(document: &Document<'_>, written: &Value, plugin: &str) -> BTreeMap<
 }
 
 const DAEMON: [&str; 1] = ["start"];
-const FILE: [&str; 9] = [
+const FILE: [&str; 10] = [
     "plugins",
     "plugin_dirs",
     "limits",
     "user_id",
     "recognition",
     "daemon",
+    "providers",
     "observability",
     "workflow",
     "development",
@@ -331,21 +340,23 @@ fn text_if_there(path: &Path) -> Result<Option<String>, ConfigError> {
     match text_of(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => Ok(None),
-        Err(error) => {
-            let reason = match error.kind() {
-                io::ErrorKind::InvalidData => "it is not UTF-8 text; save it as UTF-8".to_owned(),
-                io::ErrorKind::NotFound => "it is a link to nothing; mend or remove it".to_owned(),
-                _ => error.to_string(),
-            };
-            Err(ConfigError::Unreadable { path: path.to_owned(), reason })
-        }
+        Err(error) => Err(unreadable(path, &error)),
     }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> ConfigError {
+    let reason = match error.kind() {
+        io::ErrorKind::InvalidData => "it is not UTF-8 text; save it as UTF-8".to_owned(),
+        io::ErrorKind::NotFound => "it is a link to nothing; mend or remove it".to_owned(),
+        _ => error.to_string(),
+    };
+    ConfigError::Unreadable { path: path.to_owned(), reason }
 }
 
 fn text_of(path: &Path) -> io::Result<String> {
     let about = std::fs::metadata(path)?;
     if !about.is_file() {
-        return Err(io::Error::other("it is no regular file; `astros.yaml` has to be one"));
+        return Err(io::Error::other("it is no regular file, expected one"));
     }
     if about.len() > MAX_BYTES {
         let words = format!("it has {} bytes, expected at most {MAX_BYTES}", about.len());

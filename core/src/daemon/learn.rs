@@ -61,12 +61,12 @@ impl Daemon {
         let (base, setup, installed) = (self.base.clone(), setup.clone(), installed.clone());
         let description = session.description.clone();
         // The keyring may take its time.
-        let by_code = tokio::task::spawn_blocking(move || {
+        let settled = tokio::task::spawn_blocking(move || {
             let secrets = base.secrets();
             let maker = Maker { base: &base, config: &setup.config, secrets: &secrets.read() };
-            maker.settings_by_code(&installed.entry, &installed.overrides, &description)
+            maker.settings(&installed.entry, &installed.given, Some(&description))
         });
-        if let Some(Err(error)) = by_code.await.map_err(internal)? {
+        if let Err(error) = settled.await.map_err(internal)? {
             supervisor.admit(specs::blocked(&error)).await;
             return Err(error.into());
         }

@@ -3,7 +3,7 @@
 use astros_protocol::{
     Error, PluginDescription,
     lifecycle::Sandbox,
-    manifest::{Manifest, Program, PythonTarget},
+    manifest::{Manifest, Permission, Program, PythonTarget},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -106,7 +106,10 @@ impl Daemon {
         shown["handles"] = json!(described.handles);
         shown["handlers"] = json!(described.handlers);
         shown["settings"] = json!(installed.spec.secrets.masked(&installed.spec.settings));
-        shown["warnings"] = json!(manifest.map(warnings));
+        let sockets = manifest.and_then(|_| reaches_sockets(&installed.spec.granted));
+        shown["warnings"] = json!(manifest.map(|manifest| {
+            warnings(manifest).into_iter().chain(sockets.map(str::to_owned)).collect::<Vec<_>>()
+        }));
         shown["reload_error"] = json!(self.reload_error(name));
         shown["last_exit"] = json!(status.last_exit);
         shown["last_words"] = json!(status.last_words);
@@ -115,7 +118,7 @@ impl Daemon {
         shown["instances"] = json!(status.instances);
         shown["queued"] = json!(plugin.queued());
         shown["metrics"] = json!(plugin.metrics().snapshot());
-        shown["permissions"] = json!(installed.grants.wishes());
+        shown["permissions"] = json!(installed.wishes());
         if let Some(error) = failed
             && shown["reason"].is_null()
         {
@@ -139,11 +142,21 @@ fn sandbox(plugin: &Plugin, spec: &Spec, reason: Option<&str>) -> Option<&'stati
 }
 
 /// The manifest's, or the code's where there is no manifest that says one.
-fn version(manifest: Option<&Manifest>, described: Option<&PluginDescription>) -> String {
+pub(super) fn version(manifest: Option<&Manifest>, described: Option<&PluginDescription>) -> String {
     let own = manifest.map(|manifest| manifest.metadata.version.to_string());
     let by_code =
         || described.map(|described| described.version.clone()).filter(|version| !version.is_empty());
     own.filter(|version| version != "0.0.0").or_else(by_code).unwrap_or_default()
+}
+
+/// What comes of two permissions together: to talk to D-Bus takes sockets with paths.
+fn reaches_sockets(granted: &[Permission]) -> Option<&'static str> {
+    let has = |one: fn(&Permission) -> bool| granted.iter().any(one);
+    let both = has(|one| matches!(one, Permission::SystemControl(Some(_))))
+        && has(|one| matches!(one, Permission::FileSystem(_)));
+    both.then_some(
+        "it may use D-Bus and files: sockets of other programs that lie in folders it was granted are open to it",
+    )
 }
 
 /// What its author should look at.

@@ -10,10 +10,13 @@ mod learn;
 mod limits;
 mod listing;
 mod observability;
+mod offered;
 pub mod paths;
 mod permit;
 mod python_sdk;
 pub mod service;
+mod settings;
+mod settle;
 mod setup;
 mod specs;
 mod watch;
@@ -47,9 +50,11 @@ use crate::{
 
 use change::Failure;
 use config::Config;
-pub use grants::{Wish, WishState};
+pub use grants::{Asks, Wish, WishState};
 pub use listing::Listed;
+pub use offered::{Health, OfferedComponent, OfferedProvider};
 use paths::HOME_VARIABLE;
+pub use settings::{PluginSettings, ShownSetting};
 use setup::{Base, Installed, Setup};
 pub use workflows::{ListedWorkflow, Order, ShownPart, ShownWorkflow};
 
@@ -136,6 +141,7 @@ impl Daemon {
             daemon.usable(recorder.plugin())?;
         }
         daemon.setup().plugins.values().for_each(|installed| daemon.add(installed));
+        daemon.router.set_default_provider(daemon.setup().config.providers.default.clone());
         daemon.agent.learn();
         Ok(daemon)
     }
@@ -238,7 +244,8 @@ impl Daemon {
     }
 
     /// What a daemon that stays does beside serving: learns what plugins offer that were never asked, so that the
-    /// first request need not wait for that, and reloads what is saved in development mode. Never ends.
+    /// first request need not wait for that, and takes what is saved of settings, in development mode of code
+    /// too. Never ends.
     pub async fn stay(&self) {
         let learn = async {
             let mut told = BTreeMap::new();
@@ -252,12 +259,7 @@ impl Daemon {
                 self.unknown.notified().await;
             }
         };
-        let watch = async {
-            if self.base.options.dev {
-                self.watch().await;
-            }
-        };
-        tokio::join!(learn, watch);
+        tokio::join!(learn, self.watch());
     }
 
     /// Stops every plugin, all at once, and writes what is still to be written.

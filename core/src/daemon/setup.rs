@@ -2,18 +2,26 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use astros_protocol::{Error, PluginDescription};
+use astros_protocol::{Error, Extra, PluginDescription, manifest::Permission};
 
-use super::{Options, config::Config, grants::Grants, internal, misconfigured, paths::Paths, specs::Maker};
+use super::{
+    Options,
+    config::Config,
+    grants::{Grants, Wish},
+    internal, misconfigured,
+    paths::Paths,
+    settle::Given,
+    specs::Maker,
+};
 use crate::{
     registry::{self, Enablement, Entry, Places, Registry, RegistryError},
     router::Known,
     services::{
         secrets::Secrets,
-        settings::Override,
-        storage::{Decisions, Descriptions, Store},
+        settings::SettingsError,
+        storage::{Decisions, Descriptions, SetByCommand, Store},
     },
-    supervisor::{Machine, Spec},
+    supervisor::{Admission, Machine, Spec},
 };
 
 /// What stays the same while a daemon runs.
@@ -41,6 +49,8 @@ pub(super) struct Remembered {
     by_command: BTreeMap<String, bool>,
     /// What a person decided of permissions.
     pub decisions: Decisions,
+    /// What commands set of plugins' settings.
+    pub settings: SetByCommand,
     pub descriptions: Descriptions,
 }
 
@@ -53,8 +63,12 @@ pub(super) struct Installed {
     pub fingerprint: String,
     /// What it may do.
     pub grants: Grants,
-    /// What the environment sets of its settings.
-    pub overrides: Vec<Override>,
+    /// What was said of its settings.
+    pub given: Given,
+    /// Where each of them comes from.
+    pub places: BTreeMap<String, String>,
+    /// Why they do not fit, where they do not.
+    pub misfit: Option<SettingsError>,
     /// What it said that it offers, when its code looked like that.
     pub description: Option<Arc<PluginDescription>>,
 }
@@ -66,7 +80,7 @@ impl Base {
         for folder in [&paths.data, &paths.cache, &paths.logs] {
             super::paths::create(folder).map_err(misconfigured)?;
         }
-        for folder in [&paths.config, &paths.runtime] {
+        for folder in [&paths.config, &paths.own_configs(), &paths.runtime] {
             // A plugin could make those that are not there, where it may write above them. They may be where nobody
             // can write; then no plugin can either.
             let _ = super::paths::create(folder);
@@ -130,6 +144,7 @@ impl Setup {
         let remembered = Remembered {
             by_command: store.enablement().await?,
             decisions: store.decisions().await?,
+            settings: store.settings().await?,
             descriptions: store.descriptions().await?,
         };
         let base = base.clone();
@@ -154,23 +169,56 @@ impl Setup {
 }
 
 impl Installed {
+    /// What it may do and asks for, for people.
+    pub(super) fn wishes(&self) -> Vec<Wish> {
+        self.grants.wishes(&self.entry.name, self.spec.granted_in.as_deref())
+    }
+
     /// What the router is told of it.
     pub(super) fn known(&self) -> Known {
         let manifest = self.entry.manifest.as_ref();
         Known {
+            hands_on: manifest.is_some_and(|manifest| hands_on(&manifest.permissions)),
             serial: self.spec.supervision.max_in_flight.get() == 1,
             handles: manifest.map(|manifest| manifest.capabilities.handles.clone()).unwrap_or_default(),
             description: self.description.clone(),
         }
     }
 
+    pub(super) fn may_run(&self) -> bool {
+        self.spec.admission == Admission::Enabled
+    }
+
     /// Whether what would be started is the same, whoever else is installed.
     pub(super) fn is_same(&self, other: &Installed) -> bool {
+        self.fingerprint == other.fingerprint && self.is_started_alike(other)
+    }
+
+    /// Whether it would be started in the same way, whatever its code is.
+    pub(super) fn is_started_alike(&self, other: &Installed) -> bool {
+        self.has_spec(&self.spec.settings, other)
+    }
+
+    /// Whether its settings are other, those apart that are secret, and nothing else.
+    pub(super) fn differs_in_settings(&self, other: &Installed) -> bool {
+        let other_settings = self.spec.settings != other.spec.settings;
+        other_settings && self.fingerprint == other.fingerprint && self.has_spec(&other.spec.settings, other)
+    }
+
+    /// Whether with these settings it would be started as the other.
+    fn has_spec(&self, settings: &Extra, other: &Installed) -> bool {
         let spec = Spec {
             plugins: other.spec.plugins.clone(),
             protected: other.spec.protected.clone(),
+            settings: settings.clone(),
             ..self.spec.clone()
         };
-        self.fingerprint == other.fingerprint && self.entry.folder == other.entry.folder && spec == other.spec
+        self.entry.folder == other.entry.folder && spec == other.spec
     }
+}
+
+fn hands_on(declared: &[Permission]) -> bool {
+    let files = |one: &Permission| matches!(one, Permission::FileSystem(_));
+    let calls = |one: &Permission| matches!(one, Permission::CallPlugin(_));
+    declared.iter().any(calls) && !declared.iter().any(files)
 }

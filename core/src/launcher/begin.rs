@@ -15,7 +15,7 @@ use nix::{
 use rustix::process::Pid;
 
 use super::{
-    Policy, confine, run,
+    Policy, confine, limits, run,
     step::{Step, failed},
 };
 
@@ -48,6 +48,9 @@ fn become_plugin(policy: &Policy, input: &OwnedFd) -> io::Error {
         let args = args.collect::<io::Result<Vec<_>>>()?;
         let environment = environment(policy)?;
         let alone = take_streams_alone();
+        if let Some(most) = policy.open_files {
+            limits::open_files(most)?;
+        }
         if let Some(confinement) = &policy.confinement {
             alone.step("closing what the daemon's parents left open")?;
             confine::restrict(confinement)?;

@@ -9,6 +9,7 @@
 //! until nothing is left.
 
 mod confinement;
+mod descriptors;
 mod machine;
 mod message;
 mod orphans;
@@ -48,10 +49,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub use confinement::{Limits, PROXY_PORT};
+pub use descriptors::raise_open_files;
 pub use machine::{Machine, machine};
 pub use orphans::adopt as adopt_orphans;
 
 pub(crate) use confinement::{Access, Confinement, Means, Network, Rule};
+pub(crate) use descriptors::usual_open_files;
 pub(crate) use message::{Policy, Report};
 pub(crate) use orphans::sweep as sweep_orphans;
 pub(crate) use start::start;

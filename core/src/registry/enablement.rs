@@ -8,6 +8,9 @@ use super::Origin;
 /// Why a plugin does not run that the person disabled by command.
 pub const DISABLED: &str = "it was disabled by command";
 
+/// Why a plugin does not run that nobody enabled yet.
+pub const WAITS: &str = "it waits to be enabled";
+
 /// What the person said; of two that speak of a plugin, the later one holds.
 #[derive(Debug, Clone, Copy)]
 pub struct Enablement<'a> {
@@ -34,7 +37,7 @@ impl Enablement<'_> {
                 Some(format!("`plugins.{name}.enabled` is false in `{}`", self.path.display()))
             }
             (None, None, Origin::Operator | Origin::Bundled) => None,
-            (None, None, Origin::User) => Some("it waits to be enabled".to_owned()),
+            (None, None, Origin::User) => Some(WAITS.to_owned()),
         }
     }
 }

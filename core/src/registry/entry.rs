@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use astros_protocol::manifest::{Kind, Manifest, PluginName, Program, PythonTarget, Run};
+use serde_json::{Map, Value};
 
 use super::schema::{self, Schema};
 use super::{fingerprint, program};
@@ -25,6 +26,8 @@ pub struct Entry {
     pub kinds: Vec<Kind>,
     /// The manifest's schema of its settings.
     pub settings_schema: Option<Schema>,
+    /// Defaults of its settings beside the manifest's.
+    pub defaults: Map<String, Value>,
     pub status: Status,
 }
 
@@ -67,6 +70,7 @@ impl Entry {
             language: None,
             kinds: Vec::new(),
             settings_schema: None,
+            defaults: Map::new(),
             status: Status::Ok,
         };
         if let Err((reason, hint)) = entry.fill() {
@@ -96,6 +100,8 @@ impl Entry {
         check_host(manifest)?;
         self.settings_schema = schema::read(&self.folder, manifest)
             .map_err(|reason| (reason, "correct the schema; other plugins are not affected"))?;
+        self.defaults = schema::defaults(&self.folder)
+            .map_err(|reason| (reason, "correct the defaults; other plugins are not affected"))?;
         let program = program.ok_or_else(|| {
             let names = program::NAMES.join("`, `");
             let name = folder_name(&self.folder);

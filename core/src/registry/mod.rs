@@ -14,7 +14,7 @@ mod spread;
 #[cfg(test)]
 mod tests;
 
-pub use enablement::{DISABLED, Enablement};
+pub use enablement::{DISABLED, Enablement, WAITS};
 pub use entry::{Entry, Origin, Status};
 pub use places::{Places, bundled_folder, plugin_path};
 pub use schema::Schema;

@@ -4,18 +4,23 @@
 //! parent, and a call that would wait for itself is refused at once. Params and results pass as raw JSON.
 
 mod access;
+mod afterwards;
+mod ai;
 mod bus;
 mod call;
+mod child;
 mod clock;
 mod deliver;
 pub mod errors;
 mod inbound;
 mod network;
+mod offers;
 mod plugin;
 mod question;
 mod queue;
 mod reach;
 mod services;
+mod settings;
 pub mod tree;
 mod versions;
 mod waits;
@@ -44,6 +49,7 @@ use crate::{
 
 pub use bus::Publisher;
 pub use inbound::{Host, PluginService};
+pub use offers::Offer;
 pub use plugin::{Known, Plugin};
 pub use question::{About, Asked, Question, Questions};
 pub use reach::Named;
@@ -115,6 +121,8 @@ pub struct Router {
     // Std mutexes: held for a few moves of memory, never across an await.
     tree: Mutex<Tree>,
     services: Services,
+    /// The provider of AI that is asked where nobody says which.
+    provider: RwLock<Option<String>>,
     me: Weak<Router>,
 }
 
@@ -125,6 +133,7 @@ impl Router {
             number: AtomicUsize::new(0),
             tree: Mutex::default(),
             services,
+            provider: RwLock::default(),
             me: me.clone(),
         })
     }
@@ -197,9 +206,16 @@ impl Router {
     /// The new version does not get ready: why, and that the one before goes on.
     pub async fn reload(&self, name: &str, known: Known, spec: Spec) -> Result<(), Error> {
         let plugin = self.plugin(name)?;
-        // On a task of its own: who asked may go, half a reload is none.
-        let reload = tokio::spawn(async move { plugin.reload(known, spec).await });
-        reload.await.unwrap_or_else(|error| {
+        self.whole(name, async move { plugin.reload(known, spec).await }).await
+    }
+
+    /// On a task of its own: who asked may go, half a reload is none.
+    async fn whole(
+        &self,
+        name: &str,
+        reload: impl Future<Output = Result<(), Error>> + Send + 'static,
+    ) -> Result<(), Error> {
+        tokio::spawn(reload).await.unwrap_or_else(|error| {
             let message = format!("the reload of `{name}` failed: {error}");
             Err(Error::new(ErrorCode::INTERNAL_ERROR, message))
         })
@@ -239,11 +255,12 @@ impl Router {
         call: &Call<'_>,
         watch: &mut Watch<'_>,
     ) -> Result<Box<RawValue>, Error> {
-        let declared = plugin.declared(call.handler);
+        let declared = plugin.declared(call);
         let handlers = declared.and_then(|declared| declared.timeout);
         let usual = match call.work {
             Work::Handler(_) => DEFAULT_DEADLINE,
-            Work::Part(_) => LONGEST,
+            Work::Provider(_) => ai::DEADLINE,
+            Work::Part(_) | Work::Component(_) => LONGEST,
         };
         let own = call.timeout.or(handlers).unwrap_or(usual);
         let own = own.min(handlers.unwrap_or(own));

@@ -5,8 +5,10 @@ use std::borrow::Cow;
 use astros_protocol::{
     Params, Request,
     call::{CallPlugin, HandleIntent},
+    command::Terminal,
     intent::CallMeta,
     message::Text,
+    ui::UiRender,
     workflow::{WorkflowKind, WorkflowRun},
 };
 use serde::{Deserialize, Deserializer, Serialize};
@@ -62,6 +64,10 @@ pub enum Work<'a> {
     Handler(IntentRef<'a>),
     /// `workflow/run`.
     Part(StepRef<'a>),
+    /// `provider/…`.
+    Provider(ProviderRef<'a>),
+    /// `ui/render`.
+    Component(ComponentRef<'a>),
 }
 
 impl<'a> Work<'a> {
@@ -69,6 +75,8 @@ impl<'a> Work<'a> {
         match self {
             Work::Handler(_) => HandleIntent::METHOD,
             Work::Part(_) => WorkflowRun::METHOD,
+            Work::Provider(asked) => asked.method,
+            Work::Component(_) => UiRender::METHOD,
         }
     }
 
@@ -76,6 +84,10 @@ impl<'a> Work<'a> {
         match self {
             Work::Handler(intent) => ParamsRef::Handler(HandleIntentRef { handler, intent, meta }),
             Work::Part(step) => ParamsRef::Part(WorkflowRunRef { step, meta }),
+            Work::Provider(ProviderRef { provider, request, .. }) => {
+                ParamsRef::Provider(ProviderParamsRef { provider, request, meta })
+            }
+            Work::Component(drawn) => ParamsRef::Component(UiRenderRef { drawn, meta }),
         }
     }
 }
@@ -86,6 +98,8 @@ impl<'a> Work<'a> {
 pub enum ParamsRef<'a> {
     Handler(HandleIntentRef<'a>),
     Part(WorkflowRunRef<'a>),
+    Provider(ProviderParamsRef<'a>),
+    Component(UiRenderRef<'a>),
 }
 
 /// `WorkflowRunParams`, borrowed.
@@ -105,6 +119,41 @@ pub struct StepRef<'a> {
     pub task: &'a RawValue,
     /// A JSON object on one line.
     pub context: &'a RawValue,
+}
+
+/// What a provider is asked.
+#[derive(Clone, Copy)]
+pub struct ProviderRef<'a> {
+    /// `provider/…`.
+    pub method: &'static str,
+    pub provider: &'a str,
+    /// A JSON object on one line.
+    pub request: &'a RawValue,
+}
+
+/// `ProviderParams`, borrowed.
+#[derive(Serialize)]
+pub struct ProviderParamsRef<'a> {
+    pub provider: &'a str,
+    pub request: &'a RawValue,
+    pub meta: MetaRef<'a>,
+}
+
+/// `UiRenderParams` without its meta, borrowed.
+#[derive(Clone, Copy, Serialize)]
+pub struct ComponentRef<'a> {
+    pub component: &'a str,
+    /// A JSON object on one line.
+    pub props: &'a RawValue,
+    pub terminal: &'a Terminal,
+}
+
+/// `UiRenderParams`, borrowed.
+#[derive(Serialize)]
+pub struct UiRenderRef<'a> {
+    #[serde(flatten)]
+    pub drawn: ComponentRef<'a>,
+    pub meta: MetaRef<'a>,
 }
 
 /// `HandleIntentParams`, borrowed. The context stands last: it is what may be large.

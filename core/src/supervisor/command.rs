@@ -59,6 +59,7 @@ pub(crate) async fn command(spec: &Spec) -> Result<Prepared, Error> {
         environment,
         folder: spec.folder.clone().into(),
         containment: spec.containment,
+        open_files: launcher::usual_open_files(),
         confinement,
     };
     Ok(Prepared { policy, buses, scratch })

@@ -26,6 +26,7 @@ mod level;
 mod machine;
 mod memory;
 mod once;
+mod outgrown;
 mod output;
 mod process;
 mod program;
@@ -49,8 +50,8 @@ pub use state::{Admission, StateName};
 pub use status::{InstanceStatus, Status};
 pub use watchdog::Watch;
 
-pub(crate) use confine::{enforced, refusal};
+pub(crate) use confine::{enforced, expand, refusal};
 pub(crate) use once::{Started, exit, start};
 pub(crate) use process::Process;
 
-pub use crate::launcher::{Containment, Limits, Machine, machine};
+pub use crate::launcher::{Containment, Limits, Machine, machine, raise_open_files};

@@ -85,6 +85,8 @@ pub struct Spec {
     pub plugins: Arc<[String]>,
     /// What it may do, beside what every plugin may.
     pub granted: Vec<Permission>,
+    /// The file that says all of this, where the operator wrote it there; else commands grant and revoke.
+    pub granted_in: Option<PathBuf>,
     pub sandboxed: Sandboxed,
     pub limits: launcher::Limits,
     /// Folders that no grant reaches: those of AstrOS.
@@ -128,6 +130,7 @@ impl Spec {
             environment: Arc::new(std::env::vars_os().collect()),
             plugins: Arc::default(),
             granted: Vec::new(),
+            granted_in: None,
             sandboxed: Sandboxed::default(),
             limits: launcher::Limits::default(),
             hidden: Vec::new(),

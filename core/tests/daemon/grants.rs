@@ -25,8 +25,8 @@ fn manifest(asks: &str) -> String {
 }
 
 async fn states(daemon: &Daemon) -> Vec<(String, WishState)> {
-    let wishes = daemon.permissions("test").await.unwrap();
-    wishes.into_iter().map(|wish| (wish.permission, wish.state)).collect()
+    let asks = daemon.permissions("test").await.unwrap();
+    asks.wishes.into_iter().map(|wish| (wish.permission, wish.state)).collect()
 }
 
 fn listed(daemon: &Daemon, name: &str) -> astros_core::daemon::Listed {

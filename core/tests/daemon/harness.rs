@@ -70,7 +70,16 @@ impl Home {
 
     /// A daemon that does what one that stays does, in development mode.
     pub(crate) async fn develop(&self) -> Arc<Daemon> {
-        let daemon = Arc::new(Daemon::start(Options { dev: true, ..self.options() }).await.unwrap());
+        self.staying(Options { dev: true, ..self.options() }).await
+    }
+
+    /// A daemon that does what one that stays does.
+    pub(crate) async fn stay(&self) -> Arc<Daemon> {
+        self.staying(self.options()).await
+    }
+
+    async fn staying(&self, options: Options) -> Arc<Daemon> {
+        let daemon = Arc::new(Daemon::start(options).await.unwrap());
         let stays = daemon.clone();
         tokio::spawn(async move { stays.stay().await });
         daemon

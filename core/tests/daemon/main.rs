@@ -6,4 +6,6 @@ mod change;
 mod dev;
 mod grants;
 mod harness;
+mod settings;
+
 mod state;

@@ -39,6 +39,7 @@ pub use sections::{
     RelativePath, Testing,
 };
 pub use shape::{PluginManifestYaml, PluginYaml};
+pub use size::bytes;
 pub use supervision::{Restart, Start, Supervision};
 pub use version::{PluginVersion, VersionReq};
 

@@ -15,7 +15,7 @@ mod worker;
 mod tests;
 
 pub use grants::{Decision, Decisions};
-pub use memory::{Described, Descriptions, Followup};
+pub use memory::{Described, Descriptions, Followup, SetByCommand};
 pub use runs::{Forget, StoredRun, StoredStep};
 pub use values::{MAX_KEY_BYTES, MAX_PAGE, MAX_VALUE_BYTES, Page, QUOTA_BYTES, Stored};
 
@@ -26,7 +26,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use astros_protocol::{Error, PluginDescription, manifest::Permission};
 use rusqlite::Connection;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use tokio::sync::oneshot;
 
 use worker::Job;
@@ -148,6 +148,17 @@ impl Store {
     pub async fn set_enabled(&self, plugin: &str, enabled: Option<bool>) -> Result<(), Error> {
         let plugin = plugin.to_owned();
         self.write(move |db, _| memory::set_enabled(db, &plugin, enabled)).await
+    }
+
+    /// What commands set of the plugins' settings.
+    pub async fn settings(&self) -> Result<SetByCommand, Error> {
+        self.read(|db, _| memory::settings(db)).await
+    }
+
+    /// Remembers what a command set of a plugin's settings; `None` forgets it.
+    pub async fn set_setting(&self, plugin: &str, name: &str, value: Option<&Value>) -> Result<(), Error> {
+        let (plugin, name, value) = (plugin.to_owned(), name.to_owned(), value.map(Value::to_string));
+        self.write(move |db, _| memory::set_setting(db, &plugin, &name, value.as_deref())).await
     }
 
     /// What a person decided of the plugins' permissions.
