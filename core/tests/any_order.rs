@@ -8,7 +8,11 @@ use std::{
 };
 
 use astros_core::{
-    router::{Above, Call, Known, Listener, Router, Services, tree::Root, wire::IntentRef},
+    router::{
+        Above, Call, Known, Listener, Router, Services,
+        tree::Root,
+        wire::{IntentRef, Work},
+    },
     services::{log::Log, storage::Store},
     supervisor::{Launch, Spec, Supervisor},
 };
@@ -188,7 +192,7 @@ impl Play {
             let call = Call {
                 plugin: "p",
                 handler: "one",
-                intent,
+                work: Work::Handler(intent),
                 root: Arc::new(Root::anonymous()),
                 above: Above::default(),
                 timeout: Some(time),

@@ -38,6 +38,12 @@ class Pizza(BasePlugin):
     async def bake_slowly(self, intent):
         await self.progress(1, 2, "the oven heats up")
         await asyncio.sleep(600)
+
+    @plugin_handler("nag", examples=["nag me"])
+    async def nag(self, intent):
+        for number in range(12):
+            await self.ask_user(f"Really {number}?")
+        return "enough"
 "#;
 
 struct Home(TempDir);
@@ -184,6 +190,28 @@ fn talks_on_a_terminal_and_takes_a_request_back_at_ctrl_c() {
     terminal.shows("> ");
     terminal.type_in("\u{4}");
     assert_eq!(terminal.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn takes_a_request_back_at_ctrl_c_that_asks_on_and_on() {
+    let home = Home::new();
+    let mut terminal = Terminal::open(home.astros(&["ask", "nag me"]));
+    terminal.shows("Really 0? ");
+    // To say nothing declines one question, and no more.
+    terminal.type_in("\r");
+    terminal.shows("Really 1? ");
+    terminal.type_in("\u{3}");
+    terminal.shows("taken back");
+    assert_eq!(terminal.child.wait().unwrap().code(), Some(130));
+    let mut terminal = Terminal::open(home.astros(&["chat"]));
+    terminal.shows("> ");
+    terminal.type_in("nag me\r");
+    terminal.shows("Really 0? ");
+    terminal.type_in("\u{3}");
+    terminal.shows("taken back");
+    terminal.shows("> ");
+    terminal.type_in("\u{4}");
+    assert_eq!(terminal.child.wait().unwrap().code(), Some(130), "that of its last request");
 }
 
 #[test]

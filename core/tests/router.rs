@@ -9,7 +9,11 @@ use std::{
 };
 
 use astros_core::{
-    router::{Above, Call, Known, Listener, Router, Services, tree::Root, wire::IntentRef},
+    router::{
+        Above, Call, Known, Listener, Router, Services,
+        tree::Root,
+        wire::{IntentRef, Work},
+    },
     services::{log::Log, storage::Store},
     supervisor::{Launch, Spec, StateName, Supervisor},
 };
@@ -99,7 +103,7 @@ impl Host {
         let call = Call {
             plugin: "one",
             handler,
-            intent,
+            work: Work::Handler(intent),
             root: Arc::new(Root::anonymous()),
             above: Above::default(),
             timeout: Some(timeout),

@@ -44,5 +44,9 @@ pub const MAX_PROGRESS_BYTES: usize = 64 << 10;
 pub const MAX_BUS_MESSAGE_BYTES: usize = 1 << 20;
 /// The reserved handler of direct messages: not listed in descriptions, called like any other.
 pub const MESSAGE_HANDLER: &str = "$message";
+
+/// The reserved handler by which a plugin has another draw a component: its params are those of `ui/render` without
+/// `meta`, the tree is the `data` of the Response.
+pub const RENDER_HANDLER: &str = "$render";
 /// So many `$/progress` messages of one request may be unacknowledged.
 pub const PROGRESS_WINDOW: usize = 32;

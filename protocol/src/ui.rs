@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Extra, Meta, command::Terminal, method::request};
+use crate::{Extra, Meta, command::Terminal, lifecycle::Effects, method::request};
 
 request! {
     /// Host to plugin: draw a component of the plugin's.
@@ -28,6 +28,9 @@ pub struct ComponentDescription {
     /// Whether it draws anew as things change, until it is cancelled.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub live: bool,
+    /// What drawing it does to the world beside showing its props; `read` where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effects: Option<Effects>,
     #[serde(flatten)]
     pub extra: Extra,
 }

@@ -10,7 +10,11 @@ use std::{
 
 use astros_core::{
     daemon::{Daemon, Options},
-    router::{Above, Call, Known, Listener, tree::Root, wire::IntentRef},
+    router::{
+        Above, Call, Known, Listener,
+        tree::Root,
+        wire::{IntentRef, Work},
+    },
     supervisor::{Launch, Spec, StateName, Status, Supervisor},
 };
 use astros_protocol::Error;
@@ -118,7 +122,7 @@ impl Host {
         let call = Call {
             plugin,
             handler,
-            intent,
+            work: Work::Handler(intent),
             root: Arc::new(Root::anonymous()),
             above: Above::default(),
             timeout: limits.time,

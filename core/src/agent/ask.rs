@@ -15,7 +15,11 @@ use super::{
     suggestions,
 };
 use crate::{
-    router::{Above, Call, Listener, tree::Root, wire::IntentRef},
+    router::{
+        Above, Call, Listener,
+        tree::Root,
+        wire::{IntentRef, Work},
+    },
     services::storage::Followup,
 };
 
@@ -94,7 +98,10 @@ impl Agent {
         deadline: Option<Instant>,
         progress: Progress,
     ) -> Result<Response, Error> {
-        let reaches = self.reaches((wanted.plugin, wanted.handler), &wanted.context, person, root);
+        let reaches = async {
+            self.router.person_enables(root, wanted.plugin).await;
+            self.reaches((wanted.plugin, wanted.handler), &wanted.context, person, root).await
+        };
         match deadline {
             // Where it takes too long, the call does not begin.
             Some(deadline) => root.clock.limit(deadline, reaches).await.unwrap_or(Ok(()))?,
@@ -107,7 +114,7 @@ impl Agent {
         let call = Call {
             plugin: wanted.plugin,
             handler: wanted.handler,
-            intent: IntentRef {
+            work: Work::Handler(IntentRef {
                 text: wanted.text,
                 intent_type: wanted.handler,
                 confidence: wanted.confidence,
@@ -115,7 +122,7 @@ impl Agent {
                 session_id: root.session_id.as_deref(),
                 timestamp: &timestamp,
                 context: &context,
-            },
+            }),
             root: root.clone(),
             above: Above::default(),
             timeout,
@@ -145,11 +152,23 @@ impl Agent {
         self.store.set_followup(&person.session_id, followup, FOLLOWUP_LAPSE).await
     }
 
+    /// What helps where a handler said itself that it did not do what was denied.
+    fn advice(&self, response: &Response, plugin: &str, root: &Root) -> Option<String> {
+        if response.success {
+            return None;
+        }
+        let lack = match root.denied.get() {
+            Some(denied) => denied.clone(),
+            None => return self.router.seems_to_lack(plugin, &response.message, root)?.data?.hint,
+        };
+        response.message.contains(&lack.message).then(|| lack.data?.hint).flatten()
+    }
+
     fn answer(&self, response: Response, wanted: Wanted<'_>, root: &Root) -> Answer {
         let plugins = self.router.plugins();
         Answer {
             suggestions: suggestions::sentences(&response.suggested_actions, wanted.plugin, &plugins),
-            hint: advice(&response, root.denied.get()),
+            hint: self.advice(&response, wanted.plugin, root),
             response,
             plugin: wanted.plugin.to_owned(),
             handler: wanted.handler.to_owned(),
@@ -170,11 +189,10 @@ struct Wanted<'a> {
     followup: bool,
 }
 
-/// Where a handler failed for what a plugin was denied, that is what a person can mend.
+/// Where a handler failed for what a plugin was denied, that is what a person can mend, whatever it calls its failure.
 fn blame(mut error: Error, denied: Option<&Error>) -> Error {
     if let Some(denied) = denied
         && let Some(why) = &denied.data
-        && error.code == ErrorCode::HANDLER_FAILED
         && error.message.contains(&denied.message)
     {
         let data = error.data_mut();
@@ -182,12 +200,6 @@ fn blame(mut error: Error, denied: Option<&Error>) -> Error {
         data.extra.extend(why.extra.clone());
     }
     error
-}
-
-/// The same where the handler said itself that it did not do it.
-fn advice(response: &Response, denied: Option<&Error>) -> Option<String> {
-    let denied = denied.filter(|denied| !response.success && response.message.contains(&denied.message))?;
-    denied.hint().map(str::to_owned)
 }
 
 /// A handler's response, read; a plugin that answers otherwise is told apart by name.

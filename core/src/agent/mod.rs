@@ -4,6 +4,7 @@
 //! to remember is remembered.
 
 mod ask;
+pub mod draw;
 mod person;
 mod reach;
 pub mod recognition;

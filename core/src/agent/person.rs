@@ -23,7 +23,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// The root of what is done for them.
+    /// The root of a tree of calls of theirs.
     pub fn root(&self) -> Arc<Root> {
         Arc::new(Root {
             correlation_id: new_correlation_id(),

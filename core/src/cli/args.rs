@@ -1,11 +1,17 @@
 //! The command line as clap reads it.
 
+mod settings;
+mod workflow;
+
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use astros_protocol::manifest::Permission;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::recording::Recorder;
+
+pub(super) use settings::{Secrets, Settings};
+pub(super) use workflow::{RunWorkflow, Workflow};
 
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
@@ -59,6 +65,9 @@ pub(super) struct Global {
     /// Print JSON: one line on stdout, failures too
     #[arg(long, global = true)]
     pub(super) json: bool,
+    /// Development mode: plugins of `./dev-plugins` and `~/.localagent` too; a daemon reloads what is saved
+    #[arg(long, global = true)]
+    pub(super) dev: bool,
     /// What the command does is recorded.
     #[arg(skip)]
     pub(super) recorder: Option<Recorder>,
@@ -81,6 +90,9 @@ pub(super) enum Command {
     /// Look at plugins, and call them
     #[command(subcommand)]
     Plugins(Plugins),
+    /// Run workflows: phases that parts of plugins do
+    #[command(subcommand)]
+    Workflow(Workflow),
     /// Run the daemon that stays, in the foreground, or stop it
     #[command(after_help = "Examples:
   astros daemon
@@ -102,9 +114,18 @@ pub(super) enum Command {
     /// Watch what plugins tell each other, and tell them something
     #[command(subcommand)]
     Bus(Bus),
+    /// Look at the providers of AI models that plugins bring
+    #[command(subcommand)]
+    Providers(Providers),
+    /// Draw components of plugins
+    #[command(subcommand)]
+    Ui(Ui),
     /// Keep keys and passwords for plugins
     #[command(subcommand)]
     Secrets(Secrets),
+    /// Show what plugins are set to and why, and set it
+    #[command(subcommand)]
+    Settings(Settings),
     /// Run a command, and record what AstrOS and a plugin say to each other
     #[command(after_help = "Examples:
   astros record hello-world -- ask \"say hello\"
@@ -194,9 +215,6 @@ pub(super) struct Daemon {
     /// Serve HTTP and WebSocket on this loopback address, too; port 0 takes any
     #[arg(long, value_name = "ADDRESS")]
     pub(super) listen: Option<SocketAddr>,
-    /// Development mode: reload what is saved in plugins' folders and in `astros.yaml`
-    #[arg(long)]
-    pub(super) dev: bool,
     /// Leave the terminal; how a command starts it on demand
     #[arg(long, hide = true)]
     pub(super) detached: bool,
@@ -318,6 +336,14 @@ pub(super) enum Plugins {
         #[arg(short, long)]
         yes: bool,
     },
+    /// Install the packages that a plugin in Python needs, into an environment of its own, after showing them
+    Setup {
+        #[arg(help = NAME)]
+        name: String,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
     /// Grant a plugin permissions, also such that it does not ask for
     #[command(after_help = GRANT)]
     Grant {
@@ -361,26 +387,40 @@ pub(super) enum Plugins {
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Secrets {
-    /// Keep a secret: in the system's keyring where there is one, else in a file of yours alone
-    #[command(after_help = "Examples:
-  astros secrets set weather api_key          asks for it, and does not show it
-  pass weather | astros secrets set weather api_key")]
-    Set {
-        #[arg(help = NAME)]
-        plugin: String,
-        /// The setting
-        key: String,
-    },
-    /// Name the secrets that are kept, and where; never what they are
+pub(super) enum Providers {
+    /// List the providers, and the plugins that bring them
     List,
-    /// Forget a secret
-    Remove {
-        #[arg(help = NAME)]
-        plugin: String,
-        /// The setting
-        key: String,
+    /// Ask providers how they are; all of them where none is named. Fails where one is not well
+    Health {
+        /// The provider's name; `astros providers list` has them
+        names: Vec<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Ui {
+    /// List the components, and the plugins that draw them
+    List,
+    /// Draw a component; a live one until Ctrl-C
+    #[command(after_help = "Examples:
+  astros ui render data_table --props '{\"data\": [{\"name\": \"Ada\"}]}'
+  astros ui render data_table --props - < props.json")]
+    Render(Render),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Render {
+    /// The component's name; `astros ui list` has them
+    pub(super) component: String,
+    /// What it shows, a JSON object; `-` reads standard input
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    pub(super) props: String,
+    /// The plugin that draws it, where several have one of this name
+    #[arg(long, value_name = "NAME")]
+    pub(super) plugin: Option<String>,
+    /// How wide it is drawn, in columns; the terminal's width where it is not said
+    #[arg(long, value_name = "COLUMNS")]
+    pub(super) width: Option<u16>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -82,15 +82,16 @@ pub(super) async fn show(
     let asking = async {
         while let Some(question) = questions.recv().await {
             display.pause();
-            question::ask(&question, input.as_deref_mut(), daemon, output).await;
+            let asked = question::ask(&question, input.as_deref_mut(), daemon, output).await;
             display.resume();
+            asked?;
         }
         std::future::pending().await
     };
     let begun = begin(wanted).await;
     let answered = tokio::select! {
         outcome = follow(begun, hear) => outcome,
-        never = asking => never,
+        taken_back = asking => taken_back,
     };
     drop(progress);
     display.finish().await;

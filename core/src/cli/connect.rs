@@ -3,7 +3,7 @@
 use astros_protocol::Error;
 
 use super::{
-    args::{self, Plugins},
+    args::{self, Plugins, Workflow},
     on_demand,
     output::Output,
 };
@@ -54,7 +54,9 @@ impl args::Command {
                 | Plugins::Reset { .. }
                 | Plugins::Logs { follow: true, .. },
             ) => Needs::Running,
-            args::Command::Audit { .. }
+            args::Command::Workflow(Workflow::Runs)
+            | args::Command::Audit { .. }
+            | args::Command::Settings(_)
             | args::Command::Plugins(
                 Plugins::List
                 | Plugins::Show { .. }

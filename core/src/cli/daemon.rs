@@ -13,6 +13,7 @@ use super::{output::Output, own_log};
 use crate::{
     control::{self, Client, Signal, Signals, api::ControlClient, client::answered},
     daemon::{Options, service},
+    supervisor,
 };
 
 /// Runs it until it is told to stop.
@@ -21,6 +22,7 @@ pub(super) async fn run(
     listen: Option<SocketAddr>,
     detached: bool,
 ) -> Result<ExitCode, Error> {
+    supervisor::raise_open_files();
     if detached {
         // It fails for who leads a session already, and that is what is wanted.
         let _ = nix::unistd::setsid();

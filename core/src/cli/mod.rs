@@ -10,6 +10,7 @@ mod conformance;
 mod connect;
 mod daemon;
 mod doctor;
+mod draw;
 mod explain;
 mod input;
 mod logs;
@@ -19,13 +20,18 @@ mod own_log;
 mod permissions;
 mod plugins;
 mod progress;
+mod providers;
 mod question;
 mod record;
 mod replay;
 mod schema;
 mod secrets;
+mod settings;
+mod setup;
 mod status;
 mod story;
+mod ui;
+mod workflow;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -34,7 +40,10 @@ use clap::{Parser, error::ErrorKind};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use crate::{control::Client, daemon::Options};
+use crate::{
+    control::Client,
+    daemon::{Development, Options},
+};
 use args::{Action, Cli, Command, Global};
 use connect::{Connected, Needs, connect};
 use output::Output;
@@ -85,8 +94,8 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
                 error = interrupted() => Err(error),
             }
         }
-        Command::Daemon(args::Daemon { action: None, listen, dev, detached }) => {
-            daemon::run(Options { dev, ..options(&global)? }, listen, detached).await
+        Command::Daemon(args::Daemon { action: None, listen, detached }) => {
+            daemon::run(options(&global)?, listen, detached).await
         }
         Command::Daemon(args::Daemon { action: Some(Action::Install { print, force }), .. }) => {
             daemon::install(print, force, output)
@@ -103,6 +112,18 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
         }
         Command::Bus(command) => {
             let run = async |daemon: &Client| bus::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
+        }
+        Command::Providers(command) => {
+            let run = async |daemon: &Client| providers::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
+        }
+        Command::Ui(command) => {
+            let run = async |daemon: &Client| ui::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
+        }
+        Command::Settings(command) => {
+            let run = async |daemon: &Client| settings::run(command, daemon, output).await;
             with_daemon(&global, needs, output, run).await
         }
         Command::Ask(ask) => {
@@ -122,6 +143,10 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
                 outcome = replay::run(replay, &options, output) => outcome,
                 error = interrupted() => Err(error),
             }
+        }
+        Command::Workflow(command) => {
+            let run = async |daemon: &Client| workflow::run(command, daemon, output).await;
+            with_daemon(&global, needs, output, run).await
         }
         Command::Completion { shell } => commands::completion(shell, output),
         Command::Plugin(words) => Box::pin(commands::run(words, &global, output)).await,
@@ -168,10 +193,11 @@ async fn end(
 }
 
 fn options(global: &Global) -> Result<Options, Error> {
+    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     Ok(Options {
         plugin_dirs: absolute(&global.plugin_dir)?,
-        environment: std::env::vars_os().collect::<Vec<(OsString, OsString)>>(),
-        dev: false,
+        development: Development::read(&environment, global.dev, cwd().ok().as_deref())?,
+        environment,
         recorder: global.recorder.clone(),
         own_commands: args::own_commands(),
     })

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{input, output::Output, plugins::done};
 use crate::{
     control::{Client, api::ControlClient, client::answered},
-    daemon::{Listed, Wish, WishState},
+    daemon::{Asks, Wish, WishState},
     services::printable::{line, printable},
 };
 
@@ -22,18 +22,20 @@ pub(super) async fn enable(
     daemon: &Client,
     output: &Output,
 ) -> Result<ExitCode, Error> {
-    let wishes = answered(daemon.permissions(name.clone()).await)?;
-    if !yes && !agrees(&name, &wishes, daemon, output).await? {
+    let asks = answered(daemon.permissions(name.clone()).await)?;
+    if !yes && !asks.enabled && !agrees(&asks, output).await? {
         output.note(&format!("`{name}` stays as it was"));
         return Ok(ExitCode::from(1));
     }
+    let wishes = asks.wishes;
     let agreed = lines(&wishes, WishState::Missing);
     answered(daemon.enable(name.clone(), Some(agreed.clone())).await)?;
     let members = json!({ "name": name, "enabled": true, "granted": agreed });
     let without: Vec<String> = of(&wishes, WishState::Revoked)
         .iter()
         .map(|wish| {
-            format!("\n  without `{0}`; `astros plugins grant {name} '{0}'` gives it", wish.permission)
+            let hint = wish.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+            format!("\n  without `{}`{hint}", wish.permission)
         })
         .collect();
     done(&printable(&format!("`{name}` is enabled{}", without.concat())), members, output);
@@ -73,31 +75,30 @@ fn tell(name: &str, wishes: &[Wish], output: &Output) {
     done(&printable(&text), as_json(name, wishes), output);
 }
 
-async fn agrees(name: &str, wishes: &[Wish], daemon: &Client, output: &Output) -> Result<bool, Error> {
+async fn agrees(asks: &Asks, output: &Output) -> Result<bool, Error> {
+    let name = &asks.name;
     if output.json || !std::io::stdin().is_terminal() {
         let message = format!("nobody is there to agree to what `{name}` asks for");
         let error = Error::new(ErrorCode::INVALID_PARAMS, message);
         return Err(error.with_hint(format!("`astros plugins enable {name} --yes` agrees")));
     }
-    let listed = answered(daemon.list().await)?.into_iter().find(|one| one.name == name);
     let mut stderr = std::io::stderr();
-    let question = question(&title(name, listed.as_ref()), wishes);
-    let _ = stderr.write_all(printable(&question).as_bytes()).and_then(|()| stderr.flush());
+    let _ = stderr.write_all(question(asks).as_bytes()).and_then(|()| stderr.flush());
     let answer = input::line().await?;
     Ok(matches!(&*answer.trim().to_lowercase(), "y" | "yes"))
 }
 
 /// The name, with version and author where they are known.
-fn title(name: &str, listed: Option<&Listed>) -> String {
-    let version = listed.map(|one| &*one.version).filter(|version| !version.is_empty());
-    let author = listed.and_then(|one| one.author.as_deref());
+fn title(asks: &Asks) -> String {
+    let version = Some(&asks.version).filter(|version| !version.is_empty());
     let version = version.map(|version| format!(" {}", line(version))).unwrap_or_default();
-    let author = author.map(|author| format!(" by {}", line(author))).unwrap_or_default();
-    format!("`{name}`{version}{author}")
+    let author = asks.author.as_ref().map(|author| format!(" by {}", line(author))).unwrap_or_default();
+    format!("`{}`{version}{author}", asks.name)
 }
 
 /// What is new, what it may already, what it will not get, and whether that shall be.
-fn question(title: &str, wishes: &[Wish]) -> String {
+pub(super) fn question(asks: &Asks) -> String {
+    let (title, wishes) = (title(asks), &asks.wishes);
     let [missing, granted, withheld] =
         [WishState::Missing, WishState::Granted, WishState::Revoked].map(|state| of(wishes, state));
     let mut parts = Vec::new();
@@ -116,7 +117,7 @@ fn question(title: &str, wishes: &[Wish]) -> String {
     }
     let all: Vec<&Wish> = missing.into_iter().chain(granted).collect();
     let kept = kept(&all).map(|kept| format!("{kept}   ")).unwrap_or_default();
-    format!("{}\n{kept}Allow? [y/N] ", parts.join("\n"))
+    printable(&format!("{}\n{kept}Allow? [y/N] ", parts.join("\n"))).into_owned()
 }
 
 /// What these permissions keep from it.
@@ -154,7 +155,18 @@ mod tests {
         let permission: Permission = line.parse().unwrap();
         let (verb, what) = permission.phrases().remove(0);
         let (verb, sentence) = (verb.to_owned(), permission.sentence());
-        Wish { permission: permission.to_string(), sentence, verb, what, state }
+        Wish { permission: permission.to_string(), sentence, verb, what, state, hint: None }
+    }
+
+    fn asked(name: &str, wishes: &[Wish]) -> String {
+        let asks = Asks {
+            name: name.to_owned(),
+            version: String::new(),
+            author: None,
+            enabled: false,
+            wishes: wishes.to_vec(),
+        };
+        question(&asks)
     }
 
     #[test]
@@ -164,7 +176,10 @@ mod tests {
         let expected = "`weather` 2.0.0 by A. Author wants to\n  reach   api.example.org:443\n  \
                         keep    up to 64 MiB of its own data\n\
                         It will not see your files, other hosts, other plugins.   Allow? [y/N] ";
-        assert_eq!(question("`weather` 2.0.0 by A. Author", &wishes), expected);
+        let (name, version) = ("weather".to_owned(), "2.0.0".to_owned());
+        let author = Some("A. Author".to_owned());
+        let asks = Asks { name, version, author, enabled: false, wishes: wishes.to_vec() };
+        assert_eq!(question(&asks), expected);
     }
 
     #[test]
@@ -180,9 +195,9 @@ mod tests {
                         It may already\n  keep   up to 64 MiB of its own data\n\
                         It does not get\n  control   your desktop and this machine by D-Bus\n\
                         It will not see other plugins.   Allow? [y/N] ";
-        assert_eq!(question("`a`", &wishes), expected);
+        assert_eq!(asked("a", &wishes), expected);
         let nothing = "`a` asks for nothing more than to run\n\
                        It will not see your files, the network, other plugins.   Allow? [y/N] ";
-        assert_eq!(question("`a`", &[]), nothing);
+        assert_eq!(asked("a", &[]), nothing);
     }
 }

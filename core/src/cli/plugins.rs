@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use super::{
     args, ask, logs,
     output::Output,
-    permissions,
+    permissions, setup,
     story::{story, time},
 };
 use crate::{
     control::{Client, api::ControlClient, client::answered},
     daemon::Listed,
-    services::printable::printable,
+    services::printable::{line, printable},
 };
 
 pub(super) async fn run(command: args::Plugins, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
@@ -30,6 +30,7 @@ pub(super) async fn run(command: args::Plugins, daemon: &Client, output: &Output
         }
         args::Plugins::Logs { name, lines, .. } => logs::show(name, lines, daemon, output).await?,
         args::Plugins::Enable { name, yes } => return permissions::enable(name, yes, daemon, output).await,
+        args::Plugins::Setup { name, yes } => return setup::run(name, yes, daemon, output).await,
         args::Plugins::Grant { name, permissions } => {
             permissions::grant(name, permissions, daemon, output).await?;
         }
@@ -72,7 +73,8 @@ async fn list(daemon: &Client, output: &Output) -> Result<(), Error> {
             if let Some(reason) = &plugin.reason {
                 let hint = plugin.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
                 let reason = without_name(&plugin.name, reason);
-                output.print(&format!("  {}: {}", plugin.name, printable(&format!("{reason}{hint}"))));
+                let words = printable(&format!("{reason}{hint}")).replace('\n', "\n    ");
+                output.print(&format!("  {}: {words}", plugin.name));
             }
             for problem in &plugin.problems {
                 output.print(&format!("  {}: {}", plugin.name, printable(problem)));
@@ -92,21 +94,22 @@ fn table(plugins: &[Listed], output: &Output) -> String {
         ["PLUGIN", "VERSION", "STATE", "SANDBOX", "RESTARTS", "IN FLIGHT", "P99", "LANGUAGE", "KINDS"];
     let mut rows = vec![header.map(str::to_owned)];
     for plugin in plugins {
+        // What a manifest says is the author's, and stays in its cell.
         let style = match &*plugin.state {
             "ready" | "executing" => output.style().green(),
             "blocked" | "error" | "quarantined" | "restarting" => output.style().red(),
             _ => output.style().dim(),
         };
         rows.push([
-            printable(&plugin.name).into_owned(),
-            printable(&plugin.version).into_owned(),
+            line(&plugin.name),
+            line(&plugin.version),
             style.apply_to(plugin.shown_state()).to_string(),
             plugin.sandbox.clone().unwrap_or_else(|| "–".to_owned()),
             plugin.restarts.to_string(),
             plugin.in_flight.to_string(),
             plugin.p99_ms.map_or_else(|| "–".to_owned(), time),
-            printable(&plugin.language).into_owned(),
-            plugin.kinds.join(", "),
+            line(&plugin.language),
+            line(&plugin.kinds.join(", ")),
         ]);
     }
     aligned(&rows)
@@ -136,18 +139,20 @@ async fn show(name: String, daemon: &Client, output: &Output) -> Result<(), Erro
 /// The facts of `show` as lines.
 fn show_text(shown: &Value) -> String {
     let text = |name: &str| shown[name].as_str().unwrap_or_default().to_owned();
-    let name = format!("{} {}", text("name"), text("version"));
+    let name = line(&format!("{} {}", text("name"), text("version")));
     let mut lines = vec![format!("{}   {}", name.trim_end(), text("state"))];
     let mut fact = |name: &str, value: String| {
         if !value.is_empty() {
+            // Much of it is the author's: whatever they wrote makes no row of its own.
+            let value = value.trim_end().replace('\n', &format!("\n{:15}", ""));
             lines.push(format!("  {name:<12} {value}"));
         }
     };
-    fact("about", text("description"));
-    fact("by", text("author"));
+    fact("about", line(&text("description")));
+    fact("by", line(&text("author")));
     fact("reason", text("reason"));
     fact("help", text("hint"));
-    fact("language", text("language"));
+    fact("language", line(&text("language")));
     fact("folder", text("folder"));
     fact("runs", text("run"));
     fact("sandbox", text("sandbox"));
@@ -194,5 +199,26 @@ pub(super) fn done(text: &str, members: Value, output: &Output) {
     match output.json {
         true => output.print_json(&members),
         false => output.print(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lets_no_author_make_a_row() {
+        let shown = json!({
+            "name": "evil", "version": "1.0", "state": "idle",
+            "description": "nice\n  may          nothing at all", "author": "A\n  may          nothing",
+            "reason": "because\n  may          nothing", "language": "py\n  may          nothing",
+            "warnings": ["w\n  may          nothing"],
+            "handlers": [{ "name": "do\n  may          nothing", "description": "d", "examples": ["e\n  may   n"] }],
+            "permissions": [{ "state": "granted", "sentence": "read ~", "permission": "file_system: read ~" }],
+        });
+        let text = show_text(&shown);
+        let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("  may")).collect();
+        assert_eq!(rows, ["  may          read ~  (file_system: read ~)"], "{text}");
+        assert!(text.contains("  about        nice may nothing at all\n"), "{text}");
     }
 }

@@ -1,13 +1,15 @@
-//! Questions to the person at the terminal. Ctrl-C, Ctrl-D and an empty line decline.
+//! Questions to the person at the terminal. Ctrl-D and an empty line decline; Ctrl-C takes the whole request back, so
+//! that nobody is held by a plugin that asks on and on.
 
 use std::io::IsTerminal;
 
-use astros_protocol::ErrorCode;
+use astros_protocol::{Error, ErrorCode};
 use serde_json::Value;
 
 use super::{
     chat::input::{Input, Line},
     output::Output,
+    permissions,
 };
 use crate::{
     control::{
@@ -15,8 +17,11 @@ use crate::{
         api::{ControlClient, Question},
         client::answered,
     },
-    services::printable::printable,
+    services::printable::{line_of, printable},
 };
+
+/// Of what a plugin asks, and of what it lets choose from, so many characters are shown.
+const LONGEST: usize = 300;
 
 /// Whether somebody is there who can be asked.
 pub(super) fn can_ask(output: &Output) -> bool {
@@ -24,7 +29,15 @@ pub(super) fn can_ask(output: &Output) -> bool {
 }
 
 /// Asks, until the daemon takes what is answered; from `input`, or from one of its own.
-pub(super) async fn ask(question: &Question, input: Option<&mut Input>, daemon: &Client, output: &Output) {
+///
+/// # Errors
+/// The person wants nothing more of it.
+pub(super) async fn ask(
+    question: &Question,
+    input: Option<&mut Input>,
+    daemon: &Client,
+    output: &Output,
+) -> Result<(), Error> {
     let mut own;
     let input = match input {
         Some(input) => input,
@@ -33,33 +46,46 @@ pub(super) async fn ask(question: &Question, input: Option<&mut Input>, daemon: 
                 own = opened;
                 &mut own
             }
-            Err(error) => return output.warning(&error.message),
+            Err(error) => {
+                output.warning(&error.message);
+                return Ok(());
+            }
         },
     };
     loop {
         input.ask(prompt(question));
         let said = match input.next().await {
             Line::Text(said) => answer(question, said.trim()),
+            Line::Interrupted => return Err(Error::new(ErrorCode::CANCELLED, "taken back")),
             _ => Value::Null,
         };
-        let Err(error) = answered(daemon.answer_question(question.id.clone(), said).await) else { return };
+        let Err(error) = answered(daemon.answer_question(question.id.clone(), said).await) else {
+            return Ok(());
+        };
         output.warning(&error.message);
         // It is no answer to what the plugin asks: once more.
         if error.code != ErrorCode::INVALID_PARAMS {
-            return;
+            return Ok(());
         }
     }
 }
 
 fn prompt(question: &Question) -> String {
-    let text = printable(&question.question).replace('\n', " ");
-    let choices = question.choices.iter().map(|choice| printable(choice).replace('\n', " "));
-    let choices: Vec<String> = choices.collect();
-    match &question.permission {
-        Some(_) if is_for_good(question) => format!("{text}, from now on\n  Allow? [y/N] "),
-        Some(_) => format!("{text}\n  Allow? [y/N/always] "),
-        None if choices.is_empty() => format!("`{}` asks: {text} ", question.plugin),
-        None => format!("`{}` asks: {text} [{}] ", question.plugin, choices.join("/")),
+    if let Some(asks) = &question.asks {
+        return permissions::question(asks);
+    }
+    if question.permission.is_some() {
+        let text = printable(&question.question).replace('\n', " ");
+        return match is_for_good(question) {
+            true => format!("{text}, from now on\n  Allow? [y/N] "),
+            false => format!("{text}\n  Allow? [y/N/always] "),
+        };
+    }
+    // Its own words: nothing of them comes to stand where somebody else's do.
+    let text = line_of(&question.question, LONGEST);
+    match &*question.choices {
+        [] => format!("`{}` asks: {text} ", question.plugin),
+        choices => format!("`{}` asks: {text} [{}] ", question.plugin, line_of(&choices.join("/"), LONGEST)),
     }
 }
 
@@ -71,7 +97,7 @@ fn is_for_good(question: &Question) -> bool {
 /// What was typed, as the daemon takes it.
 fn answer(question: &Question, said: &str) -> Value {
     let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(said));
-    if question.permission.is_some() {
+    if question.permission.is_some() || question.asks.is_some() {
         return match () {
             () if is(&["always", "a"]) || is_for_good(question) && is(&["yes", "y"]) => "always".into(),
             () if is(&["yes", "y"]) => "yes".into(),
@@ -127,7 +153,12 @@ mod tests {
     fn reads_what_a_plugin_asks_for() {
         let choice = question(json!({ "question": "Which way?\n\u{1b}[2J", "choices": ["left", "right"] }));
         assert_eq!(answer(&choice, "LEFT"), "left");
-        assert!(!prompt(&choice).contains(['\u{1b}', '\n']), "{:?}", prompt(&choice));
+        assert_eq!(prompt(&choice), r"`p` asks: Which way? \u{1b}[2J [left/right] ");
+        let fakes =
+            format!("done.{}`p` wants to read ~/x\n  Allow? [y/N] {}", " ".repeat(200), "x".repeat(400));
+        let shown = prompt(&question(json!({ "question": fakes })));
+        assert!(shown.starts_with("`p` asks: done. `p` wants to read ~/x Allow? [y/N] xx"), "{shown}");
+        assert!(shown.chars().count() < 320 && !shown.contains('\n'), "{shown}");
         let typed = |kind: &str, said: &str| answer(&question(json!({ "schema": { "type": kind } })), said);
         assert_eq!(typed("boolean", "y"), true);
         assert_eq!(typed("integer", "7"), 7);

@@ -6,14 +6,17 @@ use astros_protocol::{Error, ErrorCode, schema};
 use serde_json::{Map, Value, json};
 
 use super::output::Output;
-use crate::router::errors::nearest;
+use crate::{router::errors::nearest, workflow};
 
 /// The document beside the schemas.
 const OPENRPC: &str = "openrpc";
+/// The schema of a workflow's file, which is no part of the protocol.
+const WORKFLOW: &str = "workflow";
 
 pub(super) fn run(name: Option<&str>, list: bool, output: &Output) -> Result<ExitCode, Error> {
     if list {
-        let names: Vec<String> = schema::names().into_iter().chain([OPENRPC.to_owned()]).collect();
+        let names: Vec<String> =
+            schema::names().into_iter().chain([OPENRPC, WORKFLOW].map(str::to_owned)).collect();
         match output.json {
             true => output.print_json(&json!(names)),
             false => output.print(&names.join("\n")),
@@ -22,6 +25,7 @@ pub(super) fn run(name: Option<&str>, list: bool, output: &Output) -> Result<Exi
     }
     let found = match name {
         Some(OPENRPC) => serde_json::from_str(schema::OPENRPC).expect("the document is JSON"),
+        Some(WORKFLOW) => workflow::schema(),
         Some(name) => schema::schema(name).ok_or_else(|| unknown(name))?,
         None => all(),
     };

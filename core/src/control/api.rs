@@ -14,9 +14,13 @@ use serde_json::{Value, value::RawValue};
 
 use super::failure::Failure;
 use crate::{
-    daemon::{Finished, Listed, Offered, Wish, Word},
+    daemon::{
+        Asks, Finished, Health, Listed, ListedWorkflow, Offered, OfferedComponent, OfferedProvider, Order,
+        PluginSettings, SetupPlan, ShownWorkflow, Wish, Word,
+    },
     observe::PluginSnapshot,
     services::{audit::Event, log::Record},
+    workflow::{Report, RunSummary},
 };
 
 /// The version of this API, of no other thing: raised where a client of the one before could not go on.
@@ -52,6 +56,31 @@ pub trait Control {
         person: Option<Person>,
         wanted: Option<Wanted>,
     ) -> SubscriptionResult;
+
+    /// Has a component of a plugin drawn, with news as [`ask`](Self::ask): the tree is the answer's `response.data`, those
+    /// of a live one are the `data` of its progress.
+    #[subscription(name = "render" => "rendered", unsubscribe = "unrender", item = News, param_kind = map)]
+    async fn render(
+        &self,
+        component: String,
+        plugin: Option<String>,
+        props: Option<Extra>,
+        terminal: Option<Terminal>,
+        person: Option<Person>,
+        wanted: Option<Wanted>,
+    ) -> SubscriptionResult;
+
+    /// The components that plugins draw, by name.
+    #[method(name = "components", param_kind = map)]
+    async fn components(&self) -> Result<Vec<OfferedComponent>, Failure>;
+
+    /// The providers of AI models that plugins bring, by name.
+    #[method(name = "providers", param_kind = map)]
+    async fn providers(&self) -> Result<Vec<OfferedProvider>, Failure>;
+
+    /// Asks a provider how it is.
+    #[method(name = "provider_health", param_kind = map)]
+    async fn provider_health(&self, name: String) -> Result<Health, Failure>;
 
     /// Answers a [`Question`] of a request that goes on; null declines.
     #[method(name = "answer_question", param_kind = map)]
@@ -104,7 +133,7 @@ pub trait Control {
 
     /// What a plugin may do, and what it asks for. Fails where it cannot be enabled.
     #[method(name = "permissions", param_kind = map)]
-    async fn permissions(&self, name: String) -> Result<Vec<Wish>, Failure>;
+    async fn permissions(&self, name: String) -> Result<Asks, Failure>;
 
     /// Lets a plugin run from now on, with all it asks for, or of that what `permissions` has; fails where it asks
     /// for more.
@@ -119,6 +148,28 @@ pub trait Control {
     /// Takes permissions from a plugin, all where none is said; its process is replaced. Gives what it may do then.
     #[method(name = "revoke", param_kind = map)]
     async fn revoke(&self, name: String, permissions: Option<Vec<String>>) -> Result<Vec<Wish>, Failure>;
+
+    /// What would have to be installed for a plugin in Python, and where; nothing is.
+    #[method(name = "setup_plan", param_kind = map)]
+    async fn setup_plan(&self, name: String) -> Result<SetupPlan, Failure>;
+
+    /// What a plugin is set to, or all of them, and where each setting comes from; secrets are hidden.
+    #[method(name = "settings", param_kind = map)]
+    async fn settings(&self, name: Option<String>) -> Result<Vec<PluginSettings>, Failure>;
+
+    /// Sets one of a plugin's settings, as text that its schema types, and gives it to the plugin; without `value` it
+    /// forgets what was set so.
+    #[method(name = "set_setting", param_kind = map)]
+    async fn set_setting(
+        &self,
+        name: String,
+        key: String,
+        value: Option<String>,
+    ) -> Result<PluginSettings, Failure>;
+
+    /// Holds what is on disk now against the schemas; gives the plugins whose settings do not fit.
+    #[method(name = "check_settings", param_kind = map)]
+    async fn check_settings(&self, name: Option<String>) -> Result<Vec<PluginSettings>, Failure>;
 
     /// The newest `count` events of the audit log, 50 where it is not said; oldest first.
     #[method(name = "audit", param_kind = map)]
@@ -157,6 +208,30 @@ pub trait Control {
     /// Publishes in the person's name: on any subject but `astros.>`.
     #[method(name = "publish", param_kind = map)]
     async fn publish(&self, subject: String, data: Value) -> Result<(), Failure>;
+
+    /// All workflows, by name: the person's own, and those that come with plugins.
+    #[method(name = "workflows", param_kind = map)]
+    async fn workflows(&self) -> Result<Vec<ListedWorkflow>, Failure>;
+
+    /// A workflow by its name or file, who brings the parts that it names, and what keeps it from being run.
+    #[method(name = "workflow", param_kind = map)]
+    async fn workflow(&self, name: String, person: Option<Person>) -> Result<ShownWorkflow, Failure>;
+
+    /// The runs of workflows that are kept, the newest first.
+    #[method(name = "workflow_runs", param_kind = map)]
+    async fn workflow_runs(&self) -> Result<Vec<RunSummary>, Failure>;
+
+    /// Does a workflow, or takes a run of it up again: news as [`ask`](Self::ask) has them, until a report or an
+    /// error. Its progress has in `data` what the bus has on `astros.workflow.…`, and more.
+    #[subscription(
+        name = "run_workflow" => "ran_workflow", unsubscribe = "unrun_workflow", item = News, param_kind = map
+    )]
+    async fn run_workflow(
+        &self,
+        order: Order,
+        person: Option<Person>,
+        wanted: Option<Wanted>,
+    ) -> SubscriptionResult;
 
     /// Drains and stops the daemon, as SIGTERM does; answered at once.
     #[method(name = "stop", param_kind = map)]
@@ -228,7 +303,7 @@ pub struct Wanted {
     pub questions: bool,
 }
 
-/// News of a request; an answer, an end or an error is the last.
+/// News of a request; an answer, a report, an end or an error is the last.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum News {
@@ -241,6 +316,8 @@ pub enum News {
     Question(Question),
     /// What came of it.
     Answer(Box<Answer>),
+    /// What came of a run of a workflow.
+    Report(Box<Report>),
     /// How a command ended.
     Finished(Finished),
     /// Why nothing came of it.
@@ -266,6 +343,9 @@ pub struct Question {
     /// A JSON Schema that the answer has to fit.
     #[serde(default)]
     pub schema: Option<Value>,
+    /// Where a plugin waits to be enabled: what it asks for and gets by `always`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<Asks>,
 }
 
 /// What came of a request. `response.success: false` is an answer, not an error.

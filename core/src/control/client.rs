@@ -21,7 +21,7 @@ use super::{
     socket,
     streams::{Lease, Lent},
 };
-use crate::{daemon::Finished, supervisor::Streams};
+use crate::{daemon::Finished, supervisor::Streams, workflow::Report};
 
 /// A daemon that does not even say who it is in this time is halted, or wedged.
 const HELLO: Duration = Duration::from_secs(5);
@@ -136,12 +136,41 @@ pub type Begun = Result<Subscription<News>, ClientError>;
 /// # Errors
 /// The request's own, or `no_daemon` where the daemon went away.
 pub async fn follow(begun: Begun, mut hear: impl FnMut(News)) -> Result<Answer, Error> {
+    let last = |news| match news {
+        News::Answer(answer) => Some(*answer),
+        other => {
+            hear(other);
+            None
+        }
+    };
+    follow_to(begun, last).await
+}
+
+/// Follows a run of a workflow to its report, as [`follow`] does a request.
+///
+/// # Errors
+/// As [`follow`].
+pub async fn follow_run(begun: Begun, mut hear: impl FnMut(News)) -> Result<Report, Error> {
+    let last = |news| match news {
+        News::Report(report) => Some(*report),
+        other => {
+            hear(other);
+            None
+        }
+    };
+    follow_to(begun, last).await
+}
+
+async fn follow_to<T>(begun: Begun, mut last: impl FnMut(News) -> Option<T>) -> Result<T, Error> {
     let mut news = answered(begun)?;
     while let Some(item) = news.next().await {
         match answered(item.map_err(ClientError::ParseError))? {
-            News::Answer(answer) => return Ok(*answer),
             News::Error(error) => return Err(error),
-            other => hear(other),
+            other => {
+                if let Some(outcome) = last(other) {
+                    return Ok(outcome);
+                }
+            }
         }
     }
     Err(failure::gone("its news ended without an outcome"))

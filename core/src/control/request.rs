@@ -19,6 +19,7 @@ use crate::{
     agent::{self, Progress},
     daemon::Daemon,
     router::Asked,
+    workflow::Report,
 };
 
 /// How many plugins that could not be asked are told of.
@@ -34,7 +35,7 @@ pub(super) struct Listens {
 }
 
 /// Tells the news of a request until its end; gives up what `work` does when nobody listens any more.
-pub(super) async fn tell<W: Future<Output = Result<News, Error>>>(
+pub(super) async fn tell<A: Into<News>, W: Future<Output = Result<A, Error>>>(
     pending: PendingSubscriptionSink,
     service: &Service,
     wanted: Wanted,
@@ -62,7 +63,9 @@ pub(super) async fn tell<W: Future<Output = Result<News, Error>>>(
         };
         let asking = async {
             while let Some(question) = questions.recv().await {
-                send(&sink, &News::Question(service.questions.keep(question))).await;
+                if let Some(question) = service.questions.keep(question, &service.daemon).await {
+                    send(&sink, &News::Question(question)).await;
+                }
             }
             // Who could ask is gone; the outcome is still to come.
             std::future::pending().await
@@ -71,7 +74,7 @@ pub(super) async fn tell<W: Future<Output = Result<News, Error>>>(
             (outcome, ()) = async { tokio::join!(work(listens), relay) } => outcome,
             never = asking => never,
         };
-        send(&sink, &outcome.unwrap_or_else(News::Error)).await;
+        send(&sink, &outcome.map_or_else(News::Error, Into::into)).await;
     };
     tokio::select! {
         () = told => {}
@@ -104,7 +107,7 @@ pub(super) async fn ask(
     }
     person.timeout = person.timeout.map(|timeout| timeout.saturating_sub(started.elapsed()));
     let answered = daemon.agent().ask(text, &person, progress).await;
-    answered.map_err(|error| mention(error, &unable))
+    answered.map_err(|error| mention(error, &unable, &daemon.waiting_names()))
 }
 
 /// Finds out what a text means.
@@ -129,12 +132,16 @@ async fn learn(daemon: &Daemon, limit: Option<Duration>) -> Result<Vec<(String, 
 }
 
 /// Where nobody understood, it matters who could not be asked.
-fn mention(mut error: Error, unable: &[(String, Error)]) -> Error {
-    if error.code == ErrorCode::NOT_UNDERSTOOD && !unable.is_empty() {
+fn mention(mut error: Error, unable: &[(String, Error)], waiting: &[String]) -> Error {
+    if error.code == ErrorCode::NOT_UNDERSTOOD && !(unable.is_empty() && waiting.is_empty()) {
         let data = error.data_mut();
         let detail = data.detail.get_or_insert_default();
         for (name, reason) in unable.iter().take(MENTIONED) {
             detail.push_str(&format!("\n`{name}` could not be asked: {}", reason.message));
+        }
+        for name in waiting.iter().take(MENTIONED) {
+            let words = format!("\n`{name}` waits: `astros plugins enable {name}` shows what it asks for");
+            detail.push_str(&words);
         }
         if let Some(more) = unable.len().checked_sub(MENTIONED).filter(|more| *more > 0) {
             detail.push_str(&format!("\nnor could {more} more"));
@@ -170,6 +177,12 @@ pub(super) fn person(daemon: &Daemon, person: Option<Person>) -> Result<agent::P
 impl From<agent::Answer> for News {
     fn from(answer: agent::Answer) -> News {
         News::Answer(Box::new(answer.into()))
+    }
+}
+
+impl From<Report> for News {
+    fn from(report: Report) -> News {
+        News::Report(Box::new(report))
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use astros_protocol::{
     Error, ErrorCode, Extra,
+    command::Terminal,
     manifest::{Permission, PermissionError},
 };
 use jsonrpsee::{
@@ -26,9 +27,13 @@ use super::{
 use crate::{
     agent,
     bus::{Delivery, Pattern},
-    daemon::{CommandRun, Daemon, Listed, Offered, Wish, Word},
+    daemon::{
+        Asks, CommandRun, Daemon, Health, Listed, ListedWorkflow, Offered, OfferedComponent, OfferedProvider,
+        Order, PluginSettings, SetupPlan, ShownWorkflow, Wish, Word,
+    },
     router::Publisher,
     services::{audit::Event, log::Record},
+    workflow::RunSummary,
 };
 
 /// How many records of a log are read where nobody says it.
@@ -91,6 +96,39 @@ impl ControlServer for Service {
         };
         request::tell(pending, self, wanted.unwrap_or_default(), work).await;
         Ok(())
+    }
+
+    async fn render(
+        &self,
+        pending: PendingSubscriptionSink,
+        component: String,
+        plugin: Option<String>,
+        props: Option<Extra>,
+        terminal: Option<Terminal>,
+        person: Option<Person>,
+        wanted: Option<Wanted>,
+    ) -> SubscriptionResult {
+        let work = |Listens { progress, questions, .. }| async {
+            let person = agent::Person { questions, ..request::person(&self.daemon, person)? };
+            let (props, terminal) = (props.unwrap_or_default(), terminal.unwrap_or_default());
+            let wanted = agent::draw::Wanted { component, plugin, props, terminal };
+            self.daemon.agent().draw(wanted, &person, progress).await
+        };
+        request::tell(pending, self, wanted.unwrap_or_default(), work).await;
+        Ok(())
+    }
+
+    async fn components(&self) -> Result<Vec<OfferedComponent>, Failure> {
+        Ok(self.daemon.components().await)
+    }
+
+    async fn providers(&self) -> Result<Vec<OfferedProvider>, Failure> {
+        Ok(self.daemon.providers().await)
+    }
+
+    async fn provider_health(&self, name: String) -> Result<Health, Failure> {
+        let _open = self.lifetime.begin()?;
+        Ok(self.daemon.provider_health(&name).await?)
     }
 
     async fn answer_question(&self, id: String, answer: Value) -> Result<(), Failure> {
@@ -156,7 +194,7 @@ impl ControlServer for Service {
         Ok(self.daemon.show(&name).await?)
     }
 
-    async fn permissions(&self, name: String) -> Result<Vec<Wish>, Failure> {
+    async fn permissions(&self, name: String) -> Result<Asks, Failure> {
         Ok(self.daemon.permissions(&name).await?)
     }
 
@@ -178,6 +216,34 @@ impl ControlServer for Service {
         self.daemon.usable(&name)?;
         let permissions = parse(&permissions.unwrap_or_default())?;
         whole(async move { daemon.revoke(&name, permissions).await }).await
+    }
+
+    async fn setup_plan(&self, name: String) -> Result<SetupPlan, Failure> {
+        Ok(self.daemon.setup_plan(&name).await?)
+    }
+
+    async fn settings(&self, name: Option<String>) -> Result<Vec<PluginSettings>, Failure> {
+        Ok(self.daemon.settings(name.as_deref()).await?)
+    }
+
+    async fn set_setting(
+        &self,
+        name: String,
+        key: String,
+        value: Option<String>,
+    ) -> Result<PluginSettings, Failure> {
+        let (_open, daemon) = (self.lifetime.begin()?, self.daemon.clone());
+        whole(async move {
+            match value {
+                Some(text) => daemon.set_setting(&name, &key, &text).await,
+                None => daemon.unset_setting(&name, &key).await,
+            }
+        })
+        .await
+    }
+
+    async fn check_settings(&self, name: Option<String>) -> Result<Vec<PluginSettings>, Failure> {
+        Ok(self.daemon.check_settings(name.as_deref()).await?)
     }
 
     async fn audit(&self, count: Option<usize>) -> Result<Vec<Event>, Failure> {
@@ -270,6 +336,35 @@ impl ControlServer for Service {
         let data = RawValue::from_string(data.to_string());
         let data = data.map_err(|error| Error::new(ErrorCode::INVALID_PARAMS, error.to_string()))?;
         Ok(self.daemon.router().publish_message(Publisher::Person, &subject, data)?)
+    }
+
+    async fn workflows(&self) -> Result<Vec<ListedWorkflow>, Failure> {
+        Ok(self.daemon.workflows().await?)
+    }
+
+    async fn workflow(&self, name: String, person: Option<Person>) -> Result<ShownWorkflow, Failure> {
+        let _open = self.lifetime.begin()?;
+        let person = request::person(&self.daemon, person)?;
+        Ok(self.daemon.workflow(&name, &person).await?)
+    }
+
+    async fn workflow_runs(&self) -> Result<Vec<RunSummary>, Failure> {
+        Ok(self.daemon.workflow_runs().await?)
+    }
+
+    async fn run_workflow(
+        &self,
+        pending: PendingSubscriptionSink,
+        order: Order,
+        person: Option<Person>,
+        wanted: Option<Wanted>,
+    ) -> SubscriptionResult {
+        let work = |Listens { progress, questions, .. }| async {
+            let person = agent::Person { questions, ..request::person(&self.daemon, person)? };
+            self.daemon.run_workflow(order, &person, progress).await
+        };
+        request::tell(pending, self, wanted.unwrap_or_default(), work).await;
+        Ok(())
     }
 
     async fn stop(&self) -> Result<(), Failure> {

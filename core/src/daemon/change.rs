@@ -57,11 +57,21 @@ impl Daemon {
     /// `astros.yaml` cannot be read, and everything stays as it was; or the first plugin whose new version does
     /// not start, with the others in its detail.
     pub async fn reload_all(&self) -> Result<(), Error> {
+        self.reload_where(Installed::is_same).await
+    }
+
+    /// As [`Daemon::reload_all`], but for plugins of which nothing is other than their code: who saves
+    /// `astros.yaml` does not ask for that.
+    pub async fn reconfigure(&self) -> Result<(), Error> {
+        self.reload_where(Installed::is_started_alike).await
+    }
+
+    async fn reload_where(&self, is_same: fn(&Installed, &Installed) -> bool) -> Result<(), Error> {
         let _alone = self.changing.lock().await;
         let fresh = Setup::read(&self.base, self.base.config()?, &self.store).await?;
         let before = self.setup();
         let names: BTreeSet<&String> = before.plugins.keys().chain(fresh.plugins.keys()).collect();
-        let changed = names.into_iter().filter(|name| self.is_changed(name, &before, &fresh));
+        let changed = names.into_iter().filter(|name| self.is_changed(name, &before, &fresh, is_same));
         let changed = changed.cloned().collect();
         let mut failed = self.bring_up(fresh, changed).await.into_iter();
         let Some((_, error)) = failed.next() else { return Ok(()) };
@@ -101,25 +111,42 @@ impl Daemon {
         failures.get(name).map(|failure| failure.reason.clone())
     }
 
-    fn is_changed(&self, name: &str, before: &Setup, fresh: &Setup) -> bool {
+    /// What failed before has come about otherwise.
+    pub(super) fn forget_failure(&self, name: &str) {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    fn is_changed(
+        &self,
+        name: &str,
+        before: &Setup,
+        fresh: &Setup,
+        is_same: fn(&Installed, &Installed) -> bool,
+    ) -> bool {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let tried = failures.get(name).and_then(|failure| failure.tried.as_ref());
         match (tried.or_else(|| before.plugins.get(name)), fresh.plugins.get(name)) {
-            (Some(before), Some(fresh)) => !before.is_same(fresh),
+            (Some(before), Some(fresh)) => !is_same(before, fresh),
             (before, fresh) => before.is_some() != fresh.is_some(),
         }
     }
 
     /// As [`Daemon::change`], and asks what is new what it offers. Tells of each plugin how it went.
     async fn bring_up(&self, fresh: Setup, names: Vec<String>) -> Vec<(String, Error)> {
-        let tried = fresh.plugins.clone();
+        let (tried, before) = (fresh.plugins.clone(), self.setup());
+        // Nothing is started for other settings alone.
+        let is_new = |name: &&String| match (before.plugins.get(*name), tried.get(*name)) {
+            (Some(before), Some(tried)) => !before.differs_in_settings(tried),
+            _ => true,
+        };
         let mut failed = self.change(fresh, &names).await;
         let setup = self.setup();
         let taken = |name: &&String| {
             let enabled = |one: &Arc<Installed>| one.spec.admission == Admission::Enabled;
             failed.iter().all(|(one, _)| one != *name) && setup.plugins.get(*name).is_some_and(enabled)
         };
-        let asked = names.iter().filter(taken).map(async |name| (name, self.describe(name).await));
+        let asked =
+            names.iter().filter(is_new).filter(taken).map(async |name| (name, self.describe(name).await));
         let unable = join_all(asked).await.into_iter().filter_map(|(name, asked)| {
             let mut error = asked.err()?;
             error.message = format!("`{name}` was reloaded and does not start: {}", error.message);
@@ -151,16 +178,23 @@ impl Daemon {
     }
 
     /// Brings the named plugins to what `fresh` has of them. Gives those that stay as they were, and why.
+    ///
+    /// Plugins that may run for want of these no more, or may again, are brought there too.
     pub(super) async fn change(&self, fresh: Setup, names: &[String]) -> Vec<(String, Error)> {
         let before = self.setup();
+        let others = fresh.order.iter().filter(|name| !names.contains(name)).filter(|name| {
+            let both = before.plugins.get(*name).zip(fresh.plugins.get(*name));
+            both.is_some_and(|(old, new)| (old.lacks || new.lacks) && old.differs_in_admission(new))
+        });
+        let names: Vec<&String> = names.iter().chain(others).collect();
         let brought = names.iter().map(async |name| {
-            let (old, new) = (before.plugins.get(name), fresh.plugins.get(name));
+            let (old, new) = (before.plugins.get(*name), fresh.plugins.get(*name));
             self.bring(name, old.map(|old| &**old), new.map(|new| &**new)).await
         });
         let outcomes = join_all(brought).await;
         let mut plugins: BTreeMap<_, _> = before.plugins.clone();
         let mut failed = Vec::new();
-        for (name, outcome) in names.iter().zip(outcomes) {
+        for (name, outcome) in names.into_iter().zip(outcomes) {
             match (outcome, fresh.plugins.get(name)) {
                 (Err(error), _) => failed.push((name.clone(), error)),
                 (Ok(()), Some(new)) => _ = plugins.insert(name.clone(), new.clone()),
@@ -168,6 +202,7 @@ impl Daemon {
             }
         }
         self.agent.set_thresholds(thresholds(&fresh.config));
+        self.router.set_default_provider(fresh.config.providers.default.clone());
         self.set_setup(Setup { plugins, ..fresh });
         self.agent.learn();
         self.unknown.notify_one();
@@ -185,6 +220,16 @@ impl Daemon {
             return Ok(());
         };
         match &new.spec.admission {
+            Admission::Blocked { reason, hint }
+                if new.misfit.is_some() && old.is_some_and(Installed::may_run) =>
+            {
+                let message = format!("`{name}` keeps the settings that it has: {reason}");
+                let error = Error::new(ErrorCode::INVALID_SETTINGS, message);
+                return Err(error.with_plugin(name).with_hint(hint));
+            }
+            Admission::Blocked { .. } if new.lacks => {
+                plugin.supervisor().admit(new.spec.admission.clone()).await;
+            }
             Admission::Blocked { reason, hint } if plugin.supervisor().session().is_some() => {
                 let message = format!("`{name}` was not reloaded, the version before goes on: {reason}");
                 let error = Error::new(ErrorCode::PLUGIN_UNAVAILABLE, message);
@@ -194,7 +239,10 @@ impl Daemon {
             Admission::Disabled { .. } => plugin.supervisor().admit(new.spec.admission.clone()).await,
             _ => {}
         }
-        self.router.reload(name, new.known(), new.spec.clone()).await
+        match old.is_some_and(|old| old.differs_in_settings(new)) {
+            true => self.router.set_settings(name, new.known(), new.spec.clone()).await,
+            false => self.router.reload(name, new.known(), new.spec.clone()).await,
+        }
     }
 
     pub(super) fn add(&self, new: &Installed) {

@@ -10,15 +10,21 @@
 //!     limits: {memory: 512MB}
 //!     supervision: {idle_stop: 10m}
 //! plugin_dirs: [~/src/my-plugins] # relative to this file
+//! python_environments: [~/venvs/astros] # that plugins are installed into
 //! limits: {memory: 4GB}           # at most, for each plugin
 //! user_id: ada
 //! recognition: {threshold: 55, margin: 5} # per cent, points
 //! daemon: {start: on_demand}
+//! providers: {default: my-model} # the rest: a provider's own configuration, by its name
 //! observability: {prometheus: 127.0.0.1:9464, otlp: http://127.0.0.1:4318}
+//! workflow: {detailed_error_traces: true}
 //! ```
 
 mod observability;
+mod own;
+mod providers;
 mod start;
+mod workflow;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -32,7 +38,10 @@ use crate::services::settings::Setting;
 use crate::supervisor::Sandboxed;
 
 pub use observability::Observability;
+pub use own::own_settings;
+pub use providers::Providers;
 pub use start::{DaemonSection, Start};
+pub use workflow::{Development, WorkflowSection};
 
 /// The largest configuration that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -45,12 +54,17 @@ pub struct Config {
     pub plugins: BTreeMap<String, PluginConfig>,
     /// Folders of plugins, absolute.
     pub plugin_dirs: Vec<PathBuf>,
+    /// Python environments that plugins are installed into, absolute.
+    pub python_environments: Vec<PathBuf>,
     /// At most so much for each plugin.
     pub limits: Limits,
     pub user_id: Option<String>,
     pub recognition: Recognition,
     pub daemon: DaemonSection,
+    pub providers: Providers,
     pub observability: Observability,
+    /// What is wanted of every run of a workflow.
+    pub workflow: WorkflowSection,
     /// What a person should look at, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -102,19 +116,9 @@ impl Config {
     /// # Errors
     /// The file is there, and cannot be read or understood.
     pub fn read(path: &Path, home: Option<&Path>) -> Result<Config, ConfigError> {
-        match text_of(path) {
-            Ok(text) => Config::parse(&text, path, home),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
-                Ok(Config { path: path.to_owned(), ..Config::default() })
-            }
-            Err(error) => {
-                let reason = match error.kind() {
-                    io::ErrorKind::InvalidData => "it is not UTF-8 text; save it as UTF-8".to_owned(),
-                    io::ErrorKind::NotFound => "it is a link to nothing; mend or remove it".to_owned(),
-                    _ => error.to_string(),
-                };
-                Err(ConfigError::Unreadable { path: path.to_owned(), reason })
-            }
+        match text_if_there(path)? {
+            Some(text) => Config::parse(&text, path, home),
+            None => Ok(Config { path: path.to_owned(), ..Config::default() }),
         }
     }
 
@@ -133,15 +137,19 @@ impl Config {
             (name, PluginConfig { enabled, settings, permissions, sandbox: sandbox.0, limits, supervision })
         });
         let base = path.parent().unwrap_or(Path::new("/"));
+        let absolute = |paths: &[String]| paths.iter().map(|dir| base.join(expand(dir, home))).collect();
         Ok(Config {
             path: path.to_owned(),
             plugins: plugins.collect(),
-            plugin_dirs: file.plugin_dirs.iter().map(|dir| base.join(expand(dir, home))).collect(),
+            plugin_dirs: absolute(&file.plugin_dirs),
+            python_environments: absolute(&file.python_environments),
             limits: file.limits,
             user_id: file.user_id.filter(|user| !user.is_empty()),
             recognition: file.recognition.0,
             daemon: file.daemon,
+            providers: file.providers,
             observability: file.observability,
+            workflow: file.workflow.or(file.development.workflow),
             warnings: unknown_members(&document, &written, path),
         })
     }
@@ -180,11 +188,15 @@ impl PluginConfig {
 struct File {
     plugins: BTreeMap<String, Section>,
     plugin_dirs: Vec<String>,
+    python_environments: Vec<String>,
     limits: Limits,
     user_id: Option<String>,
     recognition: Checked,
     daemon: DaemonSection,
+    providers: Providers,
     observability: Observability,
+    workflow: WorkflowSection,
+    development: Development,
 }
 
 #[derive(Default, Deserialize)]
@@ -275,8 +287,19 @@ fn settings(document: &Document<'_>, written: &Value, plugin: &str) -> BTreeMap<
 }
 
 const DAEMON: [&str; 1] = ["start"];
-const FILE: [&str; 7] =
-    ["plugins", "plugin_dirs", "limits", "user_id", "recognition", "daemon", "observability"];
+const FILE: [&str; 11] = [
+    "plugins",
+    "plugin_dirs",
+    "python_environments",
+    "limits",
+    "user_id",
+    "recognition",
+    "daemon",
+    "providers",
+    "observability",
+    "workflow",
+    "development",
+];
 const SECTION: [&str; 7] =
     ["enabled", "settings", "config", "permissions", "sandbox", "limits", "supervision"];
 const RECOGNITION: [&str; 2] = ["threshold", "margin"];
@@ -302,6 +325,7 @@ fn unknown_members(document: &Document<'_>, written: &Value, path: &Path) -> Vec
     check(&["recognition"], &written["recognition"], &RECOGNITION);
     check(&["daemon"], &written["daemon"], &DAEMON);
     check(&["observability"], &written["observability"], &OBSERVABILITY);
+    check(&["workflow"], &written["workflow"], &WorkflowSection::NAMES);
     for (plugin, section) in written["plugins"].as_object().into_iter().flatten() {
         check(&["plugins", plugin], section, &SECTION);
         check(&["plugins", plugin, "limits"], &section["limits"], &Limits::NAMES);
@@ -309,7 +333,7 @@ fn unknown_members(document: &Document<'_>, written: &Value, path: &Path) -> Vec
     warnings
 }
 
-fn expand(dir: &str, home: Option<&Path>) -> PathBuf {
+pub(super) fn expand(dir: &str, home: Option<&Path>) -> PathBuf {
     match (dir.strip_prefix('~'), home) {
         (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
             home.join(rest.trim_start_matches('/'))
@@ -318,10 +342,28 @@ fn expand(dir: &str, home: Option<&Path>) -> PathBuf {
     }
 }
 
+/// The text of a file; none where it is not there.
+fn text_if_there(path: &Path) -> Result<Option<String>, ConfigError> {
+    match text_of(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => Ok(None),
+        Err(error) => Err(unreadable(path, &error)),
+    }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> ConfigError {
+    let reason = match error.kind() {
+        io::ErrorKind::InvalidData => "it is not UTF-8 text; save it as UTF-8".to_owned(),
+        io::ErrorKind::NotFound => "it is a link to nothing; mend or remove it".to_owned(),
+        _ => error.to_string(),
+    };
+    ConfigError::Unreadable { path: path.to_owned(), reason }
+}
+
 fn text_of(path: &Path) -> io::Result<String> {
     let about = std::fs::metadata(path)?;
     if !about.is_file() {
-        return Err(io::Error::other("it is no regular file; `astros.yaml` has to be one"));
+        return Err(io::Error::other("it is no regular file, expected one"));
     }
     if about.len() > MAX_BYTES {
         let words = format!("it has {} bytes, expected at most {MAX_BYTES}", about.len());

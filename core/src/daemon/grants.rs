@@ -5,7 +5,7 @@ use std::path::Path;
 use astros_protocol::manifest::Permission;
 use serde::{Deserialize, Serialize};
 
-use crate::{registry::Origin, services::storage::Decision, supervisor::Admission};
+use crate::{registry::Origin, router::errors, services::storage::Decision, supervisor::Admission};
 
 /// What came of it, each permission with one item.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +28,21 @@ pub struct Wish {
     pub verb: String,
     pub what: String,
     pub state: WishState,
+    /// Where it was kept from it: what gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// What a plugin asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Asks {
+    pub name: String,
+    /// The version that asks; empty where its manifest says none.
+    pub version: String,
+    pub author: Option<String>,
+    /// It may run, and has all that it asks for or does without.
+    pub enabled: bool,
+    pub wishes: Vec<Wish>,
 }
 
 /// Whether it may.
@@ -62,7 +77,12 @@ impl Said<'_> {
         let declared = self.atoms(self.declared);
         if let Some(operator) = self.operator {
             grants.granted = self.atoms(operator);
-            grants.withheld = declared;
+            grants.withheld = declared.clone();
+            // Every plugin may keep data of its own: no list has to say so.
+            let keeps = |one: &Permission| *one == Permission::Storage;
+            if declared.iter().any(keeps) && !grants.granted.iter().any(keeps) {
+                grants.granted.push(Permission::Storage);
+            }
             grants.withheld.retain(|wanted| !wanted.is_covered(&grants.granted));
             return grants;
         }
@@ -108,8 +128,8 @@ impl Said<'_> {
 }
 
 impl Grants {
-    /// All of them, for people.
-    pub(super) fn wishes(&self) -> Vec<Wish> {
+    /// All of them, for people; `granted_in` is that of the plugin's spec.
+    pub(super) fn wishes(&self, plugin: &str, granted_in: Option<&Path>) -> Vec<Wish> {
         let lists = [
             (&self.granted, WishState::Granted),
             (&self.missing, WishState::Missing),
@@ -118,7 +138,9 @@ impl Grants {
         let wish = |one: &Permission, state| {
             let (verb, what) = one.phrases().into_iter().next().unwrap_or_default();
             let (permission, sentence) = (one.to_string(), one.sentence());
-            Wish { permission, sentence, verb: verb.to_owned(), what, state }
+            let is_withheld = state == WishState::Revoked && one.grantable().is_ok();
+            let hint = is_withheld.then(|| errors::remedy(plugin, one, granted_in)).flatten();
+            Wish { permission, sentence, verb: verb.to_owned(), what, state, hint }
         };
         lists.into_iter().flat_map(|(list, state)| list.iter().map(move |one| wish(one, state))).collect()
     }

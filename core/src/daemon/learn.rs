@@ -57,16 +57,16 @@ impl Daemon {
         let (entry, spec) = (&installed.entry, &installed.spec);
         // Kept first: a plugin that its own schema blocks is not started again to find that out.
         let fingerprint = specs::fingerprint(entry, spec);
-        self.store.set_description(&entry.folder, &fingerprint, &session.description).await?;
+        self.store.set_description(&entry.identity(), &fingerprint, &session.description).await?;
         let (base, setup, installed) = (self.base.clone(), setup.clone(), installed.clone());
         let description = session.description.clone();
         // The keyring may take its time.
-        let by_code = tokio::task::spawn_blocking(move || {
+        let settled = tokio::task::spawn_blocking(move || {
             let secrets = base.secrets();
             let maker = Maker { base: &base, config: &setup.config, secrets: &secrets.read() };
-            maker.settings_by_code(&installed.entry, &installed.overrides, &description)
+            maker.settings(&installed.entry, &installed.given, Some(&description))
         });
-        if let Some(Err(error)) = by_code.await.map_err(internal)? {
+        if let Err(error) = settled.await.map_err(internal)? {
             supervisor.admit(specs::blocked(&error)).await;
             return Err(error.into());
         }

@@ -3,7 +3,7 @@
 use astros_protocol::{
     Error, PluginDescription,
     lifecycle::Sandbox,
-    manifest::{Manifest, Program, PythonTarget},
+    manifest::{Manifest, Permission, Program, PythonTarget},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use super::{Catalog, Daemon, setup::Installed, specs::kind_name};
 use crate::{
     registry::Entry,
     router::Plugin,
+    services::settings::secret_names,
     supervisor::{SANDBOX_REFUSED, Sandboxed, Spec},
 };
 
@@ -38,6 +39,9 @@ pub struct Listed {
     pub sandbox: Option<String>,
     pub author: Option<String>,
     pub folder: String,
+    /// The settings that its schema marks as secret; none where no schema is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<Vec<String>>,
     /// What is wrong with what it offers, though it runs; one sentence each.
     #[serde(default)]
     pub problems: Vec<String>,
@@ -64,6 +68,9 @@ impl Daemon {
         let status = plugin.status();
         let described = plugin.description();
         let manifest = entry.manifest.as_ref();
+        let by_code = || described.as_ref()?.settings_schema.as_ref();
+        let schema = entry.settings_schema.as_ref().map(|schema| &schema.value).or_else(by_code);
+        let secrets = schema.map(|schema| secret_names(Some(schema)));
         Ok(Listed {
             name: entry.name.clone(),
             version: version(manifest, described.as_deref()),
@@ -83,6 +90,7 @@ impl Daemon {
             sandbox: sandbox(&plugin, &installed.spec, status.reason.as_deref()).map(str::to_owned),
             author: manifest.and_then(|manifest| manifest.metadata.author.clone()),
             folder: entry.folder.display().to_string(),
+            secrets,
             problems: catalog.problems(&entry.name).to_vec(),
         })
     }
@@ -113,7 +121,10 @@ impl Daemon {
         shown["handlers"] = json!(described.handlers);
         shown["commands"] = json!(described.commands);
         shown["settings"] = json!(installed.spec.secrets.masked(&installed.spec.settings));
-        shown["warnings"] = json!(manifest.map(warnings));
+        let sockets = manifest.and_then(|_| reaches_sockets(&installed.spec.granted));
+        shown["warnings"] = json!(manifest.map(|manifest| {
+            warnings(manifest).into_iter().chain(sockets.map(str::to_owned)).collect::<Vec<_>>()
+        }));
         shown["reload_error"] = json!(self.reload_error(name));
         shown["last_exit"] = json!(status.last_exit);
         shown["last_words"] = json!(status.last_words);
@@ -122,7 +133,7 @@ impl Daemon {
         shown["instances"] = json!(status.instances);
         shown["queued"] = json!(plugin.queued());
         shown["metrics"] = json!(plugin.metrics().snapshot());
-        shown["permissions"] = json!(installed.grants.wishes());
+        shown["permissions"] = json!(installed.wishes());
         if let Some(error) = failed
             && shown["reason"].is_null()
         {
@@ -146,11 +157,21 @@ fn sandbox(plugin: &Plugin, spec: &Spec, reason: Option<&str>) -> Option<&'stati
 }
 
 /// The manifest's, or the code's where there is no manifest that says one.
-fn version(manifest: Option<&Manifest>, described: Option<&PluginDescription>) -> String {
+pub(super) fn version(manifest: Option<&Manifest>, described: Option<&PluginDescription>) -> String {
     let own = manifest.map(|manifest| manifest.metadata.version.to_string());
     let by_code =
         || described.map(|described| described.version.clone()).filter(|version| !version.is_empty());
     own.filter(|version| version != "0.0.0").or_else(by_code).unwrap_or_default()
+}
+
+/// What comes of two permissions together: to talk to D-Bus takes sockets with paths.
+fn reaches_sockets(granted: &[Permission]) -> Option<&'static str> {
+    let has = |one: fn(&Permission) -> bool| granted.iter().any(one);
+    let both = has(|one| matches!(one, Permission::SystemControl(Some(_))))
+        && has(|one| matches!(one, Permission::FileSystem(_)));
+    both.then_some(
+        "it may use D-Bus and files: sockets of other programs that lie in folders it was granted are open to it",
+    )
 }
 
 /// What its author should look at.

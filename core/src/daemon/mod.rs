@@ -5,19 +5,26 @@
 mod change;
 mod commands;
 pub mod config;
+mod development;
+mod environments;
 mod grants;
 mod identity;
 mod learn;
 mod limits;
 mod listing;
+mod needs;
 mod observability;
+mod offered;
 pub mod paths;
 mod permit;
 mod python_sdk;
 pub mod service;
+mod settings;
+mod settle;
 mod setup;
 mod specs;
 mod watch;
+mod workflows;
 
 use std::{
     collections::BTreeMap,
@@ -42,15 +49,21 @@ use crate::{
         storage::Store,
     },
     supervisor::{self, Event},
+    workflow::Engine,
 };
 
 use change::Failure;
 pub use commands::{Catalog, CommandRun, Finished, Offered, Word};
 use config::Config;
-pub use grants::{Wish, WishState};
+pub use development::Development;
+pub use environments::SetupPlan;
+pub use grants::{Asks, Wish, WishState};
 pub use listing::Listed;
+pub use offered::{Health, OfferedComponent, OfferedProvider};
 use paths::HOME_VARIABLE;
+pub use settings::{PluginSettings, ShownSetting};
 use setup::{Base, Installed, Setup};
+pub use workflows::{ListedWorkflow, Order, ShownPart, ShownWorkflow};
 
 /// How long the end waits for what is still to be logged.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -62,8 +75,8 @@ pub struct Options {
     pub plugin_dirs: Vec<PathBuf>,
     /// The environment: homes, paths, settings; plugins get what is allowed of it.
     pub environment: Vec<(OsString, OsString)>,
-    /// Development mode: what is saved is reloaded, and plugins are told.
-    pub dev: bool,
+    /// What holds for who writes plugins.
+    pub development: Development,
     /// Where a plugin's traffic is recorded.
     pub recorder: Option<Recorder>,
     /// The words that are commands of the program itself: no plugin adds one of these.
@@ -93,6 +106,7 @@ pub struct Daemon {
     audit: Audit,
     router: Arc<Router>,
     agent: Agent,
+    engine: Engine,
     /// Held while something changes: two changes at once would each undo the other.
     changing: tokio::sync::Mutex<()>,
     /// Reloads that failed, by plugin. A std mutex: never held across an await.
@@ -118,6 +132,7 @@ impl Daemon {
         let services = Services::new(store.clone(), log.clone()).with_traces(traces);
         let router = Router::new(services.with_audit(audit.clone()));
         let agent = Agent::new(router.clone(), store.clone(), thresholds(&setup.config));
+        let engine = Engine::new(router.clone(), store.clone(), base.paths.runs());
         let daemon = Daemon {
             base,
             setup: RwLock::new(Arc::new(setup)),
@@ -126,6 +141,7 @@ impl Daemon {
             audit,
             router,
             agent,
+            engine,
             changing: tokio::sync::Mutex::default(),
             failures: Mutex::default(),
             unknown: Notify::new(),
@@ -133,7 +149,9 @@ impl Daemon {
         if let Some(recorder) = &daemon.base.options.recorder {
             daemon.usable(recorder.plugin())?;
         }
-        daemon.setup().plugins.values().for_each(|installed| daemon.add(installed));
+        let setup = daemon.setup();
+        setup.order.iter().filter_map(|name| setup.plugins.get(name)).for_each(|one| daemon.add(one));
+        daemon.router.set_default_provider(setup.config.providers.default.clone());
         daemon.agent.learn();
         Ok(daemon)
     }
@@ -236,7 +254,8 @@ impl Daemon {
     }
 
     /// What a daemon that stays does beside serving: learns what plugins offer that were never asked, so that the
-    /// first request need not wait for that, and reloads what is saved in development mode. Never ends.
+    /// first request need not wait for that, and takes what is saved of settings, in development mode of code
+    /// too. Never ends.
     pub async fn stay(&self) {
         let learn = async {
             let mut told = BTreeMap::new();
@@ -250,12 +269,7 @@ impl Daemon {
                 self.unknown.notified().await;
             }
         };
-        let watch = async {
-            if self.base.options.dev {
-                self.watch().await;
-            }
-        };
-        tokio::join!(learn, watch);
+        tokio::join!(learn, self.watch());
     }
 
     /// Stops every plugin, all at once, and writes what is still to be written.

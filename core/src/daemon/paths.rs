@@ -72,14 +72,44 @@ impl Paths {
         self.config.join("astros.yaml")
     }
 
+    /// Where secrets are that are in no keyring.
+    pub fn secrets_file(&self) -> PathBuf {
+        self.config.join(secrets::FILE)
+    }
+
+    /// Where a person may configure one plugin beside that.
+    pub fn own_config(&self, plugin: &str) -> PathBuf {
+        self.own_configs().join(plugin).join(format!("{plugin}.yaml"))
+    }
+
+    /// The folder of those files.
+    pub fn own_configs(&self) -> PathBuf {
+        self.config.join("plugins")
+    }
+
     /// The database of plugins' data and of the daemon's memory.
     pub fn database(&self) -> PathBuf {
         self.data.join("astros.db")
     }
 
+    /// The virtual environment that is made for a plugin in Python.
+    pub fn environment(&self, plugin: &str) -> PathBuf {
+        self.data.join("environments").join(plugin)
+    }
+
     /// The plugins that the person put there, or installed.
     pub fn plugins(&self) -> PathBuf {
         self.data.join("plugins")
+    }
+
+    /// The workflows of the person's own.
+    pub fn workflows(&self) -> PathBuf {
+        self.config.join("workflows")
+    }
+
+    /// A folder for each run of a workflow.
+    pub fn runs(&self) -> PathBuf {
+        self.data.join("workflows")
     }
 
     /// Every folder of a run: what lies in them is no plugin's, but for its own there.
@@ -89,7 +119,7 @@ impl Paths {
 
     /// What no plugin sees: these folders, and what their files link to. `home` is the person's.
     pub fn hidden(&self, home: Option<&Path>) -> Vec<PathBuf> {
-        let files = [self.config_file(), self.config.join(secrets::FILE), self.database()];
+        let files = [self.config_file(), self.secrets_file(), self.database()];
         let linked =
             files.iter().filter(|file| file.is_symlink()).filter_map(|file| file.canonicalize().ok());
         // With its folder: what covers a file alone is gone when an editor puts another in its place.

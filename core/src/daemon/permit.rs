@@ -1,19 +1,23 @@
 //! What a person lets plugins do: enabled and disabled, permissions granted and revoked; at once, and remembered.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
-use astros_protocol::{Error, ErrorCode, manifest::Permission};
+use astros_protocol::{
+    Error, ErrorCode,
+    manifest::{FilePaths, Permission},
+};
 
 use super::{
     Daemon,
-    grants::Wish,
+    grants::{Asks, Wish},
+    listing::version,
     setup::{Installed, Setup},
 };
 use crate::{
-    registry::{DISABLED, Status},
+    registry::{DISABLED, Status, WAITS},
     router::errors,
     services::audit::{Event, Kind},
-    supervisor::Admission,
+    supervisor::{Admission, expand},
 };
 
 impl Daemon {
@@ -21,20 +25,50 @@ impl Daemon {
     ///
     /// # Errors
     /// There is no such plugin, or something is wrong with it so that it cannot be enabled.
-    pub async fn permissions(&self, name: &str) -> Result<Vec<Wish>, Error> {
+    pub async fn permissions(&self, name: &str) -> Result<Asks, Error> {
         let installed = self.on_disk(name).await?;
         if let Status::Blocked { reason, hint } = &installed.entry.status {
             let message = format!("`{name}` cannot be enabled: {reason}");
             return Err(Error::new(ErrorCode::PLUGIN_UNAVAILABLE, message).with_plugin(name).with_hint(hint));
         }
-        Ok(installed.grants.wishes())
+        Ok(asks(&installed))
     }
 
-    /// Lets a plugin run with what it asks for; of that only what is in `agreed`, where that is given.
+    /// What a plugin asks for that waits for a person to agree: to be enabled at all, or to more than before.
+    pub async fn waiting(&self, name: &str) -> Option<Asks> {
+        let installed = self.on_disk(name).await.ok()?;
+        let waits = match &installed.entry.status {
+            Status::Ok => installed.grants.refusal(name).is_some(),
+            Status::Disabled { reason } => reason == WAITS,
+            Status::Blocked { .. } => false,
+        };
+        waits.then(|| asks(&installed))
+    }
+
+    /// The plugins that nobody enabled yet.
+    pub fn waiting_names(&self) -> Vec<String> {
+        let waits = |reason: &str| reason == WAITS;
+        let setup = self.setup();
+        let waiting = setup
+            .plugins
+            .values()
+            .filter(|one| matches!(&one.entry.status, Status::Disabled { reason } if waits(reason)));
+        waiting.map(|one| one.entry.name.clone()).collect()
+    }
+
+    /// Lets a plugin run with what it asks for; of that only what is in `agreed`, where that is given. One that runs
+    /// so already is left alone.
     ///
     /// # Errors
     /// It asks for more than was agreed to, and does not run.
     pub async fn enable(&self, name: &str, agreed: Option<Vec<Permission>>) -> Result<(), Error> {
+        // One that waits behind a bundled plugin of its name is meant, too.
+        let installed = self.as_on_disk(name, Some(name)).await?;
+        let serves = self.installed(name).is_ok_and(|serving| serving.is_same(&installed));
+        if serves && asks(&installed).enabled {
+            return self.may_run(name);
+        }
+        self.store.settle(name, &installed.entry.place()).await?;
         let mut missing = self.on_disk(name).await?.grants.missing.clone();
         if let Some(agreed) = agreed {
             missing.retain(|wanted| wanted.is_covered(&agreed));
@@ -67,14 +101,16 @@ impl Daemon {
     /// # Errors
     /// One cannot be granted, `astros.yaml` decides, or the plugin does not start with them: then what was goes on.
     pub async fn grant(&self, name: &str, permissions: Vec<Permission>) -> Result<Vec<Wish>, Error> {
-        self.check_decidable(name).await?;
+        let installed = self.check_decidable(name).await?;
         for permission in &permissions {
             permission.grantable().map_err(|error| refused(name, error.to_string()))?;
+            self.check_not_own(name, permission)?;
         }
+        self.store.settle(name, &installed.entry.place()).await?;
         self.store.decide(name, permissions.clone(), true).await?;
         self.note(Kind::Granted, name, &permissions);
         self.decided(name).await?;
-        Ok(self.installed(name)?.grants.wishes())
+        Ok(self.installed(name)?.wishes())
     }
 
     /// Takes permissions from a plugin, all where none is named; its process is replaced.
@@ -90,14 +126,7 @@ impl Daemon {
         } else {
             for permission in &permissions {
                 let checked = grants.check_revocable(name, permission);
-                checked.map_err(|words| {
-                    let has: Vec<String> = grants.granted.iter().map(ToString::to_string).collect();
-                    let near = errors::nearest(&permission.to_string(), has.iter().map(String::as_str))
-                        .map(|near| format!("did you mean `{near}`? "))
-                        .unwrap_or_default();
-                    refused(name, words)
-                        .with_hint(format!("{near}`astros plugins show {name}` lists what it has"))
-                })?;
+                checked.map_err(|words| not_revocable(name, permission, words, &grants.granted))?;
             }
         }
         // What was granted beyond what the plugin asks for is taken back, and nothing that it asks for with it.
@@ -124,7 +153,7 @@ impl Daemon {
             self.router.plugin(name)?.supervisor().admit(Admission::Blocked { reason, hint }).await;
             return Err(error);
         }
-        Ok(self.installed(name)?.grants.wishes())
+        Ok(self.installed(name)?.wishes())
     }
 
     /// Brings a plugin to what was decided.
@@ -134,13 +163,22 @@ impl Daemon {
         let config = self.setup().config.clone();
         let fresh = Setup::read(&self.base, config, &self.store).await?;
         let failed = self.change(fresh, &[name.to_owned()]).await;
-        failed.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
+        if let Some((_, error)) = failed.into_iter().next() {
+            return Err(error);
+        }
+        self.forget_failure(name);
+        Ok(())
     }
 
     /// A plugin as it is on disk now: a version that wants more is not taken over before it may.
-    async fn on_disk(&self, name: &str) -> Result<Arc<Installed>, Error> {
+    pub(super) async fn on_disk(&self, name: &str) -> Result<Arc<Installed>, Error> {
+        self.as_on_disk(name, None).await
+    }
+
+    /// The same as if a command had enabled a plugin.
+    async fn as_on_disk(&self, name: &str, enabled: Option<&str>) -> Result<Arc<Installed>, Error> {
         let config = self.setup().config.clone();
-        let fresh = Setup::read(&self.base, config, &self.store).await?;
+        let fresh = Setup::read_as(&self.base, config, &self.store, enabled).await?;
         let names = fresh.plugins.keys().map(String::as_str);
         fresh.plugins.get(name).cloned().ok_or_else(|| errors::plugin_not_found(name, names))
     }
@@ -157,6 +195,22 @@ impl Daemon {
         Ok(installed)
     }
 
+    /// No grant reaches AstrOS's own folders: who names one of them is not to think that it does.
+    fn check_not_own(&self, name: &str, permission: &Permission) -> Result<(), Error> {
+        let Permission::FileSystem(Some(FilePaths { read, write })) = permission else { return Ok(()) };
+        let home = self.base.home();
+        let real = |path: PathBuf| path.canonicalize().unwrap_or(path);
+        let own: Vec<PathBuf> = self.base.paths.hidden(home.as_deref()).into_iter().map(real).collect();
+        let is_own = |path: &&String| {
+            let path = expand(path, home.as_deref()).map(real);
+            path.is_some_and(|path| own.iter().any(|own| path.starts_with(own)))
+        };
+        match read.iter().chain(write).find(is_own) {
+            Some(path) => Err(refused(name, format!("`{path}` is AstrOS's own: no plugin may be let in"))),
+            None => Ok(()),
+        }
+    }
+
     fn at_home(&self, permission: &Permission) -> Permission {
         self.base.home().map_or_else(|| permission.clone(), |home| permission.at_home(&home))
     }
@@ -166,6 +220,30 @@ impl Daemon {
             self.audit.record(Event::now(kind, name, atom.to_string()).by(self.user_id()));
         }
     }
+}
+
+fn asks(installed: &Installed) -> Asks {
+    let (entry, grants) = (&installed.entry, &installed.grants);
+    let manifest = entry.manifest.as_ref();
+    Asks {
+        name: entry.name.clone(),
+        version: version(manifest, installed.description.as_deref()),
+        author: manifest.and_then(|manifest| manifest.metadata.author.clone()),
+        enabled: entry.status == Status::Ok && grants.refusal(&entry.name).is_none(),
+        wishes: installed.wishes(),
+    }
+}
+
+fn not_revocable(name: &str, wanted: &Permission, words: String, granted: &[Permission]) -> Error {
+    let error = refused(name, words);
+    if *wanted == Permission::Storage {
+        return error;
+    }
+    let has: Vec<String> = granted.iter().map(ToString::to_string).collect();
+    let near = errors::nearest(&wanted.to_string(), has.iter().map(String::as_str))
+        .map(|near| format!("did you mean `{near}`? "))
+        .unwrap_or_default();
+    error.with_hint(format!("{near}`astros plugins show {name}` lists what it has"))
 }
 
 fn refused(name: &str, words: String) -> Error {

@@ -7,10 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use astros_protocol::{
-    Extra, PluginDescription,
-    manifest::{Kind, Manifest, Program, PythonTarget, Supervision},
-};
+use astros_protocol::manifest::{Kind, Program, PythonTarget, Supervision};
 use serde_json::{Value, json};
 
 use super::{
@@ -18,7 +15,9 @@ use super::{
     default_deadline_ms,
     grants::{Grants, Said},
     limits::limits,
+    needs::Looked,
     python_sdk,
+    settle::{self, claims, takers},
     setup::{Base, Installed, Remembered},
     text_variables,
 };
@@ -26,7 +25,7 @@ use crate::{
     registry::{Entry, Registry, Status, spread},
     services::{
         secrets::Reading,
-        settings::{self, Claims, Override, SettingsError, Sources},
+        settings::{self, Claims, Override, SettingsError, Settled},
     },
     supervisor::{self, Admission, Launch, Secrets, Spec},
 };
@@ -46,6 +45,8 @@ struct Shared<'a> {
     names: Arc<[String]>,
     /// The variables that hold their secrets.
     claims: Claims,
+    /// The packages of Python environments.
+    looked: Looked,
     /// Where they are, and where others would be found.
     folders: Arc<[PathBuf]>,
 }
@@ -56,7 +57,7 @@ impl Maker<'_> {
         &self,
         registry: Registry,
         remembered: &Remembered,
-    ) -> BTreeMap<String, Arc<Installed>> {
+    ) -> BTreeMap<String, Installed> {
         let claims = claims(&registry);
         let mut overrides = self.overrides(&registry, &claims);
         let all = Shared {
@@ -64,41 +65,57 @@ impl Maker<'_> {
             environment: Arc::new(self.base.options.environment.clone()),
             names: takers(&registry).map(|entry| entry.name.clone()).collect(),
             claims,
+            looked: Looked::default(),
             folders: self.folders(&registry),
         };
         let entries = registry.entries.into_iter();
         let entries = entries.map(|(name, entry)| (overrides.remove(&name).unwrap_or_default(), name, entry));
-        let installed = spread(entries.collect(), |(overrides, name, entry)| {
-            (name, Arc::new(self.one(entry, overrides, &all)))
-        });
+        let installed =
+            spread(entries.collect(), |(overrides, name, entry)| (name, self.one(entry, overrides, &all)));
         installed.into_iter().collect()
     }
 
     fn one(&self, entry: Entry, overrides: Vec<Override>, all: &Shared<'_>) -> Installed {
         let grants = self.grants(&entry, all.remembered);
-        let mut spec = Spec { granted: grants.granted.clone(), ..self.spec(&entry, &overrides, all) };
-        if let (Admission::Enabled, Some(refusal)) = (&spec.admission, grants.refusal(&entry.name)) {
+        let mut spec = Spec { granted: grants.granted.clone(), ..self.spec(&entry, all) };
+        let by_operator = self.config.plugin(&entry.name).is_some_and(|own| own.permissions.is_some());
+        spec.granted_in = by_operator.then(|| self.config.path.clone());
+        let refusal = grants.refusal(&entry.name);
+        let fingerprint = fingerprint(&entry, &spec);
+        let described = all.remembered.descriptions.get(&entry.identity());
+        // Nobody can ask it before somebody agrees; what it offered before tells what it is wanted for.
+        let description = described.and_then(|described| match refusal {
+            Some(_) => described.last(),
+            None => described.valid(&fingerprint),
+        });
+        let description = description.map(Arc::new);
+        let given = self.given(&entry.name, overrides, &all.remembered.settings);
+        let settled = self.settings(&entry, &given, description.as_deref());
+        let misfit = settled.as_ref().err().cloned();
+        let Settled { settings, places } = settled.unwrap_or_default();
+        spec.settings = settings;
+        if let (Admission::Enabled, Some(misfit)) = (&spec.admission, &misfit) {
+            spec.admission = blocked(misfit);
+        }
+        if let (Admission::Enabled, Some(refusal)) = (&spec.admission, refusal) {
             spec.admission = refusal;
         }
         if let (Admission::Enabled, Some(error)) =
             (&spec.admission, supervisor::refusal(&spec, self.base.machine))
         {
             let hint = error.hint().unwrap_or_default().to_owned();
-            spec.admission = Admission::Blocked { reason: error.message, hint };
+            // Who is told that it is blocked is told whom that is about.
+            let about = format!("plugin `{}` cannot be started: ", entry.name);
+            let reason = error.message.strip_prefix(&about).unwrap_or(&error.message).to_owned();
+            spec.admission = Admission::Blocked { reason, hint };
         }
-        let fingerprint = fingerprint(&entry, &spec);
-        let described = all.remembered.descriptions.get(&entry.folder);
-        let description = described.and_then(|described| described.valid(&fingerprint));
-        let by_code = description.as_ref().and_then(|known| self.settings_by_code(&entry, &overrides, known));
-        match by_code {
-            Some(Ok(settings)) => spec.settings = settings,
-            Some(Err(error)) if spec.admission == Admission::Enabled => spec.admission = blocked(&error),
-            _ => {}
+        let packages = all.looked.refusal(&entry, &mut spec);
+        if let (Admission::Enabled, Some(refusal)) = (&spec.admission, packages) {
+            spec.admission = refusal;
         }
-        let schema = entry.settings_schema.as_ref().map(|schema| &schema.value);
-        let by_code = || description.as_ref()?.settings_schema.as_ref();
-        self.hide(&entry, schema.or_else(by_code), &overrides, all, &mut spec);
-        Installed { entry, spec, fingerprint, grants, overrides, description: description.map(Arc::new) }
+        let schema = settle::schema(&entry, description.as_deref()).map(|(schema, _)| schema);
+        self.hide(&entry, schema, &given.overrides, all, &mut spec);
+        Installed { entry, spec, fingerprint, grants, lacks: false, given, places, misfit, description }
     }
 
     fn grants(&self, entry: &Entry, remembered: &Remembered) -> Grants {
@@ -106,7 +123,7 @@ impl Maker<'_> {
         Said {
             declared: entry.manifest.as_ref().map_or(&[], |manifest| &manifest.permissions),
             origin: entry.origin,
-            decisions: remembered.decisions.get(&entry.name).map_or(&[], Vec::as_slice),
+            decisions: &remembered.decided(entry),
             operator: self.config.plugin(&entry.name).and_then(|own| own.permissions.as_deref()),
             home: home.as_deref(),
         }
@@ -137,7 +154,8 @@ impl Maker<'_> {
     fn folders(&self, registry: &Registry) -> Arc<[PathBuf]> {
         let named = self.base.options.plugin_dirs.iter().cloned().chain(self.base.configured(self.config));
         let found = registry.entries.values().map(|entry| entry.folder.clone());
-        named.chain(Base::bundled()).chain(found).collect()
+        let environments = self.config.python_environments.iter().cloned();
+        named.chain(Base::bundled()).chain(environments).chain(found).collect()
     }
 
     /// What the environment sets of each plugin's settings.
@@ -146,16 +164,12 @@ impl Maker<'_> {
         settings::overrides(names, claims, text_variables(&self.base.options.environment))
     }
 
-    fn spec(&self, entry: &Entry, overrides: &[Override], all: &Shared<'_>) -> Spec {
+    /// Without its settings, and what it may do.
+    fn spec(&self, entry: &Entry, all: &Shared<'_>) -> Spec {
         let manifest = entry.manifest.as_ref();
         let configured = self.config.plugin(&entry.name);
         let supervision = manifest.map_or_else(Supervision::default, |manifest| manifest.supervision.clone());
         let schema = entry.settings_schema.as_ref().map(|schema| (&schema.value, &*schema.origin));
-        let (settings, admission) = match (self.settings(entry, overrides, schema, false), admission(entry)) {
-            (Ok(settings), admission) => (settings, admission),
-            (Err(error), Admission::Enabled) => (Extra::new(), blocked(&error)),
-            (Err(_), admission) => (Extra::new(), admission),
-        };
         let recorder = self.base.options.recorder.clone().filter(|recorder| recorder.plugin() == entry.name);
         if let (Some(recorder), Some((schema, _))) = (&recorder, schema) {
             recorder.set_schema(schema);
@@ -165,9 +179,10 @@ impl Maker<'_> {
         Spec {
             args: entry.run.args.clone(),
             supervision: configured.map_or(supervision.clone(), |own| own.supervision(&supervision)),
-            admission,
+            admission: admission(entry),
             look_in: look_in(),
             python_sdk: Some(self.base.python_sdk.clone()),
+            python_environment: Some(self.base.paths.environment(&entry.name)),
             python_version: manifest.and_then(|manifest| manifest.dependencies.python.clone()),
             environment: all.environment.clone(),
             plugins: all.names.clone(),
@@ -176,74 +191,13 @@ impl Maker<'_> {
             hidden: self.base.paths.hidden(self.base.home().as_deref()),
             protected: all.folders.clone(),
             runtime: Some(self.base.paths.runtime.clone()),
-            settings,
             directories: self.base.paths.of_plugin(&entry.name),
-            dev_mode: self.base.options.dev,
+            dev_mode: self.base.options.development.is_on,
             recorder,
             default_deadline_ms: Some(default_deadline_ms()),
             ..Spec::new(&*entry.name, &*entry.folder, launch(entry))
         }
     }
-
-    /// A plugin's settings, held against a schema where there is one.
-    fn settings(
-        &self,
-        entry: &Entry,
-        overrides: &[Override],
-        schema: Option<(&Value, &str)>,
-        requires_config: bool,
-    ) -> Result<Extra, SettingsError> {
-        let Some(Manifest { configuration, .. }) = &entry.manifest else { return Ok(Extra::new()) };
-        let nothing = BTreeMap::new();
-        let names = settings::secret_names(schema.map(|(schema, _)| schema));
-        let secrets = self.secrets.of(&entry.name, &names).map_err(|error| SettingsError::Secrets {
-            plugin: entry.name.clone(),
-            reason: error.to_string(),
-            hint: error.hint(),
-        })?;
-        settings::resolve(&Sources {
-            plugin: &entry.name,
-            configuration,
-            schema,
-            requires_config,
-            configured: self.config.plugin(&entry.name).map_or(&nothing, |own| &own.settings),
-            file: &self.config.path,
-            secrets: &secrets,
-            environment: overrides,
-        })
-    }
-
-    /// As [`Maker::settings`], with what only the plugin's code says: a schema, that it needs to be configured.
-    /// `None` where that is nothing more than the manifest says.
-    pub(super) fn settings_by_code(
-        &self,
-        entry: &Entry,
-        overrides: &[Override],
-        description: &PluginDescription,
-    ) -> Option<Result<Extra, SettingsError>> {
-        let own = entry.settings_schema.as_ref().map(|schema| (&schema.value, &*schema.origin));
-        let by_code = description.settings_schema.as_ref().map(|schema| (schema, "its code"));
-        if !description.requires_config && (own.is_some() || by_code.is_none()) {
-            return None;
-        }
-        Some(self.settings(entry, overrides, own.or(by_code), description.requires_config))
-    }
-}
-
-/// The plugins that the environment may speak of: one that waits to be enabled takes nothing from others.
-fn takers(registry: &Registry) -> impl Iterator<Item = &Entry> {
-    registry.entries.values().filter(|entry| !matches!(entry.status, Status::Disabled { .. }))
-}
-
-/// The variables that hold what their schemas call secret.
-fn claims(registry: &Registry) -> Claims {
-    let secrets =
-        |entry: &Entry| settings::secret_names(entry.settings_schema.as_ref().map(|schema| &schema.value));
-    let of = |entry: &Entry| {
-        let variable = |key: String| (settings::variable(&entry.name, &key), entry.name.clone());
-        secrets(entry).into_iter().map(variable).collect::<Vec<_>>()
-    };
-    takers(registry).flat_map(of).collect()
 }
 
 /// What the environment sets, by plugin.
@@ -269,16 +223,6 @@ fn admission(entry: &Entry) -> Admission {
     match &entry.status {
         Status::Blocked { reason, hint } => Admission::Blocked { reason: reason.clone(), hint: hint.clone() },
         Status::Disabled { reason } => Admission::Disabled { reason: reason.clone() },
-        Status::Ok if !entry.kinds.iter().any(|kind| matches!(kind, Kind::Intent | Kind::Command)) => {
-            let kinds: Vec<_> = entry.kinds.iter().map(|kind| format!("`{}`", kind_name(*kind))).collect();
-            Admission::Blocked {
-                reason: format!(
-                    "it is a plugin of the kind {}, found neither `intent` nor `command`",
-                    kinds.join(" and ")
-                ),
-                hint: "this version of AstrOS runs plugins of the kinds `intent` and `command`".to_owned(),
-            }
-        }
         Status::Ok => Admission::Enabled,
     }
 }

@@ -1,4 +1,5 @@
-//! Development mode: what is saved in a plugin's folder or in `astros.yaml` is brought into service.
+//! What is saved is brought into service: `astros.yaml` and the plugins' own files of settings by every daemon that
+//! stays, in development mode what stands in a plugin's folder as well.
 //!
 //! Places are watched first and read then, so that nothing that is saved in between is missed.
 
@@ -21,6 +22,8 @@ use super::{Daemon, setup::Base};
 
 /// Editors and installers write more than once: what was saved is read when it was quiet for so long.
 const QUIET: Duration = Duration::from_millis(200);
+/// A file of settings alone is one write, or one and a rename.
+const QUIET_FILE: Duration = Duration::from_millis(50);
 /// Who never stops to write is read all the same, after this.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Folders that hold no code of a plugin's own, beside the hidden ones.
@@ -36,31 +39,44 @@ impl Daemon {
             watchers.extend(places.watch(&changed));
             // The one before goes when this one watches.
             watchers.drain(..watchers.len().saturating_sub(1));
-            if let Err(error) = self.reload_all().await {
+            let (reloaded, calm) = match self.base.options.development.reloads {
+                true => (self.reload_all().await, QUIET),
+                false => (self.reconfigure().await, QUIET_FILE),
+            };
+            if let Err(error) = reloaded {
                 tracing::error!("not everything could be reloaded: {error}");
             }
             // With what came or went there are other places, which were not watched when they were read.
             if self.places() == places {
                 changed.notified().await;
-                quiet(&changed).await;
+                quiet(&changed, calm).await;
             }
         }
     }
 
     fn places(&self) -> Places {
+        let base = &self.base;
+        let (config, secrets) = (base.paths.config_file(), base.paths.secrets_file());
+        // A link to a file elsewhere: both are what is saved.
+        let linked = config.canonicalize().ok();
+        let own = base.paths.own_configs();
+        let mut places = if base.options.development.reloads { self.code() } else { Places::default() };
+        places.files.extend([config, secrets].into_iter().chain(linked));
+        places.plugins.insert(own.canonicalize().unwrap_or(own));
+        places
+    }
+
+    /// Where plugins are, and what runs them.
+    fn code(&self) -> Places {
         let (base, setup) = (&self.base, self.setup());
         let mut roots = base.options.plugin_dirs.clone();
+        roots.extend(base.options.development.folders.iter().cloned());
         roots.extend(base.configured(&setup.config));
         roots.push(base.paths.plugins());
         roots.extend(Base::bundled());
         let plugins = || setup.plugins.values();
-        let mut files: BTreeSet<PathBuf> = plugins().filter_map(|one| one.spec.program_file()).collect();
-        let config = base.paths.config_file();
-        // A link to a file elsewhere: both are what is saved.
-        files.extend(config.canonicalize());
-        files.insert(config);
         Places {
-            files,
+            files: plugins().filter_map(|one| one.spec.program_file()).collect(),
             roots: roots.into_iter().map(|root| root.canonicalize().unwrap_or(root)).collect(),
             plugins: plugins().map(|one| one.entry.folder.clone()).collect(),
         }
@@ -68,19 +84,19 @@ impl Daemon {
 }
 
 /// Waits until nothing changes for a moment.
-async fn quiet(changed: &Notify) {
+async fn quiet(changed: &Notify, calm: Duration) {
     let end = Instant::now() + PATIENCE;
-    while Instant::now() < end && timeout(QUIET, changed.notified()).await.is_ok() {}
+    while Instant::now() < end && timeout(calm, changed.notified()).await.is_ok() {}
 }
 
 /// What is watched.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 struct Places {
-    /// `astros.yaml`, and what runs plugins, also where it lies elsewhere.
+    /// `astros.yaml`, `secrets.yaml`, and what runs plugins, also where it lies elsewhere.
     files: BTreeSet<PathBuf>,
     /// Folders in which plugins are looked for.
     roots: BTreeSet<PathBuf>,
-    /// Folders of plugins.
+    /// Folders of plugins, and that of their own files of settings: all that is in them counts.
     plugins: BTreeSet<PathBuf>,
 }
 

@@ -23,7 +23,7 @@ use nix::{
 use rustix::{io::fcntl_dupfd_cloexec, process::Pid};
 
 use super::{
-    Policy, confine,
+    Policy, confine, limits,
     run::{self, Streams},
     step::{Step, failed},
     tree::Tree,
@@ -66,6 +66,9 @@ fn become_plugin(policy: &Policy, streams: &Streams, tree: &Tree) -> io::Error {
         let args = args.collect::<io::Result<Vec<_>>>()?;
         let environment = environment(policy)?;
         let alone = close_from(kept);
+        if let Some(most) = policy.open_files {
+            limits::open_files(most)?;
+        }
         if let Some(confinement) = &policy.confinement {
             alone.step("closing what the daemon's parents left open")?;
             confine::restrict(confinement)?;

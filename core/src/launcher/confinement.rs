@@ -25,6 +25,9 @@ pub(crate) struct Confinement {
     /// A private folder for temporary files where there are no namespaces; with them `/tmp` is one.
     pub(crate) scratch: PathBuf,
     pub(crate) limits: Limits,
+    /// It could reach sockets of other programs that have no path: the operator lets it run even so.
+    #[serde(default)]
+    pub(crate) reaches_sockets: bool,
     pub(crate) means: Means,
 }
 
@@ -56,7 +59,7 @@ impl Confinement {
     /// How far it holds.
     pub(crate) fn sandbox(&self) -> Sandbox {
         match self.means {
-            Means { namespaces: true, landlock: true } => Sandbox::Full,
+            Means { namespaces: true, landlock: true } if !self.reaches_sockets => Sandbox::Full,
             _ => Sandbox::Reduced,
         }
     }

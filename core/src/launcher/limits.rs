@@ -1,6 +1,11 @@
 //! How much of the machine a plugin takes: resource limits, which its children inherit and nobody raises.
 
-use std::{fs::File, io, io::Write, os::fd::OwnedFd};
+use std::{
+    fs::{self, File},
+    io,
+    io::Write,
+    os::fd::OwnedFd,
+};
 
 use rustix::{
     fs::{Mode, OFlags, openat},
@@ -13,6 +18,8 @@ use super::{Confinement, step::Step};
 const KEEPERS: u64 = 2;
 /// Numbers that the kernel gives nobody a second time.
 const RESERVED: u64 = 300;
+/// What the kernel adds for a plugin, in thousandths of the memory, when it looks for the largest.
+const FIRST: i32 = 500;
 
 pub(super) fn set(confinement: &Confinement) -> io::Result<()> {
     let limits = &confinement.limits;
@@ -36,6 +43,24 @@ pub(super) fn set(confinement: &Confinement) -> io::Result<()> {
             .step(format_args!("limiting {what} to {most}"))?;
     }
     Ok(())
+}
+
+/// So many open files, and as many more as it asks for within what nobody exceeds.
+pub(super) fn open_files(most: u64) -> io::Result<()> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum })
+        .step(format_args!("limiting open files to {most}"))
+}
+
+/// Where the machine has no memory left the kernel is to take a plugin, with all that is below its launcher, before
+/// what the person works with. Nobody below has the right to lower it again: `/proc` is there to be read.
+pub(super) fn go_first() {
+    const SCORE: &str = "/proc/self/oom_score_adj";
+    let known = fs::read_to_string(SCORE).ok().and_then(|score| score.trim().parse::<i32>().ok());
+    // One that cannot be set is no reason not to start.
+    if known.is_some_and(|known| known < FIRST) {
+        let _ = fs::write(SCORE, FIRST.to_string());
+    }
 }
 
 /// Nobody counts the processes of uid 0: the numbers of its namespace end somewhat above the limit, where the kernel

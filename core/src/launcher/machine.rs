@@ -56,6 +56,7 @@ async fn attempt(launcher: &Path, namespaces: bool) -> Option<String> {
         environment: Vec::new(),
         folder: "/".into(),
         containment: Containment::Namespace,
+        open_files: None,
         confinement: Some(confinement),
     };
     // Dropped, it ends.

@@ -47,6 +47,8 @@ pub(crate) struct Policy {
     pub(crate) folder: OsString,
     /// The strongest that is tried.
     pub(crate) containment: Containment,
+    /// How many files it may have open where nothing else says so; none: as many as the daemon.
+    pub(crate) open_files: Option<u64>,
     /// What it is held to; none: to nothing, as an operator decided.
     pub(crate) confinement: Option<Confinement>,
 }

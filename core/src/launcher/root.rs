@@ -30,8 +30,10 @@ use super::{
 
 /// What every plugin has for itself, until it ends.
 pub(super) const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
-/// Each at most so large: it is memory.
-const TEMPORARY_SIZE: &str = "512m";
+/// Together at most so large, in bytes, and no larger than the plugin's memory: it is memory.
+const TEMPORARY_SIZE: u64 = 512 << 20;
+/// Bytes for each file, as the kernel has it: empty files take memory, too.
+const A_FILE: u64 = 4096;
 pub(super) const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 const DEVICE_LINKS: [(&str, &str); 4] = [
     ("/dev/fd", "/proc/self/fd"),
@@ -48,6 +50,7 @@ const HERE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC)
 const CLOSED: Mode = Mode::from_raw_mode(0o111);
 const LISTED: Mode = Mode::from_raw_mode(0o555);
 const FOLDER: Mode = Mode::from_raw_mode(0o755);
+const ANYBODYS: Mode = Mode::from_raw_mode(0o1777);
 
 /// What is at a path.
 #[derive(Clone, Copy)]
@@ -62,6 +65,7 @@ pub(super) fn enter(confinement: &Confinement) -> io::Result<()> {
     let alone = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", alone).step("keeping mounts to itself")?;
     let mut root = Root::new(confinement).step("making a new root")?;
+    let temporary = root.temporary(confinement.limits.memory).step("making its temporary folders")?;
     root.devices()?;
     root.secrets().step("covering what is in `/proc`")?;
     let mut places: BTreeMap<&Path, Place> =
@@ -70,7 +74,7 @@ pub(super) fn enter(confinement: &Confinement) -> io::Result<()> {
     places.extend(pinned(&given)?.into_iter().map(|path| (path, Place::Given(Access::Write))));
     places.extend(given.iter().map(|(path, access)| (&**path, Place::Given(*access))));
     for (path, place) in places {
-        root.put(path, place).step(format_args!("mounting `{}`", path.display()))?;
+        root.put(path, place, &temporary).step(format_args!("mounting `{}`", path.display()))?;
     }
     for (socket, at) in &confinement.buses {
         root.socket(socket, at).step(format_args!("mounting `{}`", at.display()))?;
@@ -144,11 +148,24 @@ impl Root {
         Ok(())
     }
 
-    fn put(&mut self, path: &Path, place: Place) -> io::Result<()> {
+    /// One file system for all temporary folders, which are folders of it.
+    fn temporary(&self, memory: Option<u64>) -> io::Result<OwnedFd> {
+        // None of either would be no limit.
+        let size = memory.unwrap_or(TEMPORARY_SIZE).clamp(1 << 20, TEMPORARY_SIZE);
+        let (files, size) = ((size / A_FILE).to_string(), size.to_string());
+        let all = mounts::tmpfs(&[("size", &size), ("nr_inodes", &files), ("mode", "0755")])?;
+        mkdirat(&self.backstage, "temporary", FOLDER)?;
+        mounts::attach(&all, openat(&self.backstage, "temporary", HERE, Mode::empty())?)?;
+        Ok(all)
+    }
+
+    fn put(&mut self, path: &Path, place: Place, temporary: &OwnedFd) -> io::Result<()> {
         let access = match place {
             Place::Temporary => {
-                let own = mounts::tmpfs(&[("size", TEMPORARY_SIZE), ("mode", "1777")])?;
-                return mounts::attach(&own, self.folder(path)?);
+                let name = path.to_string_lossy().replace('/', "-");
+                mkdirat(temporary, &*name, ANYBODYS)?;
+                let own = openat(temporary, &*name, HERE, Mode::empty())?;
+                return mounts::attach(&mounts::copy(&own, PLAIN)?, self.folder(path)?);
             }
             Place::Given(access) => access,
         };

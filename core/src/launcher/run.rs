@@ -24,7 +24,7 @@ use rustix::{
 };
 
 use super::{
-    Containment, Policy, Report, confine,
+    Containment, Policy, Report, confine, limits,
     namespace::{self, Entered},
     serve,
     tree::Tree,
@@ -53,6 +53,7 @@ fn launch(socket: &UnixStream) -> io::Result<()> {
     // No signal is for a launcher but SIGKILL: a terminal's, a service manager's are the daemon's to hear.
     SigSet::all().thread_block()?;
     let (policy, input, persons) = Policy::receive(socket)?;
+    limits::go_first();
     // Soon there may be another root.
     let null = File::options().read(true).write(true).open("/dev/null")?;
     let streams = Streams { input, persons, null };

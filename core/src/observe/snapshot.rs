@@ -25,7 +25,7 @@ pub struct PluginSnapshot {
     /// Starts after a crash.
     pub restarts: u64,
     /// Processes that ended badly though nobody had asked them to, by reason: `exit` (with a status that is not 0),
-    /// `signal`, `hung`, `overran`, `closed_pipes`, `broke_rules`.
+    /// `signal`, `hung`, `overran`, `outgrown`, `closed_pipes`, `broke_rules`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub crashes: BTreeMap<String, u64>,
     /// Processes that AstrOS killed.

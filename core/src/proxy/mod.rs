@@ -35,8 +35,10 @@ use tokio::{
 use connect::Way;
 use hosts::Hosts;
 
-/// So many connections of a plugin at once; more wait.
+/// So many connections of a plugin at once, or one of [`PART`] of all that there may be; more wait.
 const CONNECTIONS: usize = 256;
+/// No plugin holds more than one of so many of the connections of all.
+const PART: usize = 4;
 /// All plugins together use at most one of so many of the descriptors that this process may have, two a connection.
 const SHARE: u64 = 4;
 /// Where descriptors have run out, others have to end first.
@@ -77,27 +79,28 @@ pub(crate) fn serve(
     hosts: &[String],
     tell: impl Fn(Report) + Send + Sync + 'static,
 ) -> io::Result<Proxy> {
+    static ROOM: LazyLock<Room> = LazyLock::new(|| Room::of(room()));
     let way = Way::new(Hosts::parse(hosts), connect::look_up);
-    serve_by(way, listener, plugin, Box::new(tell))
+    serve_by(way, ROOM.clone(), listener, plugin, Box::new(tell))
 }
 
 type Tell = Box<dyn Fn(Report) + Send + Sync>;
 
-fn serve_by(way: Way, listener: TcpListener, plugin: &str, tell: Tell) -> io::Result<Proxy> {
+fn serve_by(way: Way, room: Room, listener: TcpListener, plugin: &str, tell: Tell) -> io::Result<Proxy> {
     let runtime = runtime()?;
     listener.set_nonblocking(true)?;
     let _entered = runtime.enter();
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let client = Arc::new(service::Client { plugin: plugin.to_owned(), way, tell });
-    Ok(Proxy(runtime.spawn(accept(listener, client)).abort_handle()))
+    Ok(Proxy(runtime.spawn(accept(listener, room, client)).abort_handle()))
 }
 
-async fn accept(listener: tokio::net::TcpListener, client: Arc<service::Client>) {
-    static ALL: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(room())));
-    let own = Arc::new(Semaphore::new(CONNECTIONS));
+async fn accept(listener: tokio::net::TcpListener, room: Room, client: Arc<service::Client>) {
+    let own = Arc::new(Semaphore::new(room.each));
     let mut connections = JoinSet::new();
     loop {
-        let (Ok(one), Ok(of_all)) = (own.clone().acquire_owned().await, ALL.clone().acquire_owned().await)
+        let (Ok(one), Ok(of_all)) =
+            (own.clone().acquire_owned().await, room.all.clone().acquire_owned().await)
         else {
             return;
         };
@@ -115,6 +118,21 @@ async fn accept(listener: tokio::net::TcpListener, client: Arc<service::Client>)
                 tokio::time::sleep(PATIENCE).await;
             }
         }
+    }
+}
+
+/// How many connections there may be.
+#[derive(Clone, Debug)]
+struct Room {
+    /// Of all plugins.
+    all: Arc<Semaphore>,
+    /// Of one.
+    each: usize,
+}
+
+impl Room {
+    fn of(all: usize) -> Room {
+        Room { all: Arc::new(Semaphore::new(all)), each: CONNECTIONS.min(all / PART) }
     }
 }
 

@@ -26,7 +26,7 @@ use super::{
 /// A connection over which nothing moves is closed after this.
 const IDLE: Duration = Duration::from_secs(15 * 60);
 /// Who takes longer to say what it wants is sent away.
-const HEADERS: Duration = Duration::from_secs(60);
+const HEADERS: Duration = Duration::from_secs(10);
 /// The largest head of a request, and what is held of a connection, in bytes.
 pub(super) const BUFFER: usize = 32 << 10;
 

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{
-    Proxy, Report,
+    Proxy, Report, Room,
     connect::{LookUp, Way},
     hosts::Hosts,
     serve_by,
@@ -37,12 +37,19 @@ fn here(_: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 }
 
 fn proxy(hosts: &[&str], look_up: LookUp) -> Test {
+    sharing(&Room::of(1024), hosts, look_up)
+}
+
+/// One of several in the same room.
+fn sharing(room: &Room, hosts: &[&str], look_up: LookUp) -> Test {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
     let (tell, told) = mpsc::channel();
     let way = Way::new(Hosts::parse(&hosts), look_up);
-    let proxy = serve_by(way, listener, "weather", Box::new(move |report| drop(tell.send(report)))).unwrap();
+    let proxy =
+        serve_by(way, room.clone(), listener, "weather", Box::new(move |report| drop(tell.send(report))));
+    let proxy = proxy.unwrap();
     Test { address, proxy: Some(proxy), told }
 }
 
@@ -338,4 +345,43 @@ async fn takes_a_connection_for_idle_when_nothing_moved_for_a_while() {
     tokio::join!(moving, meter.idle(Duration::from_secs(10)));
     assert_eq!(begun.elapsed(), Duration::from_secs(31));
     assert_eq!((meter.moved().written, meter.moved().read), (3, 6));
+}
+
+#[tokio::test]
+async fn leaves_the_others_room_however_many_connections_one_plugin_holds() {
+    let room = Room::of(64);
+    let [greedy, other] = [(); 2].map(|()| sharing(&room, &["nowhere.example"], here));
+    let mut held = Vec::new();
+    for _ in 0..64 {
+        let mut stream = greedy.connect().await;
+        stream.write_all(b"G").await.unwrap();
+        held.push(stream);
+    }
+    // Those of its share are taken: it has none left for itself.
+    let mut one_more = greedy.connect().await;
+    one_more.write_all(b"GET http://else.example/ HTTP/1.1\r\n\r\n").await.unwrap();
+    let refused = "GET http://else.example/ HTTP/1.1\r\nConnection: close\r\n\r\n";
+    assert!(other.ask(refused).await.starts_with("HTTP/1.1 403 "));
+    assert!(timeout(Duration::from_millis(50), one_more.read_u8()).await.is_err());
+}
+
+#[tokio::test]
+#[ignore = "takes as long as the real limit: ten seconds"]
+async fn sends_who_says_its_request_too_slowly_away() {
+    let test = proxy(&["localhost"], here);
+    let mut stream = test.connect().await;
+    let (mut reader, mut writer) = stream.split();
+    let trickle = async {
+        while writer.write_all(b"G").await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let mut rest = Vec::new();
+    tokio::select! {
+        () = trickle => {}
+        ended = timeout(Duration::from_secs(12), reader.read_to_end(&mut rest)) => {
+            ended.expect("an end in time").unwrap();
+        }
+    }
 }

@@ -3,14 +3,17 @@
 //! What a plugin may not do it is told without learning whether it is there. Whoever it calls does for it no more than
 //! the called handler says that it does: nobody has another do what is not the other's to do.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
-use astros_protocol::{Error, ErrorCode, lifecycle::Effects, manifest::Permission};
+use astros_protocol::{
+    Error, ErrorCode, RENDER_HANDLER, intent::Parent, lifecycle::Effects, manifest::Permission,
+};
 
 use super::{
     Call, Plugin, Router, errors,
     plugin::Declared,
-    tree::{Link, Root},
+    tree::{Ancestor, Child, Connection, Link, Root},
+    wire::Work,
 };
 use crate::{
     bus::{Pattern, Subject, token},
@@ -26,6 +29,23 @@ pub(super) enum Admitted {
     AsFree,
 }
 
+impl Call<'_> {
+    /// The handler by which it is granted.
+    fn granted_as(&self) -> &str {
+        match self.work {
+            Work::Component(_) => RENDER_HANDLER,
+            _ => self.handler,
+        }
+    }
+}
+
+/// A permission that a plugin needs and was not granted; `what` goes on after "may not".
+#[derive(Debug)]
+pub(super) struct Lack {
+    permission: Permission,
+    what: String,
+}
+
 impl Router {
     /// Lets a call through or not; called before anything is said of the plugin that is called, which may not be
     /// there. One that was never asked what it offers is asked where that decides.
@@ -35,20 +55,24 @@ impl Router {
         call: &Call<'_>,
     ) -> Result<Admitted, Error> {
         let Some(caller) = &call.above.caller else { return Ok(Admitted::ByGrant) };
+        // Whether it may ask AI was looked at before one was chosen.
+        if matches!(call.work, Work::Provider(_)) {
+            return Ok(Admitted::ByGrant);
+        }
         let free = |declared: Declared| declared.effects == Effects::None;
         if callee.and_then(|(_, declared)| declared).is_some_and(free) {
             return Ok(Admitted::AsFree);
         }
-        if self.is_granted(caller, |granted| may_call(granted, call.plugin, call.handler)) {
+        if self.is_granted(caller, |granted| may_call(granted, call.plugin, call.granted_as())) {
             return Ok(Admitted::ByGrant);
         }
         if let Some((plugin, None)) = callee
             && let Ok(session) = plugin.ready().await
-            && free(Declared::of(&session.description, call.handler))
+            && free(Declared::of(&session.description, call))
         {
             return Ok(Admitted::AsFree);
         }
-        let permission = Permission::CallPlugin(Some(vec![format!("{}.{}", call.plugin, call.handler)]));
+        let permission = Permission::CallPlugin(Some(vec![format!("{}.{}", call.plugin, call.granted_as())]));
         if self.person_allows(&call.root, caller, &permission, false).await {
             return Ok(Admitted::ByGrant);
         }
@@ -78,6 +102,7 @@ impl Router {
         {
             self.count_denial(
                 caller,
+                caller,
                 CALL_PLUGIN,
                 format!("{}.{}", call.plugin, call.handler),
                 Some(&call.root),
@@ -101,7 +126,7 @@ impl Router {
     }
 
     fn may_not_call(&self, caller: &str, call: &Call<'_>) -> Error {
-        let name = format!("{}.{}", call.plugin, call.handler);
+        let name = format!("{}.{}", call.plugin, call.granted_as());
         let what = format!("call `{name}`");
         let error = self.deny(caller, &Permission::CallPlugin(Some(vec![name])), what, Some(&call.root));
         let _ = call.root.denied.set(error.clone());
@@ -110,15 +135,15 @@ impl Router {
 
     /// Whether a plugin may hear all messages of a subscription: those of its own, of `topic.…` and the host's anyway,
     /// others where they were granted.
-    pub(super) fn may_hear(&self, plugin: &str, pattern: &Pattern) -> Result<(), Error> {
+    pub(super) fn may_hear(&self, plugin: &str, pattern: &Pattern) -> Result<(), Lack> {
         let subjects = pattern.as_str();
-        let what = format_args!("hear messages on `{subjects}`");
+        let what = || format!("hear messages on `{subjects}`");
         self.may_use(plugin, subjects, |first| matches!(first, "topic" | "astros"), what)
     }
 
     /// Whether a plugin may publish there: under its own name and `topic.…` anyway, elsewhere where it was granted.
-    pub(super) fn may_publish(&self, plugin: &str, subject: &Subject) -> Result<(), Error> {
-        let what = format_args!("publish on `{subject}`");
+    pub(super) fn may_publish(&self, plugin: &str, subject: &Subject) -> Result<(), Lack> {
+        let what = || format!("publish on `{subject}`");
         self.may_use(plugin, subject.as_str(), |first| first == "topic", what)
     }
 
@@ -127,25 +152,56 @@ impl Router {
         plugin: &str,
         subjects: &str,
         free: impl FnOnce(&str) -> bool,
-        what: fmt::Arguments<'_>,
-    ) -> Result<(), Error> {
+        what: impl FnOnce() -> String,
+    ) -> Result<(), Lack> {
         let first = subjects.split('.').next().unwrap_or_default();
         if free(first) || first == token(plugin) {
             return Ok(());
         }
-        self.covers(plugin, &Permission::Bus(Some(vec![subjects.to_owned()])), what)
+        self.covers(plugin, Permission::Bus(Some(vec![subjects.to_owned()])), what)
     }
 
     /// Whether a plugin may ask the host's AI.
-    pub(super) fn may_ask_ai(&self, plugin: &str) -> Result<(), Error> {
-        self.covers(plugin, &Permission::Ai, format_args!("ask the AI models"))
+    pub(super) fn may_ask_ai(&self, plugin: &str) -> Result<(), Lack> {
+        self.covers(plugin, Permission::Ai, || "ask the AI models".to_owned())
     }
 
-    fn covers(&self, plugin: &str, wanted: &Permission, what: fmt::Arguments<'_>) -> Result<(), Error> {
+    fn covers(&self, plugin: &str, wanted: Permission, what: impl FnOnce() -> String) -> Result<(), Lack> {
         match self.is_granted(plugin, |granted| wanted.is_covered(granted)) {
             true => Ok(()),
-            false => Err(self.deny(plugin, wanted, what, None)),
+            false => Err(Lack { permission: wanted, what: what() }),
         }
+    }
+
+    /// Lets a process do what its plugin was not granted, where the person whose request it serves allows that.
+    ///
+    /// # Errors
+    /// They do not, or nobody can be asked: the denial.
+    pub(super) async fn permit(
+        &self,
+        (plugin, connection): (&str, Connection),
+        parent: &Parent,
+        lack: Lack,
+    ) -> Result<(), Error> {
+        let ancestor = self.tree().ancestor(connection, parent);
+        let Ancestor::Node(node) = ancestor else { return Err(self.lacks(plugin, &lack, None)) };
+        let (waits, ended) = (Child::new(node.clone()), node.ended());
+        let allowed = tokio::select! {
+            allowed = self.person_allows(&node.root, plugin, &lack.permission, false) => allowed,
+            () = ended.cancelled() => false,
+        };
+        drop(waits);
+        if allowed {
+            return Ok(());
+        }
+        let error = self.lacks(plugin, &lack, Some(&node.root));
+        let _ = node.root.denied.set(error.clone());
+        Err(error)
+    }
+
+    /// Refuses a plugin what it lacks.
+    pub(super) fn lacks(&self, plugin: &str, lack: &Lack, root: Option<&Root>) -> Error {
+        self.deny(plugin, &lack.permission, &lack.what, root)
     }
 
     /// Refuses a plugin what needs a permission that it was not granted; `what` goes on after "may not".
@@ -156,13 +212,37 @@ impl Router {
         what: impl fmt::Display,
         root: Option<&Root>,
     ) -> Error {
-        self.count_denial(plugin, permission.name(), permission.to_string(), root);
-        errors::denied(plugin, permission, what)
+        self.deny_for(plugin, plugin, permission, what, root)
     }
 
-    fn count_denial(&self, plugin: &str, permission: &'static str, what: String, root: Option<&Root>) {
+    /// The same where others asked for it, by their calls.
+    pub(super) fn deny_for(
+        &self,
+        who: &str,
+        plugin: &str,
+        permission: &Permission,
+        what: impl fmt::Display,
+        root: Option<&Root>,
+    ) -> Error {
+        self.count_denial(who, plugin, permission.name(), permission.to_string(), root);
+        errors::denied(plugin, permission, what, self.granted_in(plugin).as_deref())
+    }
+
+    /// The file that says all that a plugin may do, where one does.
+    pub(super) fn granted_in(&self, plugin: &str) -> Option<PathBuf> {
+        self.plugin(plugin).ok()?.supervisor().spec().granted_in.clone()
+    }
+
+    fn count_denial(
+        &self,
+        who: &str,
+        plugin: &str,
+        permission: &'static str,
+        what: String,
+        root: Option<&Root>,
+    ) {
         self.metrics().plugin(plugin).denied(permission);
-        self.audit(in_tree(Event::now(Kind::Denied, plugin, what).by(plugin), root));
+        self.audit(in_tree(Event::now(Kind::Denied, plugin, what).by(who), root));
     }
 
     /// Whether what a plugin was granted is enough for something.

@@ -6,11 +6,12 @@ use astros_peer::Responder;
 use astros_protocol::{
     Error, ErrorCode, MAX_BUS_MESSAGE_BYTES, Request,
     bus::{BusPublish, BusSubscribe, BusUnsubscribe, SubjectParams},
+    intent::Parent,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{json, value::RawValue};
 
-use super::{Router, deliver::deliver_all, errors::for_plugins};
+use super::{Router, access::Lack, deliver::deliver_all, errors::for_plugins, tree::Connection};
 use crate::{
     bus::{Bus, MAX_SUBSCRIPTIONS, Message, Pattern, Subject, token},
     observe,
@@ -43,6 +44,24 @@ struct Publish {
     data: Option<Box<RawValue>>,
 }
 
+/// Why the bus does not do what a plugin wants.
+enum Refused {
+    Lack(Lack),
+    Error(Error),
+}
+
+impl From<Lack> for Refused {
+    fn from(lack: Lack) -> Refused {
+        Refused::Lack(lack)
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Refused {
+        Refused::Error(error)
+    }
+}
+
 impl Router {
     /// What is published, and who wants it: `router.bus().stream(Pattern::parse("topic.>")?)`.
     pub fn bus(&self) -> &Arc<Bus> {
@@ -68,7 +87,11 @@ impl Router {
         let mut patterns = Vec::new();
         for subject in subjects.iter().take(MAX_SUBSCRIPTIONS) {
             let pattern = Pattern::parse(subject).map_err(Error::from);
-            match pattern.and_then(|pattern| self.may_hear(plugin, &pattern).map(|()| pattern)) {
+            let may = |pattern| match self.may_hear(plugin, &pattern) {
+                Ok(()) => Ok(pattern),
+                Err(lack) => Err(self.lacks(plugin, &lack, None)),
+            };
+            match pattern.and_then(may) {
                 Ok(pattern) => patterns.push(pattern),
                 Err(error) => self.services.warn(plugin, &format!("it declares a subscription: {error}")),
             }
@@ -79,24 +102,33 @@ impl Router {
     /// Serves `bus/…` of one process of a plugin; gives the responder back where the method is another one.
     pub(super) fn serve_bus(
         &self,
-        (plugin, process): (&Arc<str>, u64),
+        (plugin, connection): (&Arc<str>, Connection),
         method: &str,
         params: &RawValue,
         responder: Responder,
     ) -> Option<Responder> {
-        let outcome = match method {
-            BusSubscribe::METHOD => read(method, params).and_then(|SubjectParams { subject }| {
-                let pattern = Pattern::parse(&subject)?;
-                self.may_hear(plugin, &pattern)?;
-                let added = self.bus().subscribe(plugin, process, pattern);
-                added.then_some(()).ok_or_else(|| too_many(plugin))
-            }),
-            BusUnsubscribe::METHOD => read(method, params).and_then(|SubjectParams { subject }| {
-                self.bus().unsubscribe(plugin, process, &Pattern::parse(&subject)?);
-                Ok(())
-            }),
-            BusPublish::METHOD => read(method, params).and_then(|publish| self.publish_for(plugin, publish)),
-            _ => return Some(responder),
+        let process = (plugin, connection.1);
+        if !matches!(method, BusSubscribe::METHOD | BusUnsubscribe::METHOD | BusPublish::METHOD) {
+            return Some(responder);
+        }
+        let outcome = match self.on_bus(process, method, params, false) {
+            Err(Refused::Lack(lack)) => {
+                let (me, plugin) = (self.me.clone(), plugin.clone());
+                let (method, params) = (method.to_owned(), params.to_owned());
+                tokio::spawn(async move {
+                    let Some(router) = me.upgrade() else { return };
+                    let permitted = router.permit((&plugin, connection), &Parent::Absent, lack).await;
+                    let process = (&plugin, connection.1);
+                    let outcome = permitted.map_err(Refused::Error);
+                    match outcome.and_then(|()| router.on_bus(process, &method, &params, true)) {
+                        Ok(()) => responder.result(&()),
+                        Err(refused) => responder.error(&for_plugins(router.refused(&plugin, refused))),
+                    }
+                });
+                return None;
+            }
+            Err(refused) => Err(self.refused(plugin, refused)),
+            Ok(()) => Ok(()),
         };
         // Answered when the reader is through with what came: who publishes on and on without waiting for answers
         // meets the bound on open requests.
@@ -109,16 +141,54 @@ impl Router {
         None
     }
 
-    fn publish_for(&self, plugin: &Arc<str>, Publish { subject, data }: Publish) -> Result<(), Error> {
-        let subject = Subject::parse(&subject)?;
+    /// Does what one process wants; `allowed` where a person allowed what its plugin was not granted.
+    fn on_bus(
+        &self,
+        (plugin, process): (&Arc<str>, u64),
+        method: &str,
+        params: &RawValue,
+        allowed: bool,
+    ) -> Result<(), Refused> {
+        if method == BusPublish::METHOD {
+            return self.publish_for(plugin, read(method, params)?, allowed);
+        }
+        let SubjectParams { subject } = read(method, params)?;
+        let pattern = Pattern::parse(&subject).map_err(Error::from)?;
+        if method == BusUnsubscribe::METHOD {
+            self.bus().unsubscribe(plugin, process, &pattern);
+            return Ok(());
+        }
+        if !allowed {
+            self.may_hear(plugin, &pattern)?;
+        }
+        let added = self.bus().subscribe(plugin, process, pattern);
+        added.then_some(()).ok_or_else(|| too_many(plugin).into())
+    }
+
+    fn refused(&self, plugin: &str, refused: Refused) -> Error {
+        match refused {
+            Refused::Lack(lack) => self.lacks(plugin, &lack, None),
+            Refused::Error(error) => error,
+        }
+    }
+
+    fn publish_for(
+        &self,
+        plugin: &Arc<str>,
+        Publish { subject, data }: Publish,
+        allowed: bool,
+    ) -> Result<(), Refused> {
+        let subject = Subject::parse(&subject).map_err(Error::from)?;
         if subject.first() == "astros" {
-            return Err(nobodys(&subject, "`astros.…` is the host's own"));
+            return Err(nobodys(&subject, "`astros.…` is the host's own").into());
         }
         if matches!(&**plugin, "astros" | "user") {
             let why = format!("a plugin named `{plugin}` would be taken for somebody else");
-            return Err(nobodys(&subject, &why));
+            return Err(nobodys(&subject, &why).into());
         }
-        self.may_publish(plugin, &subject)?;
+        if !allowed {
+            self.may_publish(plugin, &subject)?;
+        }
         let data = data.unwrap_or_else(|| RawValue::NULL.to_owned());
         self.send(Message { subject, data, sender: plugin.clone(), wakes: true })?;
         self.metrics().plugin(plugin).bus(observe::Bus::Published, 1);

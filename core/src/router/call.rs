@@ -3,17 +3,18 @@
 use std::{sync::Arc, time::Duration, time::Instant};
 
 use astros_peer::{Failure, ProgressStream};
-use astros_protocol::{Error, ErrorCode, Id, Request, call::HandleIntent};
+use astros_protocol::{Error, ErrorCode, Id};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use super::{
-    Call, Listener, Plugin, Router,
+    Call, LONGEST, Listener, Plugin, Router,
     access::Admitted,
     errors,
+    plugin::Declared,
     tree::{Connection, Link, Node},
-    wire::{HandleIntentRef, MetaRef, Traceparent},
+    wire::{MetaRef, Traceparent},
 };
 use crate::supervisor::{Session, StateName, Supervisor};
 
@@ -38,9 +39,9 @@ impl Router {
             link.try_for(attempt);
             let session = slot.session().clone();
             plugin.set_serial(session.is_serial());
-            let handler = errors::offered(&session.description, &plugin.name, call.handler)?;
-            self.bound(call, &link, admitted, handler.map(|handler| handler.effects).unwrap_or_default())?;
-            let idempotent = handler.is_some_and(|handler| handler.idempotent);
+            errors::offered(&session.description, &plugin.name, call)?;
+            let Declared { effects, idempotent, .. } = Declared::of(&session.description, call);
+            self.bound(call, &link, admitted, effects)?;
             if let (false, Some(parent)) = (idempotent, &call.above.parent) {
                 parent.make_final();
             }
@@ -57,12 +58,12 @@ impl Router {
                 Failure::Unsent => {}
                 Failure::Error(error) if error.code == ErrorCode::SHUTTING_DOWN => {
                     if !is_leaving(plugin, &session).await {
-                        return Err(from_plugin(error, plugin, call.handler));
+                        return Err(self.from_plugin(error, plugin, call));
                     }
                     attempt += 1;
                 }
                 Failure::Error(error) => {
-                    return Err(from_plugin(error, plugin, call.handler));
+                    return Err(self.from_plugin(error, plugin, call));
                 }
                 Failure::Here(error) => return Err(errors::failed_here(error, plugin, call.handler)),
                 Failure::Closed => {
@@ -91,13 +92,9 @@ impl Router {
         session.peer.room().await?;
         let chain = if node.link.depth > 1 { node.link.names() } else { Vec::new() };
         let listens = !matches!(call.progress, Listener::Nobody);
-        let params = HandleIntentRef {
-            handler: call.handler,
-            intent: call.intent,
-            meta: meta(node, call, &chain, attempt, listens),
-        };
+        let params = call.work.params(call.handler, meta(node, call, &chain, attempt, listens));
         let (mut open, answer, progress) =
-            self.request(plugin, session, node, HandleIntent::METHOD, &params, listens);
+            self.request(plugin, session, node, call.work.method(), &params, listens);
         let outcome = match progress {
             None => answer.await,
             Some(mut progress) => {
@@ -121,6 +118,22 @@ impl Router {
         };
         open.answered = matches!(outcome, Ok(_) | Err(Failure::Error(_)));
         outcome
+    }
+
+    /// A plugin's own error, without its secrets; with what its sandbox kept from it where its words tell that.
+    fn from_plugin(&self, mut error: Error, plugin: &Plugin, call: &Call<'_>) -> Error {
+        plugin.supervisor().spec().secrets.hide_in_error(&mut error);
+        let detail = error.data.as_ref().and_then(|data| data.detail.clone()).unwrap_or_default();
+        let said = format!("{}\n{detail}", error.message);
+        let mut error = errors::from_plugin(error, &plugin.name, call.handler);
+        if call.root.denied.get().is_none()
+            && let Some(lack) = self.seems_to_lack(&plugin.name, &said, &call.root)
+        {
+            error.data_mut().hint = lack.hint().map(str::to_owned);
+            // As the caller of this plugin will tell it.
+            let _ = call.root.denied.set(Error { message: error.message.clone(), ..lack });
+        }
+        error
     }
 
     /// Sends a request that is in the tree for as long as [`Open`] lives.
@@ -216,8 +229,7 @@ fn meta<'a>(
     MetaRef {
         correlation_id: &root.correlation_id,
         traceparent: Traceparent(&root.correlation_id, node.link.span()),
-        deadline_ms: u64::try_from(node.deadline.saturating_duration_since(root.clock.now()).as_millis())
-            .unwrap_or(u64::MAX),
+        deadline_ms: deadline_ms(node.deadline.saturating_duration_since(root.clock.now())),
         caller: call.above.caller.as_deref(),
         chain: chain.split_last().map_or(chain, |(_, above)| above),
         user_id: root.user_id.as_deref(),
@@ -230,8 +242,7 @@ fn meta<'a>(
     }
 }
 
-/// A plugin's own error, without its secrets.
-fn from_plugin(mut error: Error, plugin: &Plugin, handler: &str) -> Error {
-    plugin.supervisor().spec().secrets.hide_in_error(&mut error);
-    errors::from_plugin(error, &plugin.name, handler)
+/// The time that is left, where it is no more time than anybody means.
+fn deadline_ms(left: Duration) -> Option<u64> {
+    (left < LONGEST / 2).then(|| u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
 }

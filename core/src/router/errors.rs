@@ -1,12 +1,14 @@
 //! Errors on their way: what a plugin may say, and what others may see of it.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::Path, time::Duration};
 
-use astros_protocol::{
-    Error, ErrorCode, MESSAGE_HANDLER, PluginDescription, lifecycle::HandlerDescription, manifest::Permission,
+use astros_protocol::{Error, ErrorCode, MESSAGE_HANDLER, PluginDescription, manifest::Permission};
+use serde_json::{Value, json};
+
+use super::{
+    Call, Plugin,
+    wire::{StepRef, Work},
 };
-
-use super::Plugin;
 
 /// An error that a plugin answered with, made safe to believe: it names the plugin and claims nothing of the host's.
 pub fn from_plugin(mut error: Error, plugin: &str, handler: &str) -> Error {
@@ -28,7 +30,8 @@ pub fn from_plugin(mut error: Error, plugin: &str, handler: &str) -> Error {
         ErrorCode::CANCELLED => {
             error.message = format!("plugin `{plugin}` gave `{handler}` up: {}", error.message);
         }
-        _ => {}
+        // Nobody is to take its words for AstrOS's.
+        _ => error.message = format!("plugin `{plugin}` says: {}", error.message),
     }
     let helps = match error.code {
         ErrorCode::HANDLER_FAILED => Some(format!("`astros plugins logs {plugin}` shows more")),
@@ -67,16 +70,46 @@ pub fn for_plugins(mut error: Error) -> Error {
     error
 }
 
-/// A plugin was not granted what it wants; `what` goes on after "may not".
-pub fn denied(plugin: &str, permission: &Permission, what: impl fmt::Display) -> Error {
+/// A plugin was not granted what it wants; `what` goes on after "may not", `granted_in` is that of its spec.
+pub fn denied(
+    plugin: &str,
+    permission: &Permission,
+    what: impl fmt::Display,
+    granted_in: Option<&Path>,
+) -> Error {
     let error = Error::new(ErrorCode::PERMISSION_DENIED, format!("`{plugin}` may not {what}"));
-    let line = permission.to_string();
-    let error = error.with_plugin(plugin).with("permission", &*line);
-    // Some of it may be of a plugin's choice, and people copy it: it has to mean what it says.
-    match line.parse() == Ok(permission.clone()) && !line.contains(['\'', '`']) {
-        true => error.with_hint(format!("`astros plugins grant {plugin} '{line}'` allows it")),
-        false => error,
+    let error = error.with_plugin(plugin).with("permission", permission.to_string());
+    match remedy(plugin, permission, granted_in) {
+        Some(remedy) => error.with_hint(remedy),
+        None => error,
     }
+}
+
+/// What gives a plugin a permission: a command, or where `granted_in` says all that it may do, a line there.
+pub fn remedy(plugin: &str, permission: &Permission, granted_in: Option<&Path>) -> Option<String> {
+    let line = permission.to_string();
+    // Some of it may be of a plugin's choice, and people copy it: it has to mean what it says.
+    if line.parse().as_ref() != Ok(permission) || line.contains('`') {
+        return None;
+    }
+    Some(match granted_in {
+        None => format!("`astros plugins grant {plugin} '{}'` allows it", line.replace('\'', r"'\''")),
+        Some(file) => format!(
+            "`{}` says all that `{plugin}` may do: add `{}` to `plugins.{plugin}.permissions` there, then \
+             `astros plugins reload {plugin}`",
+            file.display(),
+            in_a_list(permission)
+        ),
+    })
+}
+
+/// As it stands in a list of YAML.
+fn in_a_list(permission: &Permission) -> String {
+    let Value::Object(mut members) = json!(permission) else { return permission.to_string() };
+    for scope in members.values_mut().filter_map(Value::as_object_mut) {
+        scope.retain(|_, paths| paths != &json!([]));
+    }
+    members.iter().map(|(name, scope)| format!("{name}: {scope}")).collect()
 }
 
 /// There is no plugin of this name among `names`.
@@ -97,23 +130,56 @@ pub fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option
         .map(|(_, name)| name)
 }
 
-/// What a plugin says of one of its handlers.
-pub(super) fn offered<'a>(
-    description: &'a PluginDescription,
-    plugin: &str,
-    handler: &str,
-) -> Result<Option<&'a HandlerDescription>, Error> {
-    let offered = description.handlers.iter().find(|offered| offered.name == handler);
-    // Direct messages are listed nowhere: the plugin itself says whether it takes them.
-    if offered.is_some() || handler == MESSAGE_HANDLER {
-        return Ok(offered);
+/// Whether a plugin offers what is asked of it.
+pub(super) fn offered(description: &PluginDescription, plugin: &str, call: &Call<'_>) -> Result<(), Error> {
+    match call.work {
+        // Direct messages are listed nowhere: the plugin itself says whether it takes them.
+        Work::Handler(_) if call.handler == MESSAGE_HANDLER => Ok(()),
+        Work::Handler(_) => {
+            let names = description.handlers.iter().map(|offered| &*offered.name);
+            among(plugin, "handler", call.handler, names)
+        }
+        Work::Component(drawn) => {
+            let names = description.ui_components.iter().map(|offered| &*offered.name);
+            among(plugin, "component", drawn.component, names)
+        }
+        Work::Provider(asked) => {
+            let names = description.providers.iter().map(|offered| &*offered.name);
+            among(plugin, "provider", asked.provider, names)
+        }
+        Work::Part(step) => has_part(description, plugin, step),
     }
-    let message = format!("the plugin `{plugin}` has no handler `{handler}`");
+}
+
+/// Whether the name is among those that a plugin offers.
+fn among<'a>(
+    plugin: &str,
+    what: &str,
+    wanted: &str,
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> Result<(), Error> {
+    if names.clone().any(|name| name == wanted) {
+        return Ok(());
+    }
+    let message = format!("the plugin `{plugin}` has no {what} `{wanted}`");
     let error = Error::new(ErrorCode::HANDLER_NOT_FOUND, message).with_plugin(plugin);
-    let names = description.handlers.iter().map(|offered| &*offered.name);
-    Err(error.with_hint(match nearest(handler, names.clone()) {
+    Err(error.with_hint(match nearest(wanted, names.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("it has: {}", names.collect::<Vec<_>>().join(", ")),
+    }))
+}
+
+fn has_part(description: &PluginDescription, plugin: &str, step: StepRef<'_>) -> Result<(), Error> {
+    let parts = &description.workflow_parts;
+    if parts.iter().any(|part| part.kind == *step.kind && part.name == step.name) {
+        return Ok(());
+    }
+    let message = format!("the plugin `{plugin}` has no {} `{}`", step.kind, step.name);
+    let error = Error::new(ErrorCode::HANDLER_NOT_FOUND, message).with_plugin(plugin);
+    let names: Vec<String> = parts.iter().map(|part| format!("{} {}", part.kind, part.name)).collect();
+    Err(error.with_hint(match names.is_empty() {
+        true => "it has no parts of workflows".to_owned(),
+        false => format!("it has: {}", names.join(", ")),
     }))
 }
 
@@ -180,6 +246,20 @@ mod tests {
         let data = error.data.unwrap();
         assert_eq!((data.hint, data.detail, data.extra.len()), (None, None, 0));
         assert_eq!(error.message, "m");
+    }
+
+    #[test]
+    fn says_what_can_be_typed_or_written_as_it_stands() {
+        let remedy = |line: &str, file| remedy("p", &line.parse().unwrap(), file).unwrap_or_default();
+        let told = "`astros plugins grant p 'file_system: read /srv/o'\\''dd dir'` allows it";
+        assert_eq!(remedy("file_system: read /srv/o'dd dir", None), told);
+        assert_eq!(remedy("file_system: read /srv/`x`", None), "");
+        let file = Some(Path::new("/c/astros.yaml"));
+        let told = "`/c/astros.yaml` says all that `p` may do: add `file_system: {\"write\":[\"~/x\"]}` to \
+                    `plugins.p.permissions` there, then `astros plugins reload p`";
+        assert_eq!(remedy("file_system: write ~/x", file), told);
+        assert!(remedy("network: *.a.org", file).contains("add `network: [\"*.a.org\"]` to"));
+        assert!(remedy("ai", file).contains("add `ai` to"));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use rustix::process::Signal;
 use tokio::sync::mpsc;
 
 use super::{
-    LONGEST, Named, Plugin, Router, errors, reach,
+    LONGEST, Named, Plugin, Router, errors,
+    reach::{self, Out},
     tree::{Link, Node, Root},
     wire::Traceparent,
 };
@@ -123,22 +124,25 @@ impl Router {
         root: &Root,
     ) -> Result<(), Error> {
         let cwd = foreground.cwd.clone();
-        let spec = Spec { foreground: Some(foreground.clone()), ..plugin.supervisor().spec().clone() };
+        let spec = Spec { foreground: Some(foreground.clone()), ..(*plugin.supervisor().spec()).clone() };
         named.retain(|one| one.surely);
         named.insert(0, Named { path: cwd, surely: true });
         let unseen = reach::blocking(move || {
             let reach = FileAccess::of(&spec)?;
             named.into_iter().find_map(|one| {
                 let why = reach.check(&one.path, false).err()?;
-                Some((one.path, why))
+                let said = reach.permission(&one.path, false);
+                Some(Out { path: one.path, why, said, by_link: false })
             })
         });
         match unseen.await {
             None => Ok(()),
-            Some((path, OutOfReach::Own)) => Err(reach::own(&plugin.name, &path)),
-            Some((path, OutOfReach::Needs(permission))) => {
-                Err(self.out_of_reach(&plugin.name, &path, &permission, false, root))
-            }
+            Some(out) => Err(match out.why.clone() {
+                OutOfReach::Own => reach::own(&plugin.name, &out.path),
+                OutOfReach::Needs(permission) => {
+                    self.out_of_reach(&plugin.name, (None, true), &out, &permission, false, root)
+                }
+            }),
         }
     }
 }

@@ -10,17 +10,21 @@ use std::{
 
 use astros_peer::{Incoming, Oddity, Peer, Responder, Service};
 use astros_protocol::{
-    Error, ErrorCode, Notification, Request,
+    Error, ErrorCode, Notification, RENDER_HANDLER, Request,
     call::CallPlugin,
-    lifecycle::Effects,
+    intent::CallMeta,
     person::{Log, UserAnswer, UserAsk, UserAskParams},
 };
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    About, Above, Call, Listener, Router, errors,
-    tree::{Ancestor, Child, Connection, Node, Root},
-    wire::{Asked, CallPluginRef, IntentRef},
+    About, Router,
+    ai::AiRequest,
+    child::{Errand, Parentage, PluginCall},
+    errors,
+    tree::{Ancestor, Child, Connection, Root},
+    wire::{Asked, CallPluginRef},
 };
 use crate::{proxy::Report, supervisor};
 
@@ -161,16 +165,14 @@ impl PluginService {
 
     /// Everything but `call_plugin`.
     fn serve(&self, router: Arc<Router>, method: &str, params: &RawValue, responder: Responder) {
-        let process = (&self.name, self.connection.1);
+        let process = (&self.name, self.connection);
         if method == UserAsk::METHOD {
             return self.ask_person(router, params, responder);
         }
+        if method.starts_with("ai/") {
+            return self.ask_ai(router, method, params, responder);
+        }
         if let Some(responder) = router.serve_bus(process, method, params, responder) {
-            if method.starts_with("ai/")
-                && let Err(error) = router.may_ask_ai(&self.name)
-            {
-                return responder.error(&errors::for_plugins(error));
-            }
             router.services.serve(&self.name, method, params, responder);
         }
     }
@@ -230,23 +232,58 @@ impl PluginService {
                 return Err(Error::new(ErrorCode::INVALID_PARAMS, message));
             }
         };
-        let ancestor = router.tree().ancestor(self.connection, &asked.meta.parent);
-        let parent = match ancestor {
-            Ancestor::Node(node) => Parentage::Node(node),
-            Ancestor::Root(link, ceiling) => {
-                self.ready(router)?;
-                Parentage::Root { root: Arc::new(Root::anonymous()), link, ceiling }
-            }
+        let errand = match asked.handler() {
+            RENDER_HANDLER => Errand::component(&context)?,
+            handler => Errand::Handler { handler: handler.to_owned(), context },
         };
+        let parent = self.parent(router, &asked.meta);
+        if let Parentage::Root { .. } = parent {
+            self.ready(router)?;
+        }
         Ok(PluginCall {
             caller: self.name.clone(),
             parent,
             plugin: asked.plugin().to_owned(),
-            handler: asked.handler().to_owned(),
-            context,
+            errand,
             timeout: asked.meta.deadline_ms.map(Duration::from_millis),
             progress: asked.meta.progress,
         })
+    }
+
+    /// `ai/…`: finds who answers, and asks them. A plugin that is becoming ready may, too.
+    fn ask_ai(&self, router: Arc<Router>, method: &str, params: &RawValue, responder: Responder) {
+        let Of { meta } = serde_json::from_str(params.get()).unwrap_or_default();
+        // Now: what it is made for may have ended before a provider is found.
+        let parent = self.parent(&router, &meta);
+        let (caller, connection) = (self.name.clone(), self.connection);
+        let (method, params) = (method.to_owned(), params.to_owned());
+        tokio::spawn(async move {
+            let found = async {
+                if let Err(lack) = router.may_ask_ai(&caller) {
+                    router.permit((&caller, connection), &meta.parent, lack).await?;
+                }
+                router.provider_for(AiRequest::read(&method, &params)?).await
+            };
+            match found.await {
+                Ok((plugin, errand)) => {
+                    let timeout = meta.deadline_ms.map(Duration::from_millis);
+                    let call =
+                        PluginCall { caller, parent, plugin, errand, timeout, progress: meta.progress };
+                    call.run(router, responder).await;
+                }
+                Err(error) => responder.error(&errors::for_plugins(error)),
+            }
+        });
+    }
+
+    /// What a request of this process's is made for.
+    fn parent(&self, router: &Router, meta: &CallMeta) -> Parentage {
+        match router.tree().ancestor(self.connection, &meta.parent) {
+            Ancestor::Node(node) => Parentage::Node(node),
+            Ancestor::Root(link, ceiling) => {
+                Parentage::Root { root: Arc::new(Root::anonymous()), link, ceiling }
+            }
+        }
     }
 
     /// Of its own accord a plugin calls others only while it is ready itself.
@@ -270,85 +307,11 @@ impl PluginService {
     }
 }
 
-enum Parentage {
-    Node(Arc<Node>),
-    Root { root: Arc<Root>, link: Option<Arc<super::tree::Link>>, ceiling: Option<Effects> },
-}
-
-/// A `call_plugin` that is on its way, with all that it needs.
-struct PluginCall {
-    caller: Arc<str>,
-    parent: Parentage,
-    plugin: String,
-    handler: String,
-    context: Box<RawValue>,
-    timeout: Option<Duration>,
-    progress: bool,
-}
-
-impl PluginCall {
-    /// Ends with its parent, and when the caller takes it back or is gone.
-    async fn run(self, router: Arc<Router>, responder: Responder) {
-        let (parent, ended) = match &self.parent {
-            Parentage::Node(node) => (Some(Child::new(node.clone())), Some(node.ended())),
-            Parentage::Root { .. } => (None, None),
-        };
-        let parent_ended = async {
-            match ended {
-                Some(ended) => ended.cancelled().await,
-                None => std::future::pending().await,
-            }
-        };
-        let outcome = tokio::select! {
-            outcome = self.call(&router, &responder) => outcome,
-            () = responder.cancelled() => Err(cancelled("it was taken back")),
-            () = parent_ended => Err(cancelled("the request that it was made for has ended")),
-        };
-        if let (Parentage::Node(node), Err(error)) = (&self.parent, &outcome)
-            && [ErrorCode::CANCELLED, ErrorCode::DEADLINE_EXCEEDED].contains(&error.code)
-        {
-            // Whoever was called may still be at it.
-            node.make_final();
-        }
-        // Before the answer: who has it works again.
-        drop(parent);
-        match outcome {
-            Ok(result) => responder.result(&result),
-            Err(error) => responder.error(&errors::for_plugins(error)),
-        }
-    }
-
-    async fn call(&self, router: &Router, responder: &Responder) -> Result<Box<RawValue>, Error> {
-        let caller = Some(self.caller.clone());
-        let (root, above) = match &self.parent {
-            Parentage::Node(node) => {
-                let (parent, link) = (Some(node.clone()), Some(node.link.clone()));
-                let ceiling = node.link.ceiling.get().copied();
-                (&node.root, Above { parent, link, caller, ceiling })
-            }
-            Parentage::Root { root, link, ceiling } => {
-                (root, Above { parent: None, link: link.clone(), caller, ceiling: *ceiling })
-            }
-        };
-        let timestamp = jiff::Timestamp::now().to_string();
-        let intent = IntentRef {
-            user_id: root.user_id.as_deref(),
-            session_id: root.session_id.as_deref(),
-            ..IntentRef::of_call(&self.handler, &timestamp, &self.context)
-        };
-        router
-            .call(Call {
-                plugin: &self.plugin,
-                handler: &self.handler,
-                intent,
-                root: root.clone(),
-                above,
-                timeout: self.timeout,
-                followup: false,
-                progress: if self.progress { Listener::Plugin(responder) } else { Listener::Nobody },
-            })
-            .await
-    }
+/// Whose request a plugin asks for something in.
+#[derive(Default, Deserialize)]
+struct Of {
+    #[serde(default)]
+    meta: CallMeta,
 }
 
 fn empty_object() -> Box<RawValue> {
@@ -359,6 +322,6 @@ fn overloaded(message: String) -> Error {
     Error::new(ErrorCode::OVERLOADED, message).with("retry_after_ms", 100).retryable()
 }
 
-fn cancelled(why: &str) -> Error {
+pub(super) fn cancelled(why: &str) -> Error {
     Error::new(ErrorCode::CANCELLED, format!("the call was cancelled: {why}"))
 }

@@ -4,19 +4,24 @@
 //! parent, and a call that would wait for itself is refused at once. Params and results pass as raw JSON.
 
 mod access;
+mod afterwards;
+mod ai;
 mod bus;
 mod call;
+mod child;
 mod clock;
 mod deliver;
 pub mod errors;
 mod foreground;
 mod inbound;
 mod network;
+mod offers;
 mod plugin;
 mod question;
 mod queue;
 mod reach;
 mod services;
+mod settings;
 pub mod tree;
 mod versions;
 mod waits;
@@ -46,13 +51,14 @@ use crate::{
 pub use bus::Publisher;
 pub use foreground::{Outcome, Run};
 pub use inbound::{Host, PluginService};
+pub use offers::Offer;
 pub use plugin::{Known, Plugin};
 pub use question::{About, Asked, Question, Questions};
 pub use reach::Named;
 pub use services::Services;
 use tree::{Connection, Link, Node, Root, Tree};
 use watch::Watch;
-use wire::IntentRef;
+use wire::Work;
 
 /// The time of a request that nobody gave another.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
@@ -62,8 +68,9 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// A call to bring to a plugin.
 pub struct Call<'a> {
     pub plugin: &'a str,
+    /// The handler, or what stands for it in the chain of calls and in errors.
     pub handler: &'a str,
-    pub intent: IntentRef<'a>,
+    pub work: Work<'a>,
     /// On whose behalf.
     pub root: Arc<Root>,
     /// The call that this one is made for.
@@ -116,6 +123,8 @@ pub struct Router {
     // Std mutexes: held for a few moves of memory, never across an await.
     tree: Mutex<Tree>,
     services: Services,
+    /// The provider of AI that is asked where nobody says which.
+    provider: RwLock<Option<String>>,
     me: Weak<Router>,
 }
 
@@ -126,6 +135,7 @@ impl Router {
             number: AtomicUsize::new(0),
             tree: Mutex::default(),
             services,
+            provider: RwLock::default(),
             me: me.clone(),
         })
     }
@@ -198,9 +208,16 @@ impl Router {
     /// The new version does not get ready: why, and that the one before goes on.
     pub async fn reload(&self, name: &str, known: Known, spec: Spec) -> Result<(), Error> {
         let plugin = self.plugin(name)?;
-        // On a task of its own: who asked may go, half a reload is none.
-        let reload = tokio::spawn(async move { plugin.reload(known, spec).await });
-        reload.await.unwrap_or_else(|error| {
+        self.whole(name, async move { plugin.reload(known, spec).await }).await
+    }
+
+    /// On a task of its own: who asked may go, half a reload is none.
+    async fn whole(
+        &self,
+        name: &str,
+        reload: impl Future<Output = Result<(), Error>> + Send + 'static,
+    ) -> Result<(), Error> {
+        tokio::spawn(reload).await.unwrap_or_else(|error| {
             let message = format!("the reload of `{name}` failed: {error}");
             Err(Error::new(ErrorCode::INTERNAL_ERROR, message))
         })
@@ -240,9 +257,14 @@ impl Router {
         call: &Call<'_>,
         watch: &mut Watch<'_>,
     ) -> Result<Box<RawValue>, Error> {
-        let declared = plugin.declared(call.handler);
+        let declared = plugin.declared(call);
         let handlers = declared.and_then(|declared| declared.timeout);
-        let own = call.timeout.or(handlers).unwrap_or(DEFAULT_DEADLINE);
+        let usual = match call.work {
+            Work::Handler(_) => DEFAULT_DEADLINE,
+            Work::Provider(_) => ai::DEADLINE,
+            Work::Part(_) | Work::Component(_) => LONGEST,
+        };
+        let own = call.timeout.or(handlers).unwrap_or(usual);
         let own = own.min(handlers.unwrap_or(own));
         let clock = &call.root.clock;
         let deadline = clock.now() + own.min(LONGEST);

@@ -10,7 +10,7 @@ use std::{
 
 use astros_protocol::{Error, PluginDescription, lifecycle::Effects, manifest::Permission};
 
-use super::{Host, queue::Queue, versions::Versions};
+use super::{Call, Host, queue::Queue, versions::Versions, wire::Work};
 use crate::{observe::PluginMetrics, supervisor::Supervisor};
 
 /// A plugin that calls can be brought to.
@@ -27,6 +27,8 @@ pub struct Plugin {
     pub(super) host: Arc<Host>,
     /// The one that serves now; a reload puts another one in its place.
     pub(super) versions: Versions,
+    /// It has no use for a path but to hand it on, as its manifest says.
+    hands_on: AtomicBool,
     /// The categories that its manifest names.
     handles: RwLock<Vec<String>>,
     /// What it offered last: from its latest `initialize`, or the cache.
@@ -50,6 +52,7 @@ impl Plugin {
             queue: Queue::default(),
             host,
             versions: Versions::new(supervisor),
+            hands_on: AtomicBool::default(),
             handles: RwLock::default(),
             description: RwLock::default(),
         };
@@ -60,6 +63,7 @@ impl Plugin {
     /// Takes what is known of a version that is to serve.
     pub(super) fn know(&self, known: Known) {
         self.set_serial(known.serial);
+        self.hands_on.store(known.hands_on, Ordering::Relaxed);
         *self.handles.write().unwrap_or_else(PoisonError::into_inner) = known.handles;
         if let Some(description) = known.description {
             self.set_description(description);
@@ -111,17 +115,15 @@ impl Plugin {
         *self.description.write().unwrap_or_else(PoisonError::into_inner) = Some(description);
     }
 
-    /// What it said last of a handler; none where it was never asked what it offers.
-    pub(super) fn declared(&self, handler: &str) -> Option<Declared> {
+    /// What it said last of what a call asks; none where it was never asked what it offers.
+    pub(super) fn declared(&self, call: &Call<'_>) -> Option<Declared> {
         let description = self.description.read().unwrap_or_else(PoisonError::into_inner);
-        Some(Declared::of(description.as_deref()?, handler))
+        Some(Declared::of(description.as_deref()?, call))
     }
 
-    /// Whether it was granted any files.
-    pub(super) fn has_files(&self) -> bool {
-        let files = |permission: &Permission| matches!(permission, Permission::FileSystem(_));
-        let calls = |permission: &Permission| matches!(permission, Permission::CallPlugin(_));
-        self.is_granted(|granted| granted.iter().any(files) || !granted.iter().any(calls))
+    /// It has no use for a path but to hand it on: it asks for other plugins and for no files.
+    pub(super) fn hands_on(&self) -> bool {
+        self.hands_on.load(Ordering::Relaxed)
     }
 
     /// Whether what it was granted is enough for something.
@@ -130,21 +132,36 @@ impl Plugin {
     }
 }
 
-/// What a plugin says of one of its handlers, as far as it matters before the call.
+/// What a plugin says of what a call asks of it, as far as it matters before the call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Declared {
-    /// The handler's own limit on its time.
+    /// Its own limit on its time.
     pub(super) timeout: Option<Duration>,
-    /// What it does to the world; also of one that is not there.
+    /// What it does to the world; also where there is no such thing.
     pub(super) effects: Effects,
+    /// Doing it twice is as doing it once.
+    pub(super) idempotent: bool,
 }
 
 impl Declared {
-    pub(super) fn of(description: &PluginDescription, handler: &str) -> Declared {
-        let handler = description.handlers.iter().find(|described| described.name == handler);
+    pub(super) fn of(description: &PluginDescription, call: &Call<'_>) -> Declared {
+        let effects = match call.work {
+            Work::Handler(_) | Work::Part(_) => Effects::default(),
+            // It costs, and tells others what it is asked: more than nothing.
+            Work::Provider(_) => Effects::Read,
+            Work::Component(drawn) => {
+                let component = description.ui_components.iter().find(|one| one.name == drawn.component);
+                component.and_then(|component| component.effects).unwrap_or(Effects::Read)
+            }
+        };
+        let handler = description.handlers.iter().find(|described| described.name == call.handler);
+        let Some(handler) = handler.filter(|_| matches!(call.work, Work::Handler(_))) else {
+            return Declared { timeout: None, effects, idempotent: false };
+        };
         Declared {
-            timeout: handler.and_then(|handler| handler.timeout_ms).map(Duration::from_millis),
-            effects: handler.map(|handler| handler.effects).unwrap_or_default(),
+            timeout: handler.timeout_ms.map(Duration::from_millis),
+            effects: handler.effects,
+            idempotent: handler.idempotent,
         }
     }
 }
@@ -154,6 +171,8 @@ impl Declared {
 pub struct Known {
     /// It works on one request at a time.
     pub serial: bool,
+    /// It asks for other plugins and for no files: what it does with a path is to hand it on.
+    pub hands_on: bool,
     /// The categories that its manifest names.
     pub handles: Vec<String>,
     /// What it offered when it ran last.

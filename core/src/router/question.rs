@@ -16,7 +16,8 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Router, tree::Root};
+use super::{Plugin, Router, tree::Root};
+use crate::supervisor::StateName;
 
 /// A person has so long for an answer.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
@@ -44,6 +45,8 @@ pub enum About {
         /// It has to be granted and kept before the answer: the plugin's process cannot have it for one request.
         lasting: bool,
     },
+    /// Whether a plugin that may not run shall. Who asks decides whether that is for a person to say.
+    Enable { plugin: String },
     /// What a plugin asks itself.
     Plugin { plugin: String, asked: UserAskParams },
 }
@@ -82,6 +85,27 @@ impl Router {
         timeout(PATIENCE, told).await.ok()?.ok()?
     }
 
+    /// Has the person behind a tree enable a plugin that may not run, where they like.
+    pub async fn person_enables(&self, root: &Arc<Root>, plugin: &str) {
+        let is_off = |plugin: Arc<Plugin>| {
+            matches!(plugin.supervisor().status().state, StateName::Disabled | StateName::Blocked)
+        };
+        if root.questions.is_some() && self.plugin(plugin).is_ok_and(is_off) {
+            self.ask(root, About::Enable { plugin: plugin.to_owned() }).await;
+        }
+    }
+
+    /// Asks the person behind a tree something of the host's own, for as long as they think about it; none where nobody
+    /// is there, or they decline.
+    pub async fn consult(&self, root: &Arc<Root>, asked: UserAskParams) -> Option<Value> {
+        let questions = root.questions.as_ref()?;
+        let _stopped = root.clock.stop();
+        let (answer, told) = oneshot::channel();
+        let about = About::Plugin { plugin: "astros".to_owned(), asked };
+        questions.asked.send(Question { about, answer }).await.ok()?;
+        told.await.ok()?
+    }
+
     /// Whether the person behind a tree lets a plugin do what it was not granted; asked once a tree.
     pub async fn person_allows(
         &self,
@@ -91,6 +115,10 @@ impl Router {
         lasting: bool,
     ) -> bool {
         let Some(questions) = &root.questions else { return false };
+        // What the operator wrote is all that it may do, and no answer changes that.
+        if self.granted_in(plugin).is_some() {
+            return false;
+        }
         // What cannot be written down in one line could mean something else than it says.
         if permission.to_string().parse().as_ref() != Ok(permission) {
             return false;

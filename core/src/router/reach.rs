@@ -9,7 +9,7 @@ use std::{
 use astros_protocol::{Error, ErrorCode, Extra, lifecycle::Effects, manifest::Permission};
 use serde_json::Value;
 
-use super::{Call, Plugin, Router, tree::Root};
+use super::{Call, Plugin, Router, errors, tree::Root, wire::Work};
 use crate::supervisor::{FileAccess, OutOfReach, Session};
 
 /// A schema is looked into so deeply.
@@ -23,6 +23,16 @@ pub struct Named {
     pub surely: bool,
 }
 
+/// What a request may not name.
+pub(super) struct Out {
+    pub(super) path: PathBuf,
+    pub(super) why: OutOfReach,
+    /// What would have to be granted for the path as it was said, whatever it leads to.
+    pub(super) said: Permission,
+    /// It is to be changed and leads there by a link, which may itself be meant: nothing is to be let in for that.
+    pub(super) by_link: bool,
+}
+
 impl Router {
     /// Refuses a request that names what its plugin does not reach, or asks the person. A process that does not see yet
     /// what came to be after its start is replaced.
@@ -33,28 +43,39 @@ impl Router {
         effects: Effects,
         root: &Arc<Root>,
     ) -> Result<(), Error> {
+        self.reaches_for(None, plugin, named, effects, root).await
+    }
+
+    /// The same for a plugin that calls another; it learns nothing of what is there.
+    async fn reaches_for(
+        &self,
+        caller: Option<&str>,
+        plugin: &Arc<str>,
+        named: Vec<Named>,
+        effects: Effects,
+        root: &Arc<Root>,
+    ) -> Result<(), Error> {
         // What else is wrong is said when it is called.
         let Ok(plugin) = self.plugin(plugin) else { return Ok(()) };
-        // One that was granted no files has no use for a path but to hand it on.
-        if named.is_empty() || !plugin.has_files() {
+        if named.is_empty() || plugin.hands_on() {
             return Ok(());
         }
         let writes = effects >= Effects::Write;
         // What a person grants may be one of several.
         for _ in 0..=named.len() {
-            match first_out_of_reach(&plugin, named.clone(), writes).await {
-                None => {
-                    see(&plugin, named, writes).await;
-                    return Ok(());
-                }
-                Some((path, OutOfReach::Own)) => return Err(own(&plugin.name, &path)),
-                Some((path, OutOfReach::Needs(permission))) => {
-                    // What a plugin came upon by itself is no reason to let another one in for good.
-                    let named = root.named.get().is_some_and(|named| named.contains(&path));
-                    if !named || !self.person_allows(root, &plugin.name, &permission, true).await {
-                        return Err(self.out_of_reach(&plugin.name, &path, &permission, writes, root));
-                    }
-                }
+            let Some(out) = first_out_of_reach(&plugin, named.clone(), writes, caller.is_some()).await else {
+                see(&plugin, named, writes).await;
+                return Ok(());
+            };
+            let permission = match &out.why {
+                OutOfReach::Own => return Err(own(&plugin.name, &out.path)),
+                OutOfReach::Needs(permission) => permission,
+            };
+            // What a plugin came upon by itself is no reason to let another one in for good.
+            let named = root.named.get().is_some_and(|named| named.contains(&out.path));
+            if !named || out.by_link || !self.person_allows(root, &plugin.name, permission, true).await {
+                let asked = (caller, named);
+                return Err(self.out_of_reach(&plugin.name, asked, &out, permission, writes, root));
             }
         }
         Ok(())
@@ -63,33 +84,49 @@ impl Router {
     /// The same for what a plugin asks of another in a person's name: paths that the other's schema declares.
     pub(super) async fn hands_on(&self, plugin: &Plugin, call: &Call<'_>) -> Result<(), Error> {
         let (Some(cwd), Some(_)) = (&call.root.cwd, &call.above.caller) else { return Ok(()) };
-        if !plugin.has_files() {
+        let Work::Handler(intent) = call.work else { return Ok(()) };
+        if plugin.hands_on() {
             return Ok(());
         }
         let Ok(description) = plugin.described().await else { return Ok(()) };
         let handler = description.handlers.iter().find(|offered| offered.name == call.handler);
         let parameters = handler.and_then(|handler| Some((handler, handler.parameters.as_ref()?)));
         let Some((handler, parameters)) = parameters else { return Ok(()) };
-        let context: Extra = serde_json::from_str(call.intent.context.get()).unwrap_or_default();
+        let context: Extra = serde_json::from_str(intent.context.get()).unwrap_or_default();
         let declared = context.iter().filter_map(|(name, value)| {
             is_path(&parameters["properties"][name], parameters, 0).then_some(value.as_str()?)
         });
         let named = declared.map(|path| Named { path: Path::new(cwd).join(path), surely: true }).collect();
-        self.reaches(&plugin.name, named, handler.effects, &call.root).await
+        let chain = call.above.link.as_ref().map(|link| link.names().join(" > "));
+        let caller = chain.as_deref().or(call.above.caller.as_deref());
+        self.reaches_for(caller, &plugin.name, named, handler.effects, &call.root).await
     }
 
     pub(super) fn out_of_reach(
         &self,
         plugin: &str,
-        path: &Path,
+        (caller, named): (Option<&str>, bool),
+        out: &Out,
         permission: &Permission,
         writes: bool,
         root: &Root,
     ) -> Error {
-        let what = format!("{} `{}`", if writes { "change" } else { "read" }, path.display());
-        let error = self.deny(plugin, permission, what, Some(root)).with("path", path.to_string_lossy());
-        let _ = root.denied.set(error.clone());
-        error
+        let what = format!("{} `{}`", if writes { "change" } else { "read" }, out.path.display());
+        let path = out.path.to_string_lossy();
+        let mut error = self.deny_for(caller.unwrap_or(plugin), plugin, permission, &what, Some(root));
+        if named && out.by_link {
+            let data = error.data_mut();
+            data.extra.remove("permission");
+            data.hint = Some("it is a link: name what it leads to, where that is meant".to_owned());
+        }
+        // What it leads to is for people to know; a plugin that made the path up is told what it said.
+        let _ = root.denied.set(error.clone().with("path", &*path));
+        match caller {
+            Some(_) if !named => {
+                errors::denied(plugin, &out.said, what, self.granted_in(plugin).as_deref()).with("path", path)
+            }
+            _ => error.with("path", path),
+        }
     }
 }
 
@@ -116,15 +153,20 @@ async fn see(plugin: &Arc<Plugin>, named: Vec<Named>, writes: bool) {
     }
 }
 
-async fn first_out_of_reach(
-    plugin: &Plugin,
-    named: Vec<Named>,
-    writes: bool,
-) -> Option<(PathBuf, OutOfReach)> {
+async fn first_out_of_reach(plugin: &Plugin, named: Vec<Named>, writes: bool, unseen: bool) -> Option<Out> {
     let supervisor = plugin.supervisor();
     blocking(move || {
-        let reach = FileAccess::of(supervisor.spec())?;
-        named.into_iter().find_map(|one| Some((one.path.clone(), check(&reach, &one, writes)?)))
+        let reach = FileAccess::of(&supervisor.spec())?;
+        named.into_iter().find_map(|Named { path, surely }| {
+            let found = match unseen {
+                true => reach.check_unseen(&path, writes),
+                false => check(&reach, &Named { path: path.clone(), surely }, writes).map_or(Ok(()), Err),
+            };
+            let why = found.err()?;
+            let said = reach.permission(&path, writes);
+            let by_link = writes && path.is_symlink();
+            Some(Out { path, why, said, by_link })
+        })
     })
     .await
 }

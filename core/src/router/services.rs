@@ -95,7 +95,11 @@ impl Services {
             Event::Described { plugin, description } => {
                 if let Ok(plugin) = router.plugin(plugin) {
                     plugin.set_description(description.clone());
-                    for setting in &plugin.supervisor().spec().secrets.settings {
+                    let supervisor = plugin.supervisor();
+                    let spec = supervisor.spec();
+                    let given =
+                        |name: &&String| spec.settings.get(*name).is_some_and(|value| !value.is_null());
+                    for setting in spec.secrets.settings.iter().filter(given) {
                         self.audit(audit::Event::now(audit::Kind::Secret, &plugin.name, setting));
                     }
                     router.declare(&plugin.name, &description.subscriptions);
@@ -273,10 +277,6 @@ where
 }
 
 fn unsupported(method: &str) -> Error {
-    if method.starts_with("ai/") {
-        let message = format!("`{method}`: no AI provider is configured; this version of AstrOS brings none");
-        return Error::new(ErrorCode::AI_FAILED, message);
-    }
     let message = format!("`{method}` is not served by this version of AstrOS");
     Error::new(ErrorCode::METHOD_NOT_FOUND, message)
 }

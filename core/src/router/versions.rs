@@ -19,7 +19,7 @@ pub(super) struct Versions {
     /// Those that drain, and those that start.
     beside: Arc<Mutex<Vec<Supervisor>>>,
     /// One reload after the other.
-    reload: tokio::sync::Mutex<()>,
+    pub(super) reload: tokio::sync::Mutex<()>,
     stopping: CancellationToken,
 }
 
@@ -123,7 +123,7 @@ impl Plugin {
         tokio::select! {
             biased;
             () = self.versions.stopping.cancelled() => Err(self.stops()),
-            outcome = self.bring(None, current.spec().clone()) => outcome,
+            outcome = self.bring(None, (*current.spec()).clone()) => outcome,
         }
     }
 
@@ -156,7 +156,7 @@ impl Plugin {
             return Ok(());
         };
         self.discard(&new).await;
-        let mut spec = old.spec().clone();
+        let mut spec = (*old.spec()).clone();
         spec.admission = Admission::Enabled;
         let again = self.begin(spec);
         let started = again.all_ready().await;

@@ -93,6 +93,7 @@ fn why(exit: &str, killed: Option<Kill>) -> Option<&'static str> {
     Some(match killed {
         Some(Kill::Hung) => "hung",
         Some(Kill::Overran) => "overran",
+        Some(Kill::Outgrown) => "outgrown",
         Some(Kill::Closed) => "closed_pipes",
         Some(Kill::BrokeRules) => "broke_rules",
         Some(Kill::StopForced) => "stop_forced",

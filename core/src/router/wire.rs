@@ -2,7 +2,15 @@
 
 use std::borrow::Cow;
 
-use astros_protocol::{Params, Request, call::CallPlugin, intent::CallMeta, message::Text};
+use astros_protocol::{
+    Params, Request,
+    call::{CallPlugin, HandleIntent},
+    command::Terminal,
+    intent::CallMeta,
+    message::Text,
+    ui::UiRender,
+    workflow::{WorkflowKind, WorkflowRun},
+};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -49,6 +57,105 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D::
     Text::deserialize(deserializer).map(|Text(text)| text)
 }
 
+/// What a plugin is asked to do.
+#[derive(Clone, Copy)]
+pub enum Work<'a> {
+    /// `handle_intent`.
+    Handler(IntentRef<'a>),
+    /// `workflow/run`.
+    Part(StepRef<'a>),
+    /// `provider/…`.
+    Provider(ProviderRef<'a>),
+    /// `ui/render`.
+    Component(ComponentRef<'a>),
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn method(self) -> &'static str {
+        match self {
+            Work::Handler(_) => HandleIntent::METHOD,
+            Work::Part(_) => WorkflowRun::METHOD,
+            Work::Provider(asked) => asked.method,
+            Work::Component(_) => UiRender::METHOD,
+        }
+    }
+
+    pub(super) fn params(self, handler: &'a str, meta: MetaRef<'a>) -> ParamsRef<'a> {
+        match self {
+            Work::Handler(intent) => ParamsRef::Handler(HandleIntentRef { handler, intent, meta }),
+            Work::Part(step) => ParamsRef::Part(WorkflowRunRef { step, meta }),
+            Work::Provider(ProviderRef { provider, request, .. }) => {
+                ParamsRef::Provider(ProviderParamsRef { provider, request, meta })
+            }
+            Work::Component(drawn) => ParamsRef::Component(UiRenderRef { drawn, meta }),
+        }
+    }
+}
+
+/// The params of one of them, borrowed.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum ParamsRef<'a> {
+    Handler(HandleIntentRef<'a>),
+    Part(WorkflowRunRef<'a>),
+    Provider(ProviderParamsRef<'a>),
+    Component(UiRenderRef<'a>),
+}
+
+/// `WorkflowRunParams`, borrowed.
+#[derive(Serialize)]
+pub struct WorkflowRunRef<'a> {
+    #[serde(flatten)]
+    pub step: StepRef<'a>,
+    pub meta: MetaRef<'a>,
+}
+
+/// `WorkflowStep`, borrowed.
+#[derive(Clone, Copy, Serialize)]
+pub struct StepRef<'a> {
+    pub kind: &'a WorkflowKind,
+    pub name: &'a str,
+    /// JSON on one line.
+    pub task: &'a RawValue,
+    /// A JSON object on one line.
+    pub context: &'a RawValue,
+}
+
+/// What a provider is asked.
+#[derive(Clone, Copy)]
+pub struct ProviderRef<'a> {
+    /// `provider/…`.
+    pub method: &'static str,
+    pub provider: &'a str,
+    /// A JSON object on one line.
+    pub request: &'a RawValue,
+}
+
+/// `ProviderParams`, borrowed.
+#[derive(Serialize)]
+pub struct ProviderParamsRef<'a> {
+    pub provider: &'a str,
+    pub request: &'a RawValue,
+    pub meta: MetaRef<'a>,
+}
+
+/// `UiRenderParams` without its meta, borrowed.
+#[derive(Clone, Copy, Serialize)]
+pub struct ComponentRef<'a> {
+    pub component: &'a str,
+    /// A JSON object on one line.
+    pub props: &'a RawValue,
+    pub terminal: &'a Terminal,
+}
+
+/// `UiRenderParams`, borrowed.
+#[derive(Serialize)]
+pub struct UiRenderRef<'a> {
+    #[serde(flatten)]
+    pub drawn: ComponentRef<'a>,
+    pub meta: MetaRef<'a>,
+}
+
 /// `HandleIntentParams`, borrowed. The context stands last: it is what may be large.
 #[derive(Serialize)]
 pub struct HandleIntentRef<'a> {
@@ -92,7 +199,9 @@ impl<'a> IntentRef<'a> {
 pub struct MetaRef<'a> {
     pub correlation_id: &'a str,
     pub traceparent: Traceparent<'a>,
-    pub deadline_ms: u64,
+    /// None where there is no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caller: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]

@@ -20,9 +20,14 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 pub fn line(text: &str) -> String {
     /// Longer than names and paths that mean well.
     const LONGEST: usize = 120;
+    line_of(text, LONGEST)
+}
+
+/// The same with so many characters at most.
+pub fn line_of(text: &str, longest: usize) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let line = words.join(" ");
-    match line.char_indices().nth(LONGEST) {
+    match line.char_indices().nth(longest) {
         Some((end, _)) => format!("{}…", printable(&line[..end])),
         None => printable(&line).into_owned(),
     }

@@ -1,14 +1,18 @@
-//! A plugin's settings: defaults, the person's file and the environment put together and held against the schema.
+//! A plugin's settings: defaults, the person's files and commands, and the environment, put together and held against
+//! the schema.
 //!
-//! Later ones win: the schema's defaults, the manifest's, `astros.yaml`, secrets, the environment. Pure: no file is read.
+//! Later ones win: the schema's defaults, the manifest's, those of `config/defaults.yaml`, the plugin's own file,
+//! `astros.yaml`, commands, secrets, the environment. Pure: no file is read.
 
 mod environment;
+mod merge;
 mod secret;
 
 #[cfg(test)]
 mod tests;
 
-pub use environment::{Claims, Override, RESERVED, overrides, variable};
+pub use environment::{Claims, Override, RESERVED, overrides, typed, variable};
+pub use merge::BY_COMMAND;
 pub use secret::{Secret, secret_names, secret_variables};
 
 use std::collections::BTreeMap;
@@ -17,7 +21,9 @@ use std::path::Path;
 use astros_protocol::manifest::Configuration;
 use astros_protocol::{Error, ErrorCode, Extra};
 use jsonschema::error::ValidationErrorKind;
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use merge::{Merged, merge};
 
 /// All that settings come from.
 #[derive(Debug, Clone, Copy)]
@@ -27,12 +33,18 @@ pub struct Sources<'a> {
     pub configuration: &'a Configuration,
     /// The schema of the settings, an object as a rule, and where it comes from: a file, or `plugin.yaml`.
     pub schema: Option<(&'a Value, &'a str)>,
+    /// Further defaults, of the plugin's `config/defaults.yaml`.
+    pub defaults: &'a Map<String, Value>,
     /// Whether the plugin does not start before the person has set something.
     pub requires_config: bool,
+    /// What the person set in a file of this plugin alone, and which that is.
+    pub own_file: (&'a Path, &'a BTreeMap<String, Setting>),
     /// What the person set in `file`.
     pub configured: &'a BTreeMap<String, Setting>,
     /// The person's `astros.yaml`, whether it is there or not.
     pub file: &'a Path,
+    /// What the person set by command.
+    pub commands: &'a BTreeMap<String, Value>,
     /// What was found among the person's secrets.
     pub secrets: &'a BTreeMap<String, Secret>,
     /// What the environment sets, from [`overrides`].
@@ -47,6 +59,41 @@ pub struct Setting {
     pub line: u64,
 }
 
+impl Sources<'_> {
+    /// Nobody set anything: there are defaults only.
+    fn are_untouched(&self) -> bool {
+        self.own_file.1.is_empty()
+            && self.configured.is_empty()
+            && self.commands.is_empty()
+            && self.secrets.is_empty()
+            && self.environment.is_empty()
+    }
+
+    /// The schema of one setting.
+    pub fn property(&self, name: &str) -> Option<&Value> {
+        self.schema?.0.get("properties")?.get(name)
+    }
+
+    /// Whether the manifest leaves a setting to the person.
+    pub fn is_configurable(&self, name: &str) -> bool {
+        is_configurable(self.configuration, name)
+    }
+}
+
+/// Whether a manifest leaves a setting to the person: all of them, where it lists none.
+pub fn is_configurable(configuration: &Configuration, name: &str) -> bool {
+    let Configuration { user_configurable, required_settings, optional_settings, .. } = configuration;
+    let mut free = user_configurable.iter().chain(required_settings).chain(optional_settings);
+    user_configurable.is_empty() || free.any(|free| free == name)
+}
+
+/// A plugin's settings, and where each comes from: `astros.yaml:7`, the variable's name, the default's place.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Settled {
+    pub settings: Extra,
+    pub places: BTreeMap<String, String>,
+}
+
 /// Why there are no settings.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SettingsError {
@@ -56,6 +103,9 @@ pub enum SettingsError {
     /// What is set does not fit.
     #[error("the settings of `{plugin}` do not fit: {}", join(problems))]
     Invalid { plugin: String, problems: Vec<Problem>, file: String },
+    /// Its own file cannot be read.
+    #[error("{reason}")]
+    File { plugin: String, reason: String },
     /// Its secrets cannot be read where they are.
     #[error("{reason}")]
     Secrets { plugin: String, reason: String, hint: String },
@@ -87,15 +137,18 @@ impl SettingsError {
             SettingsError::Missing { plugin, names, file, .. } => {
                 let name = names.first().map_or("NAME", String::as_str);
                 format!(
-                    "set them in `{file}` under `plugins.{plugin}.settings`, or as `{}` in the environment",
+                    "`astros settings set {plugin} {name} VALUE` sets it; so do `plugins.{plugin}.settings` in \
+                     `{file}`, and `{}` in the environment",
                     variable(plugin, name)
                 )
             }
             SettingsError::Invalid { plugin, file, .. } => {
                 format!(
-                    "correct them where they are set; `{file}` holds them under `plugins.{plugin}.settings`"
+                    "correct them where they are set: under `plugins.{plugin}.settings` in `{file}`, or by `astros \
+                     settings set {plugin}`"
                 )
             }
+            SettingsError::File { .. } => "correct it, or remove it".to_owned(),
             SettingsError::Secrets { hint, .. } => hint.clone(),
             SettingsError::BadSchema { .. } => "tell its author, or correct the schema".to_owned(),
         }
@@ -111,9 +164,9 @@ impl From<SettingsError> for Error {
                 let problem = |one: &Problem| serde_json::json!({ "pointer": one.pointer, "reason": one.reason, "source": one.source });
                 wire.with_plugin(plugin).with("problems", problems.iter().map(problem).collect::<Vec<_>>())
             }
-            SettingsError::Secrets { plugin, .. } | SettingsError::BadSchema { plugin, .. } => {
-                wire.with_plugin(plugin)
-            }
+            SettingsError::File { plugin, .. }
+            | SettingsError::Secrets { plugin, .. }
+            | SettingsError::BadSchema { plugin, .. } => wire.with_plugin(plugin),
         }
     }
 }
@@ -122,7 +175,7 @@ impl From<SettingsError> for Error {
 ///
 /// # Errors
 /// They do not fit the schema, a required one is missing, or the schema is none.
-pub fn resolve(sources: &Sources<'_>) -> Result<Extra, SettingsError> {
+pub fn resolve(sources: &Sources<'_>) -> Result<Settled, SettingsError> {
     let plugin = sources.plugin.to_owned();
     let file = sources.file.display().to_string();
     let Merged { settings, places, mut problems } = merge(sources);
@@ -166,89 +219,11 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Extra, SettingsError> {
         problems.extend(missing);
         return Err(SettingsError::Invalid { plugin, problems, file });
     }
-    let untouched =
-        sources.configured.is_empty() && sources.secrets.is_empty() && sources.environment.is_empty();
-    if !missing.is_empty() || (sources.requires_config && untouched) {
+    if !missing.is_empty() || (sources.requires_config && sources.are_untouched()) {
         let secret = missing.iter().find(|name| hidden.contains(name)).cloned();
         return Err(SettingsError::Missing { plugin, names: missing, secret, file });
     }
-    Ok(settings)
-}
-
-/// Settings and where each comes from.
-struct Merged {
-    settings: Extra,
-    places: BTreeMap<String, String>,
-    problems: Vec<Problem>,
-}
-
-impl Merged {
-    /// Sets what was written there as text, or says why it cannot be meant.
-    fn set(&mut self, name: &str, value: Result<Value, String>, place: &str) {
-        self.places.insert(name.to_owned(), place.to_owned());
-        match value {
-            Ok(value) => _ = self.settings.insert(name.to_owned(), value),
-            Err(reason) => self.problems.push(problem(format!("/{name}"), reason, &self.places)),
-        }
-    }
-}
-
-fn merge(sources: &Sources<'_>) -> Merged {
-    let mut merged = Merged { settings: Extra::new(), places: BTreeMap::new(), problems: Vec::new() };
-    let mut set = |name: &str, value: Value, place: String| {
-        merged.places.insert(name.to_owned(), place);
-        merged.settings.insert(name.to_owned(), value);
-    };
-    let properties = sources.schema.and_then(|(schema, _)| schema.get("properties")?.as_object());
-    for (name, property) in properties.into_iter().flatten() {
-        if let Some(default) = property.get("default") {
-            set(name, default.clone(), "default of the schema".to_owned());
-        }
-    }
-    for (name, value) in &sources.configuration.settings {
-        set(name, value.clone(), "default of the manifest".to_owned());
-    }
-    for (name, Setting { value, line }) in sources.configured {
-        set(name, value.clone(), format!("{}:{line}", sources.file.display()));
-    }
-    for (name, Secret { value, place }) in sources.secrets {
-        let schema = properties.and_then(|properties| properties.get(name));
-        let typed = match value {
-            Value::String(text) => environment::typed(text, schema, merged.settings.get(name)),
-            other => Ok(other.clone()),
-        };
-        merged.set(name, typed.map_err(|expected| format!("is another, {expected}")), place);
-    }
-    let hidden = secret_names(sources.schema.map(|(schema, _)| schema));
-    for one in sources.environment {
-        let known = merged.settings.keys().chain(properties.into_iter().flat_map(serde_json::Map::keys));
-        let name = environment::name_of(one, known.map(String::as_str));
-        let schema = properties.and_then(|properties| properties.get(&name));
-        let is_hidden = hidden.contains(&name) || sources.secrets.contains_key(&name);
-        let typed = environment::typed(&one.text, schema, merged.settings.get(&name));
-        let found = if is_hidden { "another".into() } else { format!("`{}`", one.text.escape_debug()) };
-        merged.set(&name, typed.map_err(|expected| format!("is {found}, {expected}")), &one.variable);
-    }
-    refuse_what_is_fixed(sources, &mut merged);
-    merged
-}
-
-/// Where the manifest lists what a person may change, they may change nothing else.
-fn refuse_what_is_fixed(sources: &Sources<'_>, merged: &mut Merged) {
-    let Configuration { user_configurable, required_settings, optional_settings, .. } = sources.configuration;
-    if user_configurable.is_empty() {
-        return;
-    }
-    let free: Vec<&String> =
-        user_configurable.iter().chain(required_settings).chain(optional_settings).collect();
-    let list = user_configurable.join("`, `");
-    let defaults = ["default of the schema", "default of the manifest"];
-    for (name, place) in &merged.places {
-        if !defaults.contains(&place.as_str()) && !free.contains(&name) {
-            let reason = format!("may not be changed, expected one of `{list}`");
-            merged.problems.push(problem(format!("/{name}"), reason, &merged.places));
-        }
-    }
+    Ok(Settled { settings, places })
 }
 
 /// The setting that a JSON pointer is within; none for all settings.

@@ -10,7 +10,7 @@ use super::{
     Launch, Spec,
     confine::confine,
     dbus::{self, Buses},
-    environment, program, python,
+    environment, packages, program, python,
 };
 use crate::launcher::{self, Confinement, Network, PROXY_PORT, Policy, Streams};
 
@@ -31,7 +31,9 @@ pub(crate) async fn command(spec: &Spec) -> Result<Prepared, Error> {
         Launch::Executable(path) => program::executable(spec, path)?,
         Launch::Python { target, interpreter } => {
             args.extend(python::arguments(spec, target));
-            python::interpreter(spec, interpreter.as_deref()).await?
+            let interpreter = python::interpreter(spec, interpreter.as_deref()).await?;
+            packages::check(spec, &interpreter)?;
+            interpreter
         }
         Launch::Command(words) => {
             let (first, rest) = words.split_first().ok_or_else(|| {
@@ -61,6 +63,7 @@ pub(crate) async fn command(spec: &Spec) -> Result<Prepared, Error> {
         environment,
         folder: spec.working_directory().into(),
         containment: spec.containment,
+        open_files: launcher::usual_open_files(),
         confinement,
     };
     Ok(Prepared { policy, buses, scratch, streams: None })

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use astros_protocol::{Error, lifecycle::Sandbox, manifest::Permission};
 
 use self::files::Files;
+pub(crate) use self::files::expand;
 pub use self::reach::{FileAccess, OutOfReach};
 use super::{Launch, SANDBOX_REFUSED, Sandboxed, Spec, program};
 use crate::launcher::{Confinement, Containment, Machine, Means, Network};
@@ -38,6 +39,7 @@ pub(super) fn confine(spec: &Spec, program: &Path, machine: &Machine) -> Result<
         // Reduced: there is no network of its own where a proxy could be all that it finds.
         network: if network == Network::Proxy && !means.namespaces { Network::Host } else { network },
         limits: spec.limits,
+        reaches_sockets: reaches_sockets(spec, machine, network),
         means,
         ..Confinement::default()
     }))
@@ -85,19 +87,27 @@ fn means(spec: &Spec, machine: &Machine, network: Network) -> Result<Option<Mean
     let means = Means { namespaces, landlock };
     // Without a network of its own a plugin reaches more than its proxies.
     let alone = scopes && network != Network::Proxy && !system_control;
-    // In the network of all others a socket of a bus could reach theirs too, where nothing scopes it.
-    let open = system_control && network == Network::Host && !scopes;
+    let open = reaches_sockets(spec, machine, network);
     match (namespaces, landlock) {
         (true, _) if !open => Ok(Some(means)),
         (false, _) if alone => Ok(Some(means)),
         // Half of it holds nobody: what is left is what the machine can do at all.
-        _ if spec.sandboxed == Sandboxed::Reduced => Ok(landlock.then_some(means)),
+        _ if spec.sandboxed == Sandboxed::Reduced => Ok((namespaces || landlock).then_some(means)),
         _ => Err(refused(spec, machine, scopes, network, system_control)),
     }
 }
 
+/// In the network of all others a socket of a bus could reach theirs too, where nothing scopes it.
+fn reaches_sockets(spec: &Spec, machine: &Machine, network: Network) -> bool {
+    let scopes = machine.landlock.is_some_and(|abi| abi >= LANDLOCK_ALONE);
+    let system_control = spec.granted.iter().any(|one| matches!(one, Permission::SystemControl(Some(_))));
+    system_control && network == Network::Host && !scopes
+}
+
 fn refused(spec: &Spec, machine: &Machine, scopes: bool, network: Network, system_control: bool) -> Error {
     let why = machine.why_no_namespaces.as_deref().unwrap_or("they cannot be made here");
+    // That is said once.
+    let why = why.replace(&format!("{SANDBOX_REFUSED}: "), "");
     let what = if scopes && network == Network::Proxy {
         format!("`network` with hosts needs namespaces: {why}")
     } else if scopes && system_control {

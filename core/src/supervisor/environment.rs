@@ -22,7 +22,16 @@ const SHOWN: [&str; 13] = [
     "LC_",
 ];
 /// What looks as if it were some plugin's own, and is the daemon's.
-const RESERVED: [&str; 4] = ["ASTROS_HOME", "ASTROS_PLUGIN_PATH", "ASTROS_PROTOCOL", "ASTROS_RPC_FDS"];
+const RESERVED: [&str; 8] = [
+    "ASTROS_HOME",
+    "ASTROS_PLUGIN_PATH",
+    "ASTROS_PROTOCOL",
+    "ASTROS_RPC_FDS",
+    "LOCALAGENT_DEV_MODE",
+    "LOCALAGENT_LOG_LEVEL",
+    "LOCALAGENT_PLUGINS_ALLOW_DEV",
+    "LOCALAGENT_PLUGINS_ENABLED",
+];
 const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
 /// Where the bus is looked for without an address.
 const RUNTIME: &str = "XDG_RUNTIME_DIR";

@@ -75,6 +75,8 @@ pub enum Kill {
     Overran,
     /// It did what nothing can go on after.
     BrokeRules,
+    /// It took more memory than its limit, with all that it started.
+    Outgrown,
     /// It closed its input or output.
     Closed,
 }

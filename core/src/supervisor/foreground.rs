@@ -77,7 +77,7 @@ impl InForeground {
         foreground: Foreground,
         streams: Streams,
     ) -> Result<InForeground, Error> {
-        let spec = Spec { foreground: Some(foreground), ..supervisor.spec().clone() };
+        let spec = Spec { foreground: Some(foreground), ..(*supervisor.spec()).clone() };
         let prepared = super::command::Prepared { streams: Some(streams), ..command(&spec).await? };
         let (generation, program) = (next_generation(), prepared.policy.program.clone());
         let (teller, plugin) = (host.clone(), spec.name.clone());

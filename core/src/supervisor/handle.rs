@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use astros_protocol::{Error, ErrorCode};
+use astros_protocol::{Error, ErrorCode, Extra};
 use futures_util::future::join_all;
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -45,7 +45,7 @@ impl Supervisor {
         let shared = Arc::new(Shared::new(spec, standing, Box::new(move |event| teller.event(event))));
         let views = watch::Sender::new(Vec::new());
         let seen = views.subscribe();
-        let supervision = &shared.spec.supervision;
+        let supervision = &shared.spec().supervision;
         let count = if supervision.exclusive { 1 } else { supervision.instances.get() };
         let (instances, tasks): (Vec<_>, Vec<_>) = (0..count)
             .map(|instance| {
@@ -61,8 +61,13 @@ impl Supervisor {
     }
 
     /// What it is started with.
-    pub fn spec(&self) -> &Spec {
-        &self.shared.spec
+    pub fn spec(&self) -> Arc<Spec> {
+        self.shared.spec()
+    }
+
+    /// Processes that are started from now on get these settings; those that run have been told already.
+    pub(crate) fn set_settings(&self, settings: Extra) {
+        self.shared.set_settings(settings);
     }
 
     /// The process that takes calls now; the one with the least to do, where there are several.

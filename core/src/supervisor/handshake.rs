@@ -53,6 +53,7 @@ pub(crate) async fn initialize(
             running.hear_out().await;
             request.await
         }
+        () = running.memory.seen() => return Err(Unready::Ended),
         () = sleep(limit) => return Err(Unready::Refused(Box::new(timed_out(spec, limit, running)))),
     };
     match answer {

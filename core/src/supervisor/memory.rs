@@ -61,7 +61,7 @@ async fn live<H: Host>(
             connect(input, output, host.service(&plugin, generation), Options::default());
         let (ended, seen) = watch::channel(None);
         let serving = async {
-            let answer = initialize(&shared.spec, &peer).await?;
+            let answer = initialize(&shared.spec(), &peer).await?;
             let description = Arc::new(answer.plugin);
             shared.tell(Event::Described { plugin: plugin.clone(), description: description.clone() });
             let session = Arc::new(Session {
@@ -91,7 +91,7 @@ async fn live<H: Host>(
         };
         number += 1;
         failed = if views.borrow()[0].session.is_some() { 0 } else { failed + 1 };
-        let given_up = failed > shared.spec.supervision.max_restarts;
+        let given_up = failed > shared.spec().supervision.max_restarts;
         let (until, reason) = ((Instant::now() + PAUSE).into_std(), exit.clone());
         views.send_modify(|views| {
             views[0].session = None;

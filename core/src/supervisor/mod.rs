@@ -27,7 +27,9 @@ mod level;
 mod machine;
 mod memory;
 mod once;
+mod outgrown;
 mod output;
+mod packages;
 mod process;
 mod program;
 mod python;
@@ -51,10 +53,12 @@ pub use state::{Admission, StateName};
 pub use status::{InstanceStatus, Status};
 pub use watchdog::Watch;
 
-pub(crate) use confine::{enforced, refusal};
+pub(crate) use confine::{enforced, expand, refusal};
 pub(crate) use once::{Started, exit, start};
+pub(crate) use packages::{environment_of, lacking};
 pub(crate) use process::Process;
+pub(crate) use python::outside as interpreter_outside;
 
 pub(crate) use crate::launcher::descriptors;
 
-pub use crate::launcher::{Containment, Limits, Machine, machine};
+pub use crate::launcher::{Containment, Limits, Machine, machine, raise_open_files};

@@ -128,6 +128,11 @@ impl Process {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
+    /// Its launcher, or itself: all that it starts is below.
+    pub(crate) fn top(&self) -> u32 {
+        self.child.id().unwrap_or(self.pid())
+    }
+
     /// What keeps its processes together.
     pub(crate) fn containment(&self) -> Containment {
         match &self.reach {

@@ -16,9 +16,12 @@ use tokio::{process::Command, sync::Mutex, time::timeout};
 
 use super::{
     Spec,
+    packages::own_interpreter,
     program::{is_trusted, on_path, unavailable, usable},
 };
 
+/// Where a virtual environment is in a plugin's folder.
+pub(super) const OWN: [&str; 2] = [".venv/bin/python", "venv/bin/python"];
 /// The names that an interpreter has on PATH, the usual ones first.
 const NAMES: [&str; 2] = ["python3", "python"];
 /// Where a version is demanded, `python3.10` to this are looked for too.
@@ -51,10 +54,14 @@ pub(crate) async fn interpreter(spec: &Spec, wanted: Option<&str>) -> Result<Pat
                 .with_hint("install it, or correct `interpreter` in the plugin's manifest")),
         };
     }
-    let own = [".venv/bin/python", "venv/bin/python"].map(|path| spec.folder.join(path));
-    if let Some(path) = own.into_iter().find(|path| path.exists()) {
+    if let Some(path) = own_interpreter(spec) {
         return usable(spec, path);
     }
+    outside(spec).await
+}
+
+/// The interpreter on PATH that a plugin runs with where it has no environment of its own.
+pub(crate) async fn outside(spec: &Spec) -> Result<PathBuf, Error> {
     match NAMES.iter().find_map(|name| on_path(spec, Path::new(name))) {
         Some(path) if spec.python_version.is_none() => Ok(behind_shim(spec, path).await),
         Some(_) => of_version(spec).await,

@@ -14,9 +14,10 @@ use tokio::{
 };
 
 use super::{
-    Secrets, Spec,
+    Kill, Secrets, Spec,
     command::Prepared,
     event::LogLine,
+    outgrown::Outgrown,
     output::{self, LastWords},
     process::Process,
     session::Crash,
@@ -43,6 +44,7 @@ pub(crate) struct Running {
     // Sets of one: dropping a set ends its task.
     connection: JoinSet<()>,
     errors: JoinSet<()>,
+    pub(crate) memory: Outgrown,
     tape: Option<Tape>,
     asked: bool,
 }
@@ -58,7 +60,9 @@ impl Running {
         network: impl Fn(Report) + Send + Sync + 'static,
     ) -> io::Result<Running> {
         let started = started(&prepared.policy);
+        let memory = prepared.policy.confinement.as_ref().and_then(|confinement| confinement.limits.memory);
         let (process, pipes) = Process::spawn(spec, prepared, network).await?;
+        let memory = Outgrown::watch(process.top(), memory, spec.watch.ping_every);
         let tape = spec.recorder.as_ref().map(|recorder| recorder.started(&started));
         let input = Tap::new(pipes.input, Source::Host, tape.as_ref());
         let output = Tap::new(pipes.output, Source::Plugin, tape.as_ref());
@@ -70,12 +74,13 @@ impl Running {
         tasks.0.spawn(connection.run());
         let (secrets, heard) = (spec.secrets.clone(), words.clone());
         tasks.1.spawn(async move { output::read(errors, &secrets, &heard, tell).await });
-        Ok(Running { process, peer, words, connection: tasks.0, errors: tasks.1, tape, asked: false })
+        Ok(Running { process, peer, words, connection: tasks.0, errors: tasks.1, memory, tape, asked: false })
     }
 
-    /// Resolves when the process has ended or closed its output.
+    /// Resolves when the process has ended, closed its output or taken too much memory.
     pub(crate) async fn over(&mut self) {
         tokio::select! {
+            () = self.memory.seen() => {}
             () = self.process.exited() => {}
             _ = self.connection.join_next() => {}
         }
@@ -113,7 +118,8 @@ impl Running {
     /// The end: kills what is left of its tree, and tells how the process ended.
     pub(crate) async fn end(mut self) -> End {
         // Where its output ended first, the process itself may just be going.
-        let going = if self.asked { Duration::ZERO } else { PIPES };
+        let outgrown = self.memory.told().map(|what| format!("{what} and was killed"));
+        let going = if self.asked || outgrown.is_some() { Duration::ZERO } else { PIPES };
         let by_itself = self.process.exits_within(going).await;
         let (pid, started) = (self.process.pid(), self.process.started);
         let ran = started.elapsed();
@@ -123,18 +129,21 @@ impl Running {
             self.connection.shutdown().await;
         }
         let _ = timeout(PIPES, self.errors.join_next()).await;
+        let kill = outgrown.is_some().then_some(Kill::Outgrown);
+        let by_itself = by_itself && kill.is_none();
         let exit = match (by_itself, status) {
             (true, Some(status)) => words::exit(status),
             (false, Some(_)) if self.asked => "did not end when it was asked to and was killed".to_owned(),
             (false, Some(_)) => "closed its input or output and was killed".to_owned(),
             (_, None) => "does not end, even killed".to_owned(),
         };
+        let exit = outgrown.unwrap_or(exit);
         let crash = Crash { exit, ran, last_words: self.words.lines(), ..Crash::default() };
         let exit = status.filter(|_| by_itself).map(words::ended);
         if let Some(tape) = &self.tape {
             tape.ended(exit.as_ref());
         }
-        End { crash, pid, exit }
+        End { crash, pid, exit, kill }
     }
 }
 
@@ -153,6 +162,8 @@ pub(crate) struct End {
     pub(crate) pid: u32,
     /// How it ended by itself; `None` where the host had to kill it.
     pub(crate) exit: Option<Exit>,
+    /// Why the host killed it, where that is known here.
+    pub(crate) kill: Option<Kill>,
 }
 
 /// The owner's service; what goes astray on stdout is heard as last words too.

@@ -36,10 +36,8 @@ enum Over {
 }
 
 impl<H: Host> Task<H> {
-    pub(super) async fn serve(&mut self, mut running: Running, answer: InitializeResult) {
-        let shared = self.shared.clone();
-        let spec = &shared.spec;
-        let (ended, session) = self.session(&running, answer);
+    pub(super) async fn serve(&mut self, spec: &Spec, mut running: Running, answer: InitializeResult) {
+        let (ended, session) = self.session(spec, &running, answer);
         self.change(|view| view.session = Some(session.clone()));
         self.on(machine::Event::Initialized);
         let eager = spec.supervision.start == Start::Eager;
@@ -73,7 +71,7 @@ impl<H: Host> Task<H> {
         // Who comes now is to wait for the next process.
         self.change(|view| view.session = None);
         let mut end = running.end().await;
-        let mut kill = Kill::Closed;
+        let mut kill = end.kill.unwrap_or(Kill::Closed);
         if let Some(Over::Killed(why, what)) = over {
             end.crash.exit = format!("{what} and was killed");
             end.exit = None;
@@ -92,10 +90,11 @@ impl<H: Host> Task<H> {
 
     fn session(
         &self,
+        spec: &Spec,
         running: &Running,
         answer: InitializeResult,
     ) -> (watch::Sender<Option<Crash>>, Arc<Session>) {
-        let (spec, plugin) = (&self.shared.spec, self.shared.plugin.clone());
+        let plugin = self.shared.plugin.clone();
         let mut description = answer.plugin;
         if description.name != spec.name {
             let said = std::mem::replace(&mut description.name, spec.name.clone());

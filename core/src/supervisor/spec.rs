@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Admission, Containment, Foreground, Secrets, program, watchdog::Watch};
-use crate::{launcher, recording::Recorder};
+use crate::{launcher, python::Requirement, recording::Recorder};
 
 /// How long the requests of a version that was superseded may go on.
 const DRAIN: Duration = Duration::from_secs(10 * 60);
@@ -77,6 +77,10 @@ pub struct Spec {
     pub look_in: Vec<PathBuf>,
     /// The folder that holds the Python SDK's package.
     pub python_sdk: Option<PathBuf>,
+    /// The folder of a virtual environment that was made for it, whether it is there or not.
+    pub python_environment: Option<PathBuf>,
+    /// Packages that are looked for as it starts: it was not known before with which interpreter.
+    pub packages: Vec<Requirement>,
     /// The version that an interpreter found on PATH has to have.
     pub python_version: Option<VersionReq>,
     /// The daemon's environment; the plugin gets what is allowed of it.
@@ -85,6 +89,8 @@ pub struct Spec {
     pub plugins: Arc<[String]>,
     /// What it may do, beside what every plugin may.
     pub granted: Vec<Permission>,
+    /// The file that says all of this, where the operator wrote it there; else commands grant and revoke.
+    pub granted_in: Option<PathBuf>,
     pub sandboxed: Sandboxed,
     pub limits: launcher::Limits,
     /// Folders that no grant reaches: those of AstrOS.
@@ -126,10 +132,13 @@ impl Spec {
             drain: DRAIN,
             look_in: Vec::new(),
             python_sdk: None,
+            python_environment: None,
+            packages: Vec::new(),
             python_version: None,
             environment: Arc::new(std::env::vars_os().collect()),
             plugins: Arc::default(),
             granted: Vec::new(),
+            granted_in: None,
             sandboxed: Sandboxed::default(),
             limits: launcher::Limits::default(),
             hidden: Vec::new(),

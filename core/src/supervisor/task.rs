@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    Admission, Crash, Event, Host, Kill,
+    Admission, Crash, Event, Host, Kill, Spec,
     command::command,
     handshake::{Unready, ended_early, initialize},
     machine::{self, Ended, Machine},
@@ -67,8 +67,9 @@ impl<H: Host> Task<H> {
         inbox: mpsc::UnboundedReceiver<Command>,
         views: watch::Sender<Vec<View>>,
     ) -> Task<H> {
-        let mut machine = Machine::new(shared.spec.supervision.clone(), now());
-        let admitted = match shared.spec.admission.clone() {
+        let spec = shared.spec();
+        let mut machine = Machine::new(spec.supervision.clone(), now());
+        let admitted = match spec.admission.clone() {
             Admission::Enabled => machine::Event::Enable,
             Admission::Disabled { reason } => machine::Event::Stop(Goal::Disable { reason }),
             Admission::Blocked { reason, hint } => machine::Event::Stop(Goal::Block { reason, hint }),
@@ -114,23 +115,23 @@ impl<H: Host> Task<H> {
     /// One process, from its start to its end.
     async fn live(&mut self) {
         self.generation = next_generation();
-        let shared = self.shared.clone();
-        let Some(mut running) = self.launch().await else {
+        let spec = self.shared.spec();
+        let Some(mut running) = self.launch(&spec).await else {
             // Where it was to be stopped meanwhile: there is nothing to stop.
             return self.on(machine::Event::Ended(Ended::Finished));
         };
         self.change(|view| view.pid = Some(running.process.pid()));
         self.on(machine::Event::Spawned);
-        match self.during(initialize(&shared.spec, self.instance, &mut running)).await {
-            Some(Ok(answer)) => self.serve(running, answer).await,
+        match self.during(initialize(&spec, self.instance, &mut running)).await {
+            Some(Ok(answer)) => self.serve(&spec, running, answer).await,
             Some(Err(Unready::Ended)) => {
                 let end = running.end().await;
-                let ended = ended_early(&shared.spec, &end, self.is_awaited());
+                let ended = ended_early(&spec, &end, self.is_awaited());
                 self.ended(end, ended, None);
             }
             Some(Err(Unready::Refused(error))) => {
                 // It runs, and may hold something: it can go by itself.
-                let grace = shared.spec.supervision.stop_grace;
+                let grace = spec.supervision.stop_grace;
                 running.stop("it could not be started", grace, false).await;
                 let end = running.end().await;
                 self.ended(end, Ended::FailedStart(error), Some(Kill::StopForced));
@@ -140,9 +141,9 @@ impl<H: Host> Task<H> {
     }
 
     /// Starts the process; where that fails, the state says so already.
-    async fn launch(&mut self) -> Option<Running> {
+    async fn launch(&mut self, spec: &Spec) -> Option<Running> {
         let shared = self.shared.clone();
-        let launched = match self.during(command(&shared.spec)).await? {
+        let launched = match self.during(command(spec)).await? {
             Err(error) => Err(error),
             Ok(prepared) => {
                 let service = self.host.service(&shared.plugin, self.generation);
@@ -153,9 +154,9 @@ impl<H: Host> Task<H> {
                 let network = move |report| host.network(&plugin, generation, report);
                 let program = prepared.policy.program.clone();
                 // Not to be given up half-way: it is short, and bounded.
-                Running::start(&shared.spec, prepared, service, tell, network)
+                Running::start(spec, prepared, service, tell, network)
                     .await
-                    .map_err(|error| spawn_failed(&shared.spec, program.as_ref(), &error))
+                    .map_err(|error| spawn_failed(spec, program.as_ref(), &error))
             }
         };
         launched.map_err(|error| self.on(machine::Event::Ended(Ended::FailedStart(Box::new(error))))).ok()
@@ -172,7 +173,7 @@ impl<H: Host> Task<H> {
             State::CleaningUp { goal } => goal.reason().to_owned(),
             _ => String::new(),
         };
-        let grace = self.shared.spec.supervision.stop_grace;
+        let grace = self.shared.spec().supervision.stop_grace;
         self.during(running.stop(&reason, grace, initialized)).await;
         let mut end = running.end().await;
         end.crash.asked = Some(reason);
@@ -184,7 +185,7 @@ impl<H: Host> Task<H> {
 
     /// There is no process any more. `kill`: why the host killed it, if it did.
     pub(super) fn ended(&mut self, end: End, how: Ended, kill: Option<Kill>) -> Crash {
-        let End { mut crash, pid, exit } = end;
+        let End { mut crash, pid, exit, kill: known } = end;
         self.shared.tell(Event::Ended {
             plugin: self.shared.plugin.clone(),
             instance: self.instance,
@@ -193,14 +194,14 @@ impl<H: Host> Task<H> {
             exit: crash.exit.clone(),
             ran: crash.ran,
             asked: crash.asked.is_some(),
-            killed: kill.filter(|_| exit.is_none()),
+            killed: known.or(kill).filter(|_| exit.is_none()),
         });
         self.change(|view| {
             view.session = None;
             view.pid = None;
             view.last = Some(Last { crash: crash.clone(), at: now() });
         });
-        let forbidden = exit.is_some_and(|exit| self.shared.spec.supervision.no_restart_on.contains(&exit));
+        let forbidden = exit.is_some_and(|exit| self.shared.spec().supervision.no_restart_on.contains(&exit));
         self.on(machine::Event::Ended(match (forbidden, how) {
             (true, Ended::Finished | Ended::FailedStart(_)) => Ended::Forbidden { reason: crash.story() },
             (true, Ended::Crashed { reason, .. }) => Ended::Forbidden { reason },

@@ -1,10 +1,11 @@
-//! What the kernel says of a process and its descendants: whether they work, and whether somebody debugs them.
+//! What the kernel says of a process and its descendants: whether they work, how much memory they take, and whether
+//! somebody debugs them.
 
-use std::fs;
+use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt};
 
 /// So many processes are looked at, and so many threads of each: a look is not to take long, however many a plugin
 /// makes.
-const MAX: usize = 256;
+const MAX: usize = 1024;
 
 /// A process, its children, and theirs.
 pub(crate) struct Family(Vec<u32>);
@@ -26,12 +27,73 @@ impl Family {
         self.0.iter().filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok()).map(ticks).sum()
     }
 
+    /// Bytes of memory that are their own, on a quick look: what they share counts for each.
+    pub(crate) fn memory(&self) -> u64 {
+        self.taken(|pid| Memory::of(pid, "status", ["RssAnon:", "RssShmem:", "VmSwap:"]))
+    }
+
+    /// The same on a long look: what they share is divided among them.
+    pub(crate) fn memory_divided(&self) -> u64 {
+        let names = ["Pss_Anon:", "Pss_Shmem:", "SwapPss:"];
+        // One that lets nobody look into it has all that it shares for itself.
+        self.taken(|pid| {
+            Memory::of(pid, "smaps_rollup", names)
+                .or_else(|| Memory::of(pid, "status", ["RssAnon:", "RssShmem:", "VmSwap:"]))
+        })
+    }
+
+    fn taken(&self, look: impl Fn(u32) -> Option<Memory>) -> u64 {
+        let all = self.0.iter().filter_map(|pid| look(*pid));
+        let sum = all.fold(Memory::default(), |sum, one| Memory {
+            own: sum.own + one.own,
+            shared: sum.shared + one.shared,
+        });
+        // Files in memory may be among what is shared, or not be mapped at all.
+        sum.own + sum.shared.max(self.memory_files())
+    }
+
+    /// Bytes of the files without a name (`memfd_create`) that they have open.
+    fn memory_files(&self) -> u64 {
+        let entries = self.0.iter().filter_map(|pid| fs::read_dir(format!("/proc/{pid}/fd")).ok()).flatten();
+        let files = entries.flatten().map(|entry| entry.path()).filter(|path| {
+            fs::read_link(path)
+                .is_ok_and(|target| target.as_os_str().as_encoded_bytes().starts_with(b"/memfd:"))
+        });
+        let found: BTreeMap<_, _> = files
+            .filter_map(|path| fs::metadata(path).ok())
+            .map(|file| (file.ino(), file.blocks()))
+            .collect();
+        found.values().sum::<u64>() * 512
+    }
+
     /// A debugger holds one of them.
     pub(crate) fn is_traced(&self) -> bool {
         self.0.iter().any(|pid| {
             let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
             let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
             tracer.is_some_and(|pid| pid.trim() != "0")
+        })
+    }
+}
+
+/// Bytes of one process.
+#[derive(Default)]
+struct Memory {
+    own: u64,
+    shared: u64,
+}
+
+impl Memory {
+    /// By the names that a file of `/proc` has for what is its own, what is shared, and what was swapped out.
+    fn of(pid: u32, file: &str, [own, shared, swapped]: [&str; 3]) -> Option<Memory> {
+        let text = fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?;
+        let bytes = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+            Some(line.split_whitespace().next()?.parse::<u64>().ok()? << 10)
+        };
+        Some(Memory {
+            own: bytes(own)? + bytes(swapped).unwrap_or_default(),
+            shared: bytes(shared).unwrap_or_default(),
         })
     }
 }
@@ -70,7 +132,7 @@ mod tests {
 
     #[test]
     fn looks_at_so_many_of_a_crowd_and_no_more() {
-        let crowd = "for each in $(seq 400); do sleep 60 & done; echo; wait";
+        let crowd = "for each in $(seq 1100); do sleep 60 & done; echo; wait";
         let mut command = std::process::Command::new("sh");
         command.args(["-c", crowd]).stdout(std::process::Stdio::piped()).process_group(0);
         let mut child = command.spawn().unwrap();

@@ -2,11 +2,13 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU8, AtomicUsize, Ordering},
     },
     time::Instant,
 };
+
+use astros_protocol::Extra;
 
 use super::{Crash, Event, Session, Spec, state::State};
 
@@ -79,7 +81,8 @@ fn rank(state: &State) -> u8 {
 /// What the handle of a plugin and the tasks of its instances share.
 pub(crate) struct Shared {
     pub(crate) plugin: Arc<str>,
-    pub(crate) spec: Spec,
+    /// Its settings may be others later, and nothing else of it. A std lock: held for the swap only.
+    spec: RwLock<Arc<Spec>>,
     /// Those that wait in [`super::Supervisor::ready`].
     pub(crate) waiting: AtomicUsize,
     standing: AtomicU8,
@@ -100,7 +103,18 @@ impl Shared {
     pub(crate) fn new(spec: Spec, standing: Standing, tell: Box<dyn Fn(Event) + Send + Sync>) -> Shared {
         let plugin = Arc::from(spec.name.as_str());
         let (waiting, standing) = (AtomicUsize::new(0), AtomicU8::new(standing as u8));
-        Shared { plugin, spec, waiting, standing, tell }
+        Shared { plugin, spec: RwLock::new(Arc::new(spec)), waiting, standing, tell }
+    }
+
+    /// What the next process is started with.
+    pub(crate) fn spec(&self) -> Arc<Spec> {
+        self.spec.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The next process is started with these settings.
+    pub(crate) fn set_settings(&self, settings: Extra) {
+        let spec = Spec { settings, ..(*self.spec()).clone() };
+        *self.spec.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(spec);
     }
 
     pub(crate) fn stands(&self, standing: Standing) -> bool {

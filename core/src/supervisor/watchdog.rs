@@ -56,7 +56,7 @@ pub(crate) async fn watch(session: &Session, spec: &Spec) -> (Kill, String) {
 
 /// Until the next round: all plugins are asked in the same moments, so that many that idle disturb the others as
 /// rarely as one does.
-fn until_round(every: Duration) -> Duration {
+pub(super) fn until_round(every: Duration) -> Duration {
     static BEGIN: OnceLock<Instant> = OnceLock::new();
     let since = now().saturating_duration_since(*BEGIN.get_or_init(now)).as_nanos();
     let rest = since.checked_rem(every.as_nanos()).unwrap_or_default();

@@ -6,7 +6,11 @@ use std::{fs, num::NonZeroU32, sync::Arc, time::Duration};
 
 use astros_core::{
     bus::{MAX_MESSAGES, Pattern, Stream, Subject},
-    router::{Above, Call, Known, Listener, Publisher, Router, Services, tree::Root, wire::IntentRef},
+    router::{
+        Above, Call, Known, Listener, Publisher, Router, Services,
+        tree::Root,
+        wire::{IntentRef, Work},
+    },
     services::{log::Log, storage::Store},
     supervisor::{Launch, Spec, StateName, Supervisor},
 };
@@ -79,7 +83,7 @@ impl Host {
         let call = Call {
             plugin,
             handler,
-            intent,
+            work: Work::Handler(intent),
             root: Arc::new(root),
             above: Above::default(),
             timeout: Some(PATIENCE),

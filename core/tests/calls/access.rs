@@ -105,7 +105,7 @@ async fn lets_nobody_have_done_by_another_what_that_one_does_not_do() {
 async fn counts_what_is_granted_and_revoked_from_the_next_call_on() {
     let world = world(&[]);
     let reload = async |granted: Option<Vec<String>>| {
-        let mut spec = world.plugin("a").supervisor().spec().clone();
+        let mut spec = world.plugin("a").supervisor().spec().as_ref().clone();
         spec.granted = vec![Permission::CallPlugin(granted)];
         world.router.reload("a", Default::default(), spec).await.unwrap();
     };

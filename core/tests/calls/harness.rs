@@ -8,7 +8,11 @@ use std::{
 };
 
 use astros_core::{
-    router::{Above, Call, Known, Listener, Plugin, Router, Services, tree::Root, wire::IntentRef},
+    router::{
+        Above, Call, Known, Listener, Plugin, Router, Services,
+        tree::Root,
+        wire::{IntentRef, Work},
+    },
     services::{log::Log, storage::Store},
     supervisor::{Launch, Spec, Supervisor},
 };
@@ -125,7 +129,7 @@ impl World {
             let call = Call {
                 plugin: &plugin,
                 handler: &handler,
-                intent,
+                work: Work::Handler(intent),
                 root: Arc::new(root),
                 above: Above::default(),
                 timeout: Some(limit),

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use astros_core::{
-    daemon::{Daemon, Options},
+    daemon::{Daemon, Development, Options},
     supervisor::{Event, StateName},
 };
 use astros_protocol::Error;
@@ -70,7 +70,20 @@ impl Home {
 
     /// A daemon that does what one that stays does, in development mode.
     pub(crate) async fn develop(&self) -> Arc<Daemon> {
-        let daemon = Arc::new(Daemon::start(Options { dev: true, ..self.options() }).await.unwrap());
+        self.staying(Options {
+            development: Development { is_on: true, reloads: true, folders: Vec::new() },
+            ..self.options()
+        })
+        .await
+    }
+
+    /// A daemon that does what one that stays does.
+    pub(crate) async fn stay(&self) -> Arc<Daemon> {
+        self.staying(self.options()).await
+    }
+
+    async fn staying(&self, options: Options) -> Arc<Daemon> {
+        let daemon = Arc::new(Daemon::start(options).await.unwrap());
         let stays = daemon.clone();
         tokio::spawn(async move { stays.stay().await });
         daemon

@@ -12,7 +12,7 @@ use std::path::Path;
 use source::{Source, files};
 
 /// What a module of `core/src` may import of its siblings: what is below it, never what is above.
-const BELOW: [(&str, &[&str]); 15] = [
+const BELOW: [(&str, &[&str]); 17] = [
     ("main", &["cli", "launcher"]),
     (
         "cli",
@@ -20,6 +20,7 @@ const BELOW: [(&str, &[&str]); 15] = [
             "control",
             "daemon",
             "agent",
+            "workflow",
             "router",
             "bus",
             "services",
@@ -30,17 +31,36 @@ const BELOW: [(&str, &[&str]); 15] = [
             "replay",
         ],
     ),
-    ("control", &["daemon", "agent", "router", "bus", "services", "observe", "supervisor", "registry"]),
-    ("daemon", &["agent", "router", "bus", "services", "observe", "supervisor", "registry", "recording"]),
+    (
+        "control",
+        &["daemon", "agent", "workflow", "router", "bus", "services", "observe", "supervisor", "registry"],
+    ),
+    (
+        "daemon",
+        &[
+            "agent",
+            "workflow",
+            "router",
+            "bus",
+            "services",
+            "observe",
+            "supervisor",
+            "registry",
+            "python",
+            "recording",
+        ],
+    ),
     ("agent", &["router", "services", "supervisor"]),
+    ("workflow", &["router", "services", "supervisor"]),
     ("router", &["bus", "services", "observe", "proxy", "supervisor"]),
     ("bus", &[]),
     ("services", &[]),
     ("observe", &[]),
-    ("supervisor", &["launcher", "proxy", "recording"]),
+    ("supervisor", &["launcher", "proxy", "python", "recording"]),
     ("proxy", &[]),
     ("launcher", &[]),
-    ("registry", &[]),
+    ("registry", &["python"]),
+    ("python", &[]),
     ("recording", &[]),
     ("replay", &["recording", "supervisor"]),
 ];
@@ -57,8 +77,12 @@ const CRATES: [(&str, &[&str]); 7] = [
 ];
 
 /// Files and folders without runtime, clock, or input and output.
-const PURE: [&str; 16] = [
+const PURE: [&str; 20] = [
     "core/src/agent/recognition",
+    "core/src/workflow/check.rs",
+    "core/src/workflow/expression.rs",
+    "core/src/workflow/file.rs",
+    "core/src/workflow/plan.rs",
     "core/src/supervisor/state.rs",
     "core/src/supervisor/machine.rs",
     "core/src/supervisor/backoff.rs",

@@ -4,7 +4,11 @@ use std::{fs, sync::Arc, time::Duration};
 
 use astros_core::{
     observe::Traces,
-    router::{Above, Call, Known, Listener, Router, Services, tree::Root, wire::IntentRef},
+    router::{
+        Above, Call, Known, Listener, Router, Services,
+        tree::Root,
+        wire::{IntentRef, Work},
+    },
     services::{log::Log, storage::Store},
     supervisor::{Launch, Spec, Supervisor},
 };
@@ -86,7 +90,7 @@ impl Host {
         let call = Call {
             plugin,
             handler,
-            intent,
+            work: Work::Handler(intent),
             root: self.root.clone(),
             above: Above::default(),
             timeout: Some(Duration::from_secs(15)),

@@ -13,7 +13,11 @@ use std::{
 };
 
 use astros_core::{
-    router::{Above, Call, Known, Listener, Router, Services, tree::Root, wire::IntentRef},
+    router::{
+        Above, Call, Known, Listener, Router, Services,
+        tree::Root,
+        wire::{IntentRef, Work},
+    },
     services::{log::Log, storage::Store},
     supervisor::{Admission, Event, Launch, Spec, StateName, Supervisor},
 };
@@ -73,7 +77,7 @@ impl Host {
         let call = Call {
             plugin: "one",
             handler: "work",
-            intent,
+            work: Work::Handler(intent),
             root: Arc::new(Root::anonymous()),
             above: Above::default(),
             timeout: Some(Duration::from_secs(20)),

@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import mmap
 import os
 import pathlib
 import signal
@@ -46,7 +47,41 @@ def trace(seconds):
     time.sleep(seconds)
 
 
+KEPT = []
+
+
+def share(size):
+    """Memory that a child would have, too: no limit of a process counts it."""
+    memory = mmap.mmap(-1, size)
+    for page in range(0, size, 4096):
+        memory[page] = 1
+    KEPT.append(memory)
+
+
+def memory_file(size):
+    """A file in memory that nobody maps, in a process whose parent is gone."""
+    if os.fork() == 0:
+        if os.fork() == 0:
+            file = os.memfd_create("kept")
+            for _ in range(size >> 20):
+                os.write(file, bytes(1 << 20))
+            time.sleep(60)
+        os._exit(0)
+    os.wait()
+
+
+def forks(size):
+    """Children that have what their parent has, once."""
+    KEPT.append(bytearray(os.urandom(1)) * size)
+    for _ in range(3):
+        if os.fork() == 0:
+            time.sleep(60)
+
+
 CALLS = {
+    "share": lambda params: share(params["bytes"]),
+    "memory_file": lambda params: memory_file(params["bytes"]),
+    "forks": lambda params: forks(params["bytes"]),
     "echo": lambda params: params,
     "slow": lambda params: time.sleep(params["seconds"]),
     "environment": lambda _: {"names": sorted(os.environ), "folder": os.getcwd(), "python": sys.executable},

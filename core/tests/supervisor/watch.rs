@@ -15,6 +15,13 @@ fn quick(spec: &mut Spec) {
     spec.watch = Watch { ping_every, hung_after, overrun };
 }
 
+/// Looked at as often, and not taken for hung.
+fn limited(spec: &mut Spec) {
+    quick(spec);
+    spec.watch.hung_after = Duration::from_secs(60);
+    spec.limits.memory = Some(100 << 20);
+}
+
 fn kills(test: &Test) -> Vec<Kill> {
     test.notes.collect(|event| match event {
         Event::Ended { killed, .. } => *killed,
@@ -82,6 +89,40 @@ async fn holds_a_serial_plugin_to_the_deadline_of_its_request_and_not_to_pings()
         "{error}"
     );
     assert_eq!(kills(&test), [Kill::Overran]);
+}
+
+#[tokio::test]
+async fn ends_a_plugin_that_takes_more_memory_than_its_limit_with_all_that_it_started() {
+    for way in ["share", "memory_file"] {
+        let test = plugin(&[], |spec| {
+            limited(spec);
+        });
+        let session = test.ready().await;
+        assert_eq!(ask(&session, way, json!({ "bytes": 60 << 20 })).await, Ok(Value::Null));
+        assert_eq!(ask(&session, "slow", json!({ "seconds": 1 })).await, Ok(Value::Null), "{way}: below it");
+        // It may be seen before all of it is written.
+        if ask(&session, way, json!({ "bytes": 60 << 20 })).await.is_ok() {
+            assert_eq!(ask(&session, "slow", json!({ "seconds": 30 })).await, Err(Failure::Closed), "{way}");
+        }
+        let error = session.crashed().await;
+        let said = "MiB of memory with all that it started, its limit is 100 MiB (`limits.memory` in its manifest, \
+                    or in `astros.yaml`) and was killed after";
+        assert!(error.message.starts_with("took 1") && error.message.contains(said), "{way}: {error}");
+        assert_eq!(kills(&test), [Kill::Outgrown]);
+        test.leaves_nobody().await;
+    }
+}
+
+#[tokio::test]
+async fn counts_what_forks_share_once() {
+    let test = plugin(&[], |spec| {
+        limited(spec);
+    });
+    let session = test.ready().await;
+    assert_eq!(ask(&session, "forks", json!({ "bytes": 40 << 20 })).await, Ok(Value::Null));
+    assert_eq!(ask(&session, "slow", json!({ "seconds": 1 })).await, Ok(Value::Null));
+    echoes(&session).await;
+    assert_eq!(kills(&test), []);
 }
 
 #[tokio::test]

@@ -47,6 +47,19 @@ impl<'a> Document<'a> {
         self.root.value()
     }
 
+    /// An error about the value that a JSON pointer leads to, or about what holds it where it is not there.
+    pub fn error(&self, pointer: &str, problem: String) -> ManifestError {
+        let mut place = &self.root;
+        for name in pointer.split('/').skip(1) {
+            let Some(next) = name.parse().ok().and_then(|at| place.item(at)).or_else(|| place.get(name))
+            else {
+                break;
+            };
+            place = next;
+        }
+        self.source.error(place.at, problem)
+    }
+
     /// The line, from 1, of the value that the names lead to.
     pub fn line(&self, names: &[&str]) -> Option<u64> {
         let node = names.iter().try_fold(&self.root, |node, name| node.get(name))?;

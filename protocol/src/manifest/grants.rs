@@ -104,7 +104,10 @@ impl Permission {
     pub(super) fn from_parts(name: &str, scope: Value) -> Result<Self, String> {
         match name {
             "file_system" => parse_scope(scope).and_then(files).map(Self::FileSystem),
-            "network" => list(scope, "`host` or `host:port`", scope::endpoint).map(Self::Network),
+            "network" => {
+                let expected = "`host` or `host:port`; plain `network` is every host";
+                list(scope, expected, scope::endpoint).map(Self::Network)
+            }
             "system_control" => parse_scope(scope).and_then(services).map(Self::SystemControl),
             "call_plugin" => {
                 list(scope, "`plugin.handler` or `plugin.*`", scope::handler).map(Self::CallPlugin)
@@ -135,7 +138,14 @@ fn files(scope: Option<FilePaths>) -> Result<Option<FilePaths>, String> {
     let Some(FilePaths { read, write }) = scope else { return Ok(None) };
     let paths =
         |paths| each(paths, "an absolute path, or one such as `~/Pictures`, without `..`", scope::path);
-    Ok(Some(FilePaths { read: paths(read)?, write: paths(write)? }))
+    let paths = FilePaths { read: paths(read)?, write: paths(write)? };
+    match paths.read.iter().chain(&paths.write).find(|path| scope::is_own(path)) {
+        Some(path) => Err(format!(
+            "has `{}`, expected files that somebody keeps: every plugin has a `/proc` and a `/dev` of its own",
+            path.escape_debug()
+        )),
+        None => Ok(Some(paths)),
+    }
 }
 
 fn services(scope: Option<DBus>) -> Result<Option<DBus>, String> {

@@ -26,6 +26,7 @@ mod typos;
 mod yaml;
 
 pub use document::Document;
+pub use duration::DurationText;
 pub use error::ManifestError;
 pub use exit::Exit;
 pub use grants::Permissions;
@@ -38,6 +39,7 @@ pub use sections::{
     RelativePath, Testing,
 };
 pub use shape::{PluginManifestYaml, PluginYaml};
+pub use size::bytes;
 pub use supervision::{Restart, Start, Supervision};
 pub use version::{PluginVersion, VersionReq};
 

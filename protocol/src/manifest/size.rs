@@ -19,7 +19,8 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     bytes.filter(|bytes| *bytes > 0).map(Some).ok_or_else(|| D::Error::custom(EXPECTED))
 }
 
-fn bytes(text: &str) -> Option<u64> {
+/// The bytes that a text such as `512MB` or `2GiB` says; none where it says no size.
+pub fn bytes(text: &str) -> Option<u64> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(unit_at);
     let factor: u64 = match &*unit.trim_start().to_ascii_lowercase() {

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from ._peer import Peer, current
+from ._progress import Step, Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .types import Progress
 
 _process: list[Peer] = []
 
@@ -18,3 +23,13 @@ def peer_or_none() -> Peer | None:
     if request is not None:
         return request.peer
     return _process[0] if _process else None
+
+
+def report(step: Progress) -> Step:
+    """Report progress of the request that is being served; dropped where nobody listens."""
+    request = current.get()
+    if request is None or request.meta.get("progress") is not True:
+        return Step(None)
+    if request.stream is None:
+        request.stream = Stream(request)
+    return request.stream.push(step.to_dict())

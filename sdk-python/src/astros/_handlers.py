@@ -81,6 +81,11 @@ class Handler:
         return {name: value for name, value in said.items() if value not in (None, [], "")}
 
 
+def as_handler(name: str, function: Callable[..., Any]) -> Handler:
+    """A handler that nobody marked."""
+    return Handler(Spec(name, 0, (), None, None, None, None, None), function)
+
+
 async def attend(function: Callable[..., Any], argument: Any, threads: Callable[[], Executor]) -> Any:
     """Call an author's function: a coroutine on the loop, anything else on a thread."""
     if inspect.iscoroutinefunction(function):

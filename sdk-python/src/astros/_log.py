@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from ._peer import current
 from .errors import AstrOSError
 
 TYPE_CHECKING = False
@@ -50,19 +51,26 @@ class Logger:
         text = _text(message, args)
         # The standard library's names for the same things.
         fields.update(fields.pop("extra", None) or {})
-        if problem := fields.pop("exc_info", None):
-            fields["traceback"] = _traceback(problem)
-        peer = self._peer()
-        if peer is None:
-            shown = "".join(f" {name}={value!r}" for name, value in fields.items())
-            print(f"{level.upper()} {self.name}: {text}{shown}", file=sys.stderr)
-            return
-        record = {"level": level, "message": text, "fields": fields, "logger": self.name}
-        try:
-            peer.notify("log", record, droppable=True)
-        except AstrOSError:
-            record["fields"] = {name: repr(value) for name, value in fields.items()}
-            peer.notify("log", record, droppable=True)
+        send(self._peer(), self.name, level, text, fields)
+
+
+def send(peer: Peer | None, name: str, level: str, text: str, fields: dict[str, Any]) -> None:
+    """One record to the host, or to stderr without one; `exc_info` becomes a traceback."""
+    if problem := fields.pop("exc_info", None):
+        fields["traceback"] = _traceback(problem)
+    if peer is None:
+        shown = "".join(f" {field}={value!r}" for field, value in fields.items())
+        print(f"{level.upper()} {name}: {text}{shown}", file=sys.stderr)
+        return
+    request = current.get()
+    if request is not None and isinstance(known := request.meta.get("correlation_id"), str):
+        fields.setdefault("correlation_id", known)
+    record = {"level": level, "message": text, "fields": fields, "logger": name}
+    try:
+        peer.notify("log", record, droppable=True)
+    except AstrOSError:
+        record["fields"] = {field: repr(value) for field, value in fields.items()}
+        peer.notify("log", record, droppable=True)
 
 
 def _text(message: object, args: tuple[object, ...]) -> str:

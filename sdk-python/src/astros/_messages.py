@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 MARK = "_astros_subjects"
-MESSAGE = "$message"  # the handler of direct messages, which no description lists
+# Handlers that no description lists: of direct messages, and of components.
+MESSAGE = "$message"
+RENDER = "$render"
 
 
 class Listener:

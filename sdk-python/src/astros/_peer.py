@@ -23,6 +23,7 @@ from .errors import (
     InvalidParams,
     NotConnected,
     RemoteError,
+    RetryableError,
 )
 
 TYPE_CHECKING = False
@@ -232,7 +233,8 @@ class Peer:
         print(f"error: `{request.params.get('handler', request.method)}` failed", file=sys.stderr)
         traceback.print_exception(error)
         words = str(error)
-        return HandlerFailed(f"{type(error).__name__}: {words}" if words else type(error).__name__)
+        again = isinstance(error, RetryableError)
+        return HandlerFailed(f"{type(error).__name__}: {words}" if words else type(error).__name__, retryable=again)
 
     def _heard(self, method: str, params: dict[str, Any]) -> None:
         id = params.get("id")

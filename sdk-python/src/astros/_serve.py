@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
+    from ._desk import Terminal
     from .plugin import BasePlugin
 
 GONE = "the host is gone"
@@ -39,6 +40,11 @@ def main(argv: list[str]) -> int:
     if len(argv) != 1 or argv[0].startswith("-") or by_hand or on_terminal:
         sys.stderr.write(USAGE)
         return 2
+    desk = None
+    if "ASTROS_RPC_FDS" in os.environ:
+        from ._desk import Terminal
+
+        desk = Terminal()
     try:
         reading, writing = _stdio.take_over()
     except (OSError, ValueError) as error:
@@ -47,19 +53,25 @@ def main(argv: list[str]) -> int:
     plugin = _load(argv[0])
     if plugin is None:
         return 1
-    import asyncio
 
-    try:
-        return asyncio.run(_serve(plugin, reading, writing))
-    except AstrOSError as error:  # two handlers of one name
-        sys.stderr.write(f"error: cannot serve `{argv[0]}`: {error}\n")
-        return 1
+    def serve() -> int:
+        import asyncio
+
+        try:
+            return asyncio.run(_serve(plugin, reading, writing, desk))
+        except AstrOSError as error:  # two handlers of one name
+            sys.stderr.write(f"error: cannot serve `{argv[0]}`: {error}\n")
+            return 1
+
+    return serve() if desk is None else desk.main(serve)
 
 
 def _load(target: str) -> BasePlugin | None:
     """The plugin, or None after its traceback and one last line that names file and cause."""
+    from ._aliases import install
     from ._load import load
 
+    install()
     try:
         return load(target)
     except LoadError as error:
@@ -101,17 +113,19 @@ def _where(error: BaseException) -> str:
     return found
 
 
-async def _serve(plugin: BasePlugin, reading: int, writing: int) -> int:
+async def _serve(plugin: BasePlugin, reading: int, writing: int, desk: Terminal | None) -> int:
     import asyncio
     import signal
 
+    from . import _records
     from ._context import adopt
     from ._server import Server
 
     loop = asyncio.get_running_loop()
     pipe = _stdio.Pipe(writing)
-    server = Server(plugin, pipe)
+    server = Server(plugin, pipe, desk)
     adopt(server.peer)
+    _records.install()
     ended: asyncio.Future[str] = loop.create_future()
 
     def end(why: str) -> None:
@@ -129,12 +143,17 @@ async def _serve(plugin: BasePlugin, reading: int, writing: int) -> int:
 
     # Handlers in Python run between two bytecodes, so they work while a handler computes; Ctrl-C belongs to the
     # host. A function, not SIG_IGN: ignoring would be inherited by the plugin's children.
-    signal.signal(signal.SIGINT, lambda *_: None)
-    signal.signal(signal.SIGTERM, lambda *_: end_soon("terminated"))
+    if desk is None:
+        signal.signal(signal.SIGINT, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: end_soon("terminated"))
+    else:  # the signals are the person's, and the desk has them
+        desk.end = lambda: end_soon("terminated")
     _stdio.Reader(
         reading, pipe, lambda batch: _post(loop, deliver, batch), lambda: end_soon(GONE), server.gauges
     ).start()
     why = await ended
+    if desk is not None:
+        desk.interrupt(signal.SIGTERM)
     if why == GONE:
         server.peer.hang_up(why)
     server.peer.cancel_all()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
+from . import _kinds
 from ._describe import describe, plugin_name
-from ._handlers import find_handlers
+from ._desk import Desk
+from ._handlers import as_handler, find_handlers
 from ._hints import nearest, unknown_method
-from ._messages import MESSAGE, find_listeners
-from ._peer import Peer, Request
+from ._life import Life
+from ._messages import MESSAGE, RENDER, find_listeners
+from ._peer import Peer, Request, current
 from ._transport import MAX_FRAME
 from .errors import (
-    HandlerFailed,
     HandlerNotFound,
     InvalidParams,
     InvalidRequest,
@@ -20,7 +23,7 @@ from .errors import (
     UnsupportedVersion,
 )
 from .plugin import BasePlugin
-from .types import Intent
+from .types import Intent, Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +31,8 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
     from typing import Any
 
+    from ._handlers import Handler
     from ._transport import Transport
-    from .types import Response
 
 SPOKEN = ["1.0"]
 IN_FLIGHT = 64
@@ -38,10 +41,16 @@ IN_FLIGHT = 64
 class Server:
     """Serves one plugin. `stage` runs through new, starting, ready, stopping, stopped."""
 
-    def __init__(self, plugin: BasePlugin, transport: Transport) -> None:
+    def __init__(
+        self, plugin: BasePlugin, transport: Transport, desk: Desk | None = None, *, alone: bool = True
+    ) -> None:
         self.plugin = plugin
+        self.alone = alone  # whether the process has no other plugin
         self.stage = "new"
         self.peer = Peer(transport, self.serve)
+        self.desk = desk or Desk(self.threads)
+        self.kinds = _kinds.of(self)
+        self._life = Life(plugin)
         self._handlers = find_handlers(plugin)
         self._listeners = find_listeners(plugin)
         self._threads: ThreadPoolExecutor | None = None
@@ -55,12 +64,22 @@ class Server:
             "bus/deliver": self._deliver,
             "shutdown": self._shutdown,
         }
+        self._work = {name: method for kind in self.kinds for name, method in kind.methods.items()}
 
     async def serve(self, request: Request) -> Any:
-        """The result of a request; raises what becomes its error."""
-        method = self._methods.get(request.method)
-        if method is None:
-            raise unknown_method(request.method, sorted(self._methods))
+        """The result of a request, when all is saved that was to be; raises what becomes its error."""
+        answer = await self._serve(request)
+        if self.plugin._astros_unsaved:
+            unsaved, self.plugin._astros_unsaved = self.plugin._astros_unsaved, None
+            await asyncio.gather(*unsaved)
+        return answer
+
+    async def _serve(self, request: Request) -> Any:
+        if (method := self._work.get(request.method)) is not None:
+            self._must_be_ready()
+            return await self._life.executing(request, method(request))
+        if (method := self._methods.get(request.method)) is None:
+            raise unknown_method(request.method, sorted([*self._methods, *self._work]))
         return await method(request)
 
     # --- the work ---------------------------------------------------------------------------------------
@@ -70,13 +89,31 @@ class Server:
         name, intent = request.params.get("handler"), request.params.get("intent")
         if not isinstance(name, str) or not isinstance(intent, dict):
             raise InvalidParams("`handle_intent` needs a `handler` (a string) and an `intent` (an object)")
-        handler = self._handlers.get(name)
+        if not isinstance(intent.get("context") or {}, dict):
+            raise InvalidParams("`intent.context` is an object")
+        handler = self._handlers.get(name) or self._reserved(name)
         if handler is None:
             hint = nearest(name, sorted(self._handlers))
             raise HandlerNotFound(f"the plugin `{plugin_name(self.plugin)}` has no handler `{name}`", hint=hint)
-        if not isinstance(intent.get("context") or {}, dict):
-            raise InvalidParams("`intent.context` is an object")
-        return await handler.run(Intent.from_dict(intent, request.meta), self._pool)
+        work = handler.run(Intent.from_dict(intent, request.meta), self.threads)
+        return await self._life.executing(request, work)
+
+    def _reserved(self, name: str) -> Handler | None:
+        """Handlers that no description lists: direct messages of LocalAgent's bus, and components by `$render`."""
+        bus = self._life.bus
+        if name == MESSAGE and bus is not None and bus.direct_handlers:
+            return as_handler(name, bus.take)
+        ui = next((kind for kind in self.kinds if "ui/render" in kind.methods), None)
+        if name != RENDER or ui is None:
+            return None
+
+        async def render(intent: Intent) -> Response:
+            asked, request = intent.context, current.get()
+            assert request is not None
+            tree = await ui.render(asked.get("component"), asked.get("props"), asked.get("terminal"), request)  # type: ignore[attr-defined]
+            return Response(data=tree)
+
+        return as_handler(name, render)
 
     async def _settings_changed(self, request: Request) -> None:
         self._must_be_ready()
@@ -89,14 +126,20 @@ class Server:
         except InvalidSettings:
             self.plugin._astros_settings = old
             raise
+        for kind in self.kinds:
+            if hasattr(kind, "changed"):
+                await kind.changed()
 
     async def _deliver(self, request: Request) -> dict[str, Any]:
         self._must_be_ready()
         message = _object(request.params, "message")
         listeners = [one for one in self._listeners if one.hears(str(message.get("subject")))]
         for listener in listeners:
-            await listener.hear(message, self._pool)
-        if not listeners:
+            await listener.hear(message, self.threads)
+        bus = self._life.bus
+        if bus is not None and bus.hears(str(message.get("subject"))):
+            await bus.deliver(message)
+        elif not listeners:
             await self._call(self.plugin.on_message, message)
         return {}
 
@@ -120,24 +163,28 @@ class Server:
             self.peer.transport.limit = limit
         if isinstance(name := _object(params, "plugin").get("name"), str):
             plugin._astros_name = name
+        if not plugin.name:
+            with contextlib.suppress(AttributeError):  # a property of the author's
+                plugin.name = plugin_name(plugin)
         plugin._astros_peer = self.peer
         plugin._astros_settings = _object(params, "settings")
         plugin._astros_directories = _object(params, "directories")
-        started = False
+        plugin._astros_providers = _object(params, "providers")
         try:
-            if await self._call(plugin.initialize) is False:
-                raise HandlerFailed(
-                    f"`initialize` of `{plugin_name(plugin)}` returned False: the plugin will not start"
-                )
-            started = True
-        finally:
-            self.stage = "ready" if started else "new"
-        return {
-            "protocol_version": version,
-            "features": [],
-            "limits": {"max_frame_bytes": MAX_FRAME, "max_in_flight": plugin.max_in_flight or IN_FLIGHT},
-            "plugin": self.description(),
-        }
+            await self._life.start(params.get("dev_mode") is True)
+            said = {
+                "protocol_version": version,
+                "features": [],
+                "limits": {"max_frame_bytes": MAX_FRAME, "max_in_flight": plugin.max_in_flight or IN_FLIGHT},
+                "plugin": self.description(),
+            }
+        except BaseException:
+            self.stage = "new"
+            await self._life.failed()
+            raise
+        self.stage = "ready"
+        await self._life.ready()
+        return said
 
     async def _describe(self, request: Request) -> dict[str, Any]:
         return {"protocol_version": _agree(request.params), "plugin": self.description()}
@@ -145,7 +192,11 @@ class Server:
     def description(self) -> dict[str, Any]:
         """The PluginDescription."""
         handlers = [handler.describe() for name, handler in self._handlers.items() if name != MESSAGE]
-        return describe(self.plugin, handlers, [subject for one in self._listeners for subject in one.subjects])
+        subjects = [subject for one in self._listeners for subject in one.subjects]
+        said = describe(self.plugin, handlers, [*subjects, *self._life.subjects])
+        for kind in self.kinds:
+            said.update(kind.describe())
+        return said
 
     async def _shutdown(self, request: Request) -> None:
         await self.stop()
@@ -164,7 +215,7 @@ class Server:
     async def _stop(self, started: bool) -> None:
         try:
             if started:
-                await self._call(self.plugin.shutdown)
+                await self._life.stop(self.kinds)
         finally:
             self.stage = "stopped"
             if self._threads is not None:
@@ -183,7 +234,8 @@ class Server:
         result = hook(*args)
         return await result if hasattr(result, "__await__") else result
 
-    def _pool(self) -> ThreadPoolExecutor:
+    def threads(self) -> ThreadPoolExecutor:
+        """The threads on which an author's plain functions run."""
         if self._threads is None:
             from concurrent.futures import ThreadPoolExecutor
 

@@ -5,6 +5,9 @@ AstrOSError
 ├── LoadError              a plugin's code cannot be loaded
 ├── NotConnected           no host is there, or it is gone
 ├── CallFailed             call_plugin(check=True): the other plugin answered `success: false`
+├── PluginError            for authors: what went wrong in a plugin
+│   ├── ValidationError    its input is wrong (also a ValueError)
+│   └── RetryableError     it may work when it is tried again
 └── RemoteError            an error that travels the wire
     ├── ParseError, InvalidRequest, MethodNotFound, InvalidParams, InternalError
     ├── PluginNotFound, PluginUnavailable, PluginCrashed
@@ -48,12 +51,15 @@ __all__ = [
     "ParseError",
     "PermissionDenied",
     "PluginCrashed",
+    "PluginError",
     "PluginNotFound",
     "PluginUnavailable",
     "RemoteError",
+    "RetryableError",
     "ShuttingDown",
     "StorageError",
     "UnsupportedVersion",
+    "ValidationError",
 ]
 
 
@@ -79,6 +85,18 @@ class CallFailed(AstrOSError):
     def __init__(self, message: str, response: Response) -> None:
         super().__init__(message)
         self.response = response
+
+
+class PluginError(AstrOSError):
+    """What went wrong in a plugin; the SDK never raises it, authors do."""
+
+
+class ValidationError(PluginError, ValueError):
+    """What came in is not as it has to be."""
+
+
+class RetryableError(PluginError):
+    """What may work when it is tried again; `astros.helpers.retry` does, and callers are told so."""
 
 
 class RemoteError(AstrOSError):

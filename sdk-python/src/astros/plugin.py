@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from ._context import peer_or_none
+from ._context import peer_or_none, report
 from ._describe import plugin_name
 from ._handlers import EFFECTS, MARK, Spec
 from ._messages import MARK as SUBJECTS
-from ._messages import MESSAGE
+from ._messages import MESSAGE, RENDER
 from ._peer import current
-from ._progress import Step, Stream
+from ._progress import Step
 from .errors import CallFailed, NotConnected, RemoteError
 from .types import Progress, Response
 
@@ -119,11 +119,16 @@ class BasePlugin:
     _astros_peer: Peer | None = None
     _astros_settings: dict[str, Any] = {}
     _astros_directories: dict[str, Any] = {}
+    _astros_providers: dict[str, Any] = {}  # settings of the providers that the plugin brings, by their names
+    _astros_unsaved: list[Any] | None = None  # writes that the next answer waits for
 
     # --- the author's hooks -----------------------------------------------------------------------------
 
-    def initialize(self) -> Any:
-        """Called once, before the first request; sync or async. Returning False is a failed start."""
+    def initialize(self, *args: Any, **kwargs: Any) -> Any:
+        """Called once, before the first request; sync or async. Returning False is a failed start.
+
+        Write it as `initialize(self)`, or as `initialize(self, context)`, which gets a PluginContext.
+        """
         return Step(None)  # `super().initialize()` may be awaited, and need not be
 
     def shutdown(self) -> Any:
@@ -196,27 +201,22 @@ class BasePlugin:
         instead: a RemoteError, or CallFailed where the other plugin answered `success: false`.
         `on_progress`, a function or coroutine function, takes each step that the other plugin reports, a Progress.
         """
-        meta: dict[str, Any] = {}
-        request = current.get()
-        if request is not None:
-            meta["parent"] = request.id
-        if timeout is not None:
-            meta["deadline_ms"] = max(0, round(timeout * 1000))
-        if on_progress is not None:
-            meta["progress"] = True
-        asked = {"plugin": plugin, "handler": handler, "params": params or {}, "meta": meta}
         listen = None if on_progress is None else lambda step: on_progress(Progress.from_dict(step))
         try:
-            answer = await self._astros_host().request("call_plugin", asked, timeout=timeout, on_progress=listen)
+            response = Response.from_dict(await self._astros_call(plugin, handler, params, timeout, listen))
         except RemoteError as error:
             if check:
                 raise
             return Response(success=False, message=str(error), error=error.to_dict())
-        response = Response.from_dict(answer if isinstance(answer, dict) else {"data": answer})
         if check and not response.success:
             words = response.message or "no reason given"
             raise CallFailed(f"`{plugin}.{handler}` did not succeed: {words}", response)
         return response
+
+    async def render(self, plugin: str, component: str, props: dict[str, Any] | None = None) -> Any:
+        """Draw a component of another plugin; gives back its tree, as the protocol's `ui/render` describes it."""
+        asked = {"component": component, "props": props or {}}
+        return (await self.call_plugin(plugin, RENDER, asked, check=True)).data
 
     async def publish(self, subject: str, data: Any = None) -> None:
         """Publish a message under the plugin's own name or `topic.`; who has subscribed to the subject hears it."""
@@ -242,12 +242,7 @@ class BasePlugin:
         Await it where every step matters: it waits while the listener is behind. Without awaiting, a newer step
         takes the place of one that waits, which also works in a blocking handler.
         """
-        request = current.get()
-        if request is None or request.meta.get("progress") is not True:
-            return Step(None)
-        if request.stream is None:
-            request.stream = Stream(request)
-        return request.stream.push(Progress(done, total, message, data).to_dict())
+        return report(Progress(done, total, message, data))
 
     async def ask_user(self, question: str, choices: Sequence[str] | None = None, **options: Any) -> Any:
         """Ask the person; gives back their answer, None where they decline.
@@ -283,6 +278,27 @@ class BasePlugin:
         self.__dict__["_astros_preferences"] = dict(self.preferences)
 
     # --- the SDK's own ----------------------------------------------------------------------------------
+
+    async def _astros_call(
+        self,
+        plugin: str,
+        handler: str,
+        params: dict[str, Any] | None,
+        timeout: float | None,
+        listen: Callable[[dict[str, Any]], object] | None = None,
+    ) -> dict[str, Any]:
+        """`call_plugin`, and its answer as it came."""
+        meta: dict[str, Any] = {}
+        request = current.get()
+        if request is not None:
+            meta["parent"] = request.id
+        if timeout is not None:
+            meta["deadline_ms"] = max(0, round(timeout * 1000))
+        if listen is not None:
+            meta["progress"] = True
+        asked = {"plugin": plugin, "handler": handler, "params": params or {}, "meta": meta}
+        answer = await self._astros_host().request("call_plugin", asked, timeout=timeout, on_progress=listen)
+        return answer if isinstance(answer, dict) else {"data": answer}
 
     def _astros_host(self) -> Peer:
         peer = self._astros_peer or peer_or_none()

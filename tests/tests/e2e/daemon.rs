@@ -3,7 +3,10 @@
 use std::fs;
 
 use astros_tests::{Plugin, World, adversary, eventually, notes, processes, python};
-use nix::sys::signal::Signal;
+use nix::sys::{
+    resource::{Resource, getrlimit, setrlimit},
+    signal::Signal,
+};
 use serde_json::json;
 
 #[test]
@@ -19,6 +22,34 @@ fn serves_many_commands_with_one_start_of_a_plugin() {
     // Without it the same commands work alone.
     world.call("villain", "echo", json!({})).succeeds();
     assert_eq!(world.starts(), 2);
+}
+
+#[test]
+fn opens_as_many_files_as_it_may_and_leaves_plugins_as_many_as_there_were() {
+    let code = r#"
+import resource
+from astros.plugin import BasePlugin, plugin_handler
+from astros.types import Response
+
+class Free(BasePlugin):
+    @plugin_handler("files")
+    async def files(self, intent):
+        return Response(data=resource.getrlimit(resource.RLIMIT_NOFILE))
+"#;
+    let (before, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let usual = 1_500.min(most);
+    let world = World::new().with(python("free", code)).configured("plugins: {free: {sandbox: off}}\n");
+    setrlimit(Resource::RLIMIT_NOFILE, usual, most).unwrap();
+    let daemon = world.daemon([""; 0]);
+    setrlimit(Resource::RLIMIT_NOFILE, before, most).unwrap();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let files: Vec<&str> = files.split_whitespace().skip(3).take(2).collect();
+    assert_eq!(files[0], files[1], "the daemon's own are as many as they may be");
+    let seen = world.call("free", "files", json!({})).succeeds().data();
+    assert_eq!(seen[0], usual, "{seen}");
+    assert_eq!(seen[1].to_string(), files[1]);
+    daemon.stop().succeeds();
 }
 
 #[test]

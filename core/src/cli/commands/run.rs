@@ -85,7 +85,11 @@ pub(super) async fn run(
                         _ => {}
                     }
                 }
-                Some(question) = questions.recv() => question::ask(&question, None, daemon, output).await,
+                Some(question) = questions.recv() => {
+                    if let Err(error) = question::ask(&question, None, daemon, output).await {
+                        break Err(error);
+                    }
+                }
             }
         }
     };

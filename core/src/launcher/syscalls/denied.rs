@@ -34,6 +34,8 @@ const ALWAYS: &[c_long] = &[
     // Files past their paths.
     libc::SYS_open_by_handle_at,
     libc::SYS_name_to_handle_at,
+    // Memory that no process has and nobody could count.
+    libc::SYS_shmget,
     // Other processes.
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,
@@ -172,8 +174,7 @@ pub(super) fn calls(confinement: &Confinement) -> Result<Calls, BackendError> {
 }
 
 /// What has no namespace, and no rule in Landlock.
-const SHARED: [c_long; 10] = [
-    libc::SYS_shmget,
+const SHARED: [c_long; 9] = [
     libc::SYS_shmat,
     libc::SYS_shmctl,
     libc::SYS_semget,

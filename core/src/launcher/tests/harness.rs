@@ -68,6 +68,7 @@ pub(super) fn run_beside(
         environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
         folder: "/usr".into(),
         containment: Containment::Namespace,
+        open_files: None,
         confinement: Some(confinement.clone()),
     };
     let launcher = program(None).expect("`astros-launcher` is built beside the tests");

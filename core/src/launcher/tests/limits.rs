@@ -16,6 +16,36 @@ fn memory_ends_at_the_limit() {
 }
 
 #[test]
+fn temporary_folders_are_one_and_as_large_as_the_memory() {
+    let code = "import os\n\
+                def fill(path):\n\
+                \x20with open(path + '/a', 'wb', 0) as f:\n\
+                \x20 try:\n\
+                \x20  while True: f.write(bytes(1 << 20))\n\
+                \x20 except OSError as e: return f.tell() >> 20, e.errno\n\
+                print(fill('/tmp'), fill('/var/tmp'), fill('/dev/shm'))\n\
+                def many():\n\
+                \x20try:\n\
+                \x20 for n in range(100_000): os.mknod(f'/tmp/{n}')\n\
+                \x20except OSError as e: return e.errno\n\
+                print(many())";
+    if MEANS_HERE.namespaces {
+        let limits = Limits { memory: Some(64 << 20), ..Limits::default() };
+        assert_eq!(python(&limited(limits), code), "(64, 28) (0, 28) (0, 28)\n28\n");
+    }
+}
+
+#[test]
+fn the_kernel_takes_it_before_others_where_memory_ends() {
+    let code = "print(open('/proc/self/oom_score_adj').read().strip())\n\
+                try: open('/proc/self/oom_score_adj', 'w').write('0')\n\
+                except OSError: print('stays')";
+    let mut lines = python(&confinement(&[]), code);
+    let score: i32 = lines.drain(..lines.find('\n').unwrap()).as_str().parse().unwrap();
+    assert!(score >= 500 && lines == "\nstays\n", "{score}{lines}");
+}
+
+#[test]
 fn open_files_end_at_the_limit() {
     let code = "import os\ntry: all = [os.dup(0) for _ in range(100)]\nexcept OSError as e: print(e.errno)";
     assert_eq!(python(&limited(Limits { open_files: Some(32), ..Limits::default() }), code), "24\n");

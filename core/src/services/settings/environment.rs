@@ -2,10 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use astros_protocol::manifest;
 use serde_json::{Number, Value};
 
-/// Variables with AstrOS's prefix that are no settings.
-pub const RESERVED: [&str; 4] = ["ASTROS_HOME", "ASTROS_PLUGIN_PATH", "ASTROS_PROTOCOL", "ASTROS_RPC_FDS"];
+/// Variables with one of the prefixes that are no settings.
+pub const RESERVED: [&str; 8] = [
+    "ASTROS_HOME",
+    "ASTROS_PLUGIN_PATH",
+    "ASTROS_PROTOCOL",
+    "ASTROS_RPC_FDS",
+    "LOCALAGENT_DEV_MODE",
+    "LOCALAGENT_LOG_LEVEL",
+    "LOCALAGENT_PLUGINS_ALLOW_DEV",
+    "LOCALAGENT_PLUGINS_ENABLED",
+];
 
 /// The prefixes; where both set a key, the last one holds.
 const PREFIXES: [&str; 2] = ["LOCALAGENT_", "ASTROS_"];
@@ -69,12 +79,16 @@ pub(super) fn name_of<'a>(one: &Override, mut known: impl Iterator<Item = &'a st
 
 /// The text as the type that the schema, or else the default, has; text where neither says one. The error says what
 /// was expected.
-pub(super) fn typed(text: &str, schema: Option<&Value>, default: Option<&Value>) -> Result<Value, String> {
-    let types: Vec<&str> = match schema.and_then(|schema| schema.get("type")) {
-        Some(Value::String(one)) => vec![one],
-        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
-        _ => default.map(type_of).into_iter().collect(),
+pub fn typed(text: &str, schema: Option<&Value>, default: Option<&Value>) -> Result<Value, String> {
+    let types = match schema.and_then(types) {
+        Some(types) => types,
+        None => default.map(type_of).into_iter().collect(),
     };
+    if schema.is_some_and(is_size)
+        && let Some(bytes) = manifest::bytes(text.trim())
+    {
+        return Ok(bytes.into());
+    }
     // Text fits everything: the other types have the first say.
     let others = types.iter().filter(|name| **name != "string");
     if let Some(value) = others.clone().find_map(|name| parse(text, name)) {
@@ -85,6 +99,22 @@ pub(super) fn typed(text: &str, schema: Option<&Value>, default: Option<&Value>)
     }
     let expected: Vec<&str> = others.map(|name| words(name)).collect();
     Err(format!("expected {}", expected.join(" or ")))
+}
+
+/// Whether a setting is a number of bytes that may be written as a size: `100MB`.
+pub(super) fn is_size(schema: &Value) -> bool {
+    let is_number =
+        types(schema).is_some_and(|types| types.contains(&"integer") || types.contains(&"number"));
+    is_number && schema.get("format").is_some_and(|format| format == "size")
+}
+
+/// The types that a schema names, where it names any.
+fn types(schema: &Value) -> Option<Vec<&str>> {
+    match schema.get("type")? {
+        Value::String(one) => Some(vec![one]),
+        Value::Array(several) => Some(several.iter().filter_map(Value::as_str).collect()),
+        _ => None,
+    }
 }
 
 fn type_of(default: &Value) -> &'static str {

@@ -9,7 +9,9 @@ struct Case {
     defaults: Value,
     schema: Option<Value>,
     configuration: Configuration,
+    own: Value,
     configured: Value,
+    commands: Value,
     secrets: Value,
     environment: Vec<(&'static str, &'static str)>,
     requires_config: bool,
@@ -20,7 +22,9 @@ fn case() -> Case {
         defaults: json!({}),
         schema: None,
         configuration: Configuration::default(),
+        own: json!({}),
         configured: json!({}),
+        commands: json!({}),
         secrets: json!({}),
         environment: Vec::new(),
         requires_config: false,
@@ -30,9 +34,12 @@ fn case() -> Case {
 fn run(case: Case) -> Result<Value, SettingsError> {
     let configuration =
         Configuration { settings: case.defaults.as_object().unwrap().clone(), ..case.configuration };
-    let lines = case.configured.as_object().unwrap().iter().zip(5..);
-    let configured =
-        lines.map(|((name, value), line)| (name.clone(), Setting { value: value.clone(), line })).collect();
+    let in_file = |settings: &Value| {
+        let lines = settings.as_object().unwrap().iter().zip(5..);
+        lines.map(|((name, value), line)| (name.clone(), Setting { value: value.clone(), line })).collect()
+    };
+    let (own, configured) = (in_file(&case.own), in_file(&case.configured));
+    let commands = case.commands.as_object().unwrap().clone().into_iter().collect();
     let variables = case.environment.iter().map(|(name, text)| (name.to_string(), text.to_string()));
     let environment = overrides(["weather"], &Claims::new(), variables).remove("weather").unwrap_or_default();
     let secret = |(name, value): (&String, &Value)| {
@@ -43,13 +50,16 @@ fn run(case: Case) -> Result<Value, SettingsError> {
         plugin: "weather",
         configuration: &configuration,
         schema: case.schema.as_ref().map(|schema| (schema, "config/schema.json")),
+        defaults: &Map::new(),
         requires_config: case.requires_config,
+        own_file: (Path::new("/h/plugins/weather/weather.yaml"), &own),
         configured: &configured,
         file: Path::new("/h/astros.yaml"),
+        commands: &commands,
         secrets: &secrets,
         environment: &environment,
     })
-    .map(Value::Object)
+    .map(|settled| Value::Object(settled.settings))
 }
 
 fn names(list: &[&str]) -> Vec<String> {
@@ -61,11 +71,15 @@ fn lets_the_later_source_win() {
     let settings = run(Case {
         schema: Some(json!({"properties": {"a": {"default": 1}, "b": {"default": 1}, "c": {"default": 1}}})),
         defaults: json!({"b": 2, "c": 2, "d": 2, "size": "100MB"}),
-        configured: json!({"c": 3, "d": 3, "extra": {"x": null}}),
+        own: json!({"c": 2.5, "own": true}),
+        configured: json!({"c": 3, "d": 3, "e": 3, "extra": {"x": null}}),
+        commands: json!({"d": 3.5, "e": 3.5}),
         environment: vec![("LOCALAGENT_WEATHER_D", "9"), ("ASTROS_WEATHER_D", "4")],
         ..case()
     });
-    let all = json!({"a": 1, "b": 2, "c": 3, "d": 4, "size": "100MB", "extra": {"x": null}});
+    let all = json!({
+        "a": 1, "b": 2, "c": 3, "d": 4, "size": "100MB", "own": true, "e": 3.5, "extra": {"x": null},
+    });
     assert_eq!(settings.unwrap(), all);
 }
 
@@ -182,6 +196,25 @@ fn types_variables_by_the_schema_and_by_the_default() {
 }
 
 #[test]
+fn reads_a_size_where_the_schema_has_one() {
+    let schema = json!({"properties": {
+        "most": {"type": "integer", "format": "size", "maximum": 1_000_000_000}, "text": {"type": "string", "format": "size"},
+        "least": {"type": ["integer", "null"], "format": "size"}, "plain": {"type": "integer"},
+    }});
+    let settings = run(Case {
+        schema: Some(schema.clone()),
+        defaults: json!({"most": "100MB", "text": "100MB"}),
+        environment: vec![("ASTROS_WEATHER_LEAST", "2 KiB")],
+        ..case()
+    });
+    assert_eq!(settings.unwrap(), json!({"most": 100_000_000, "text": "100MB", "least": 2048}));
+    for wrong in [json!({"most": "2GB"}), json!({"most": "much"}), json!({"plain": "100MB"})] {
+        let error = run(Case { schema: Some(schema.clone()), configured: wrong, ..case() }).unwrap_err();
+        assert!(matches!(error, SettingsError::Invalid { .. }), "{error}");
+    }
+}
+
+#[test]
 fn gives_a_variable_to_the_longest_name_and_never_a_reserved_one() {
     let variables = [
         ("ASTROS_FILE_MANAGER_ROOT", "1"),
@@ -245,8 +278,8 @@ fn blocks_until_required_settings_are_there() {
     let error =
         run(Case { configuration: needy(), configured: json!({"city": null}), ..case() }).unwrap_err();
     assert_eq!(error.to_string(), "needs settings: `api-key`, `city`");
-    let hint = "set them in `/h/astros.yaml` under `plugins.weather.settings`, or as `ASTROS_WEATHER_API_KEY` \
-                in the environment";
+    let hint = "`astros settings set weather api-key VALUE` sets it; so do `plugins.weather.settings` in \
+                `/h/astros.yaml`, and `ASTROS_WEATHER_API_KEY` in the environment";
     assert_eq!(error.hint(), hint);
     let configured = json!({"api-key": "k"});
     let environment = vec![("ASTROS_WEATHER_CITY", "Oslo")];

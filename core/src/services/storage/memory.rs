@@ -1,4 +1,4 @@
-//! What the daemon itself remembers: follow-ups of sessions, enablement, descriptions of plugins.
+//! What the daemon itself remembers: follow-ups of sessions, enablement, settings and descriptions of plugins.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -36,7 +36,12 @@ impl Described {
     /// plugin is asked again.
     pub fn valid(&self, fingerprint: &str) -> Option<PluginDescription> {
         let same = self.fingerprint == fingerprint;
-        same.then(|| serde_json::from_str(&self.text).ok()).flatten()
+        same.then(|| self.last()).flatten()
+    }
+
+    /// It, whatever the code is now.
+    pub fn last(&self) -> Option<PluginDescription> {
+        serde_json::from_str(&self.text).ok()
     }
 }
 
@@ -82,6 +87,34 @@ pub(super) fn set_enabled(db: &Connection, plugin: &str, enabled: Option<bool>) 
             .prepare_cached("INSERT OR REPLACE INTO enablement (plugin, enabled) VALUES (?1, ?2)")?
             .execute(params![plugin, enabled])?,
         None => db.prepare_cached("DELETE FROM enablement WHERE plugin = ?1")?.execute([plugin])?,
+    };
+    Ok(())
+}
+
+/// What commands set, by plugin and name.
+pub type SetByCommand = BTreeMap<String, BTreeMap<String, serde_json::Value>>;
+
+pub(super) fn settings(db: &Connection) -> Result<SetByCommand> {
+    let mut statement = db.prepare_cached("SELECT plugin, name, value FROM settings")?;
+    let mut rows = statement.query([])?;
+    let mut settings = SetByCommand::new();
+    while let Some(row) = rows.next()? {
+        // Written by this program; what another one broke is as nothing.
+        if let Ok(value) = serde_json::from_str(&row.get::<_, String>(2)?) {
+            settings.entry(row.get(0)?).or_default().insert(row.get(1)?, value);
+        }
+    }
+    Ok(settings)
+}
+
+pub(super) fn set_setting(db: &Connection, plugin: &str, name: &str, value: Option<&str>) -> Result<()> {
+    match value {
+        Some(value) => db
+            .prepare_cached("INSERT OR REPLACE INTO settings (plugin, name, value) VALUES (?1, ?2, ?3)")?
+            .execute(params![plugin, name, value])?,
+        None => db
+            .prepare_cached("DELETE FROM settings WHERE plugin = ?1 AND name = ?2")?
+            .execute(params![plugin, name])?,
     };
     Ok(())
 }

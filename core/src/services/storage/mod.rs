@@ -7,6 +7,7 @@
 mod grants;
 mod memory;
 mod open;
+mod runs;
 mod values;
 mod worker;
 
@@ -14,17 +15,18 @@ mod worker;
 mod tests;
 
 pub use grants::{Decision, Decisions};
-pub use memory::{Described, Descriptions, Followup};
+pub use memory::{Described, Descriptions, Followup, SetByCommand};
+pub use runs::{Forget, StoredRun, StoredStep};
 pub use values::{MAX_KEY_BYTES, MAX_PAGE, MAX_VALUE_BYTES, Page, QUOTA_BYTES, Stored};
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use astros_protocol::{Error, PluginDescription, manifest::Permission};
 use rusqlite::Connection;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use tokio::sync::oneshot;
 
 use worker::Job;
@@ -148,6 +150,17 @@ impl Store {
         self.write(move |db, _| memory::set_enabled(db, &plugin, enabled)).await
     }
 
+    /// What commands set of the plugins' settings.
+    pub async fn settings(&self) -> Result<SetByCommand, Error> {
+        self.read(|db, _| memory::settings(db)).await
+    }
+
+    /// Remembers what a command set of a plugin's settings; `None` forgets it.
+    pub async fn set_setting(&self, plugin: &str, name: &str, value: Option<&Value>) -> Result<(), Error> {
+        let (plugin, name, value) = (plugin.to_owned(), name.to_owned(), value.map(Value::to_string));
+        self.write(move |db, _| memory::set_setting(db, &plugin, &name, value.as_deref())).await
+    }
+
     /// What a person decided of the plugins' permissions.
     pub async fn decisions(&self) -> Result<Decisions, Error> {
         self.read(|db, _| grants::all(db)).await
@@ -162,6 +175,18 @@ impl Store {
     ) -> Result<(), Error> {
         let plugin = plugin.to_owned();
         self.write(move |db, now| grants::decide(db, now, &plugin, &permissions, granted)).await
+    }
+
+    /// Where the plugins are that were enabled, or granted something, by their names.
+    pub async fn places(&self) -> Result<BTreeMap<String, PathBuf>, Error> {
+        self.read(|db, _| grants::places(db)).await
+    }
+
+    /// What is allowed from now on is allowed to the plugin in `folder`; what was allowed to one of the same name in
+    /// another is forgotten.
+    pub async fn settle(&self, plugin: &str, folder: &Path) -> Result<(), Error> {
+        let (plugin, folder) = (plugin.to_owned(), folder.to_owned());
+        self.write(move |db, _| grants::settle(db, &plugin, &folder)).await
     }
 
     /// Forgets what a person said of just these permissions of a plugin.
@@ -186,6 +211,50 @@ impl Store {
         let text = serde_json::to_string(description)
             .map_err(|error| open::failed(format!("a description is no JSON: {error}")))?;
         self.write(move |db, _| memory::set_description(db, &folder, &fingerprint, &text)).await
+    }
+
+    /// Keeps a new run of a workflow; gives the ids of old runs that are forgotten for it.
+    ///
+    /// # Errors
+    /// Also where there is a run of this id.
+    pub async fn begin_run(&self, id: &str, workflow: &str, plan: String) -> Result<Vec<String>, Error> {
+        let (id, workflow) = (id.to_owned(), workflow.to_owned());
+        self.write(move |db, now| runs::begin(db, now, &id, &workflow, &plan)).await
+    }
+
+    /// Keeps what became of a step of a run.
+    pub async fn record_step(&self, run: &str, step: StoredStep) -> Result<(), Error> {
+        let run = run.to_owned();
+        self.write(move |db, _| runs::record(db, &run, &step)).await
+    }
+
+    /// Takes a run up again, without what is to be done again.
+    pub async fn resume_run(&self, run: &str, again: Vec<Forget>) -> Result<(), Error> {
+        let run = run.to_owned();
+        self.write(move |db, _| runs::resume(db, &run, &again)).await
+    }
+
+    /// Remembers that a run has ended.
+    pub async fn end_run(&self, run: &str, success: bool) -> Result<(), Error> {
+        let run = run.to_owned();
+        self.write(move |db, now| runs::end(db, now, &run, success)).await
+    }
+
+    /// The run of this id.
+    pub async fn run(&self, id: &str) -> Result<Option<StoredRun>, Error> {
+        let id = id.to_owned();
+        self.read(move |db, _| runs::one(db, &id)).await
+    }
+
+    /// All runs of workflows that are remembered, the newest first.
+    pub async fn runs(&self) -> Result<Vec<StoredRun>, Error> {
+        self.read(|db, _| runs::all(db)).await
+    }
+
+    /// What became of the steps of a run, in the order in which they ended.
+    pub async fn run_steps(&self, run: &str) -> Result<Vec<StoredStep>, Error> {
+        let run = run.to_owned();
+        self.read(move |db, _| runs::steps(db, &run)).await
     }
 
     async fn read<T: Send + 'static>(

@@ -119,7 +119,11 @@ impl Files {
 
     /// Those that say something else than what is above them, or are links.
     pub(super) fn rules(self) -> Vec<Rule> {
-        let above = |path: &Path| path.ancestors().skip(1).find_map(|above| self.0.get(above)).copied();
+        // The root is not all that is below it: what is the machine's there is given by its own name.
+        let is_folder = |above: &&Path| above.parent().is_some();
+        let above = |path: &Path| {
+            path.ancestors().skip(1).filter(is_folder).find_map(|above| self.0.get(above)).copied()
+        };
         let says = |path: &Path, access| above(path) != Some(access) || path.is_symlink();
         let rules = self.0.iter().filter(|(path, access)| says(path, **access));
         rules.map(|(path, access)| Rule { path: path.clone(), access: *access }).collect()
@@ -180,9 +184,11 @@ impl Files {
     /// grants: no grant of a folder above lets those be changed.
     fn protect(&mut self, spec: &Spec) {
         let path = spec.environment.iter().find(|(name, _)| name == "PATH");
-        let programs = path.into_iter().flat_map(|(_, path)| env::split_paths(path));
+        let programs: Vec<_> = path.into_iter().flat_map(|(_, path)| env::split_paths(path)).collect();
+        let linked = home(spec).map(|home| linked_programs(&programs, &home)).unwrap_or_default();
         let daemon = env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
-        for folder in programs.chain(daemon).chain(spec.protected.iter().cloned()) {
+        let all = programs.into_iter().chain(daemon).chain(spec.protected.iter().cloned()).chain(linked);
+        for folder in all {
             let Ok(real) = folder.canonicalize() else { continue };
             // What another plugin runs with is as good as its code.
             let installed =
@@ -208,6 +214,15 @@ impl Files {
             }
         }
     }
+}
+
+/// What links in the folders of PATH that are in the home lead to: started by its name as well.
+fn linked_programs(programs: &[PathBuf], home: &Path) -> Vec<PathBuf> {
+    let in_home =
+        programs.iter().filter(|folder| folder.canonicalize().is_ok_and(|real| real.starts_with(home)));
+    let entries = in_home.filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    let links = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()));
+    links.filter_map(|link| link.path().canonicalize().ok()).filter(|real| real.is_file()).collect()
 }
 
 /// A path of a scope; `~` is the home.

@@ -50,22 +50,65 @@ impl FileAccess {
     /// What it needs.
     pub fn check(&self, path: &Path, writes: bool) -> Result<(), OutOfReach> {
         let Some((place, is_there)) = place(path, writes) else { return Ok(()) };
-        let fitting = self.rules.iter().filter(|rule| place.starts_with(&rule.path));
-        let rule = fitting.max_by_key(|rule| rule.path.components().count());
+        let rule = self.rule(&place);
         let needed = match rule {
             // The names in a folder are all that can be read of it, and tell whether something is there.
             Some(rule) if rule.path == place && !(writes && is_there) => Access::List,
             _ if writes => Access::Write,
             _ => Access::Read,
         };
+        self.holds(rule, needed, &place, writes)
+    }
+
+    /// The same for who is not to learn whether something is there: what is not has to be where it would be reached
+    /// if it were.
+    ///
+    /// # Errors
+    /// What it needs.
+    pub fn check_unseen(&self, path: &Path, writes: bool) -> Result<(), OutOfReach> {
+        if path.exists() {
+            return self.check(path, writes);
+        }
+        let above = path.ancestors().skip(1).find_map(|above| Some((above, above.canonicalize().ok()?)));
+        let Some((real, rest)) = above.and_then(|(above, real)| Some((real, path.strip_prefix(above).ok()?)))
+        else {
+            return Ok(());
+        };
+        let place = real.join(rest);
+        let rule = self.rule(&place);
+        // What came to a home would be given, unless its name begins with a dot.
+        let is_of_home = rule.is_some_and(|rule| rule.access == Access::List && rule.path == real)
+            && !rest.to_string_lossy().starts_with('.');
+        let needed = match writes {
+            _ if is_of_home => Access::List,
+            true => Access::Write,
+            false => Access::Read,
+        };
+        self.holds(rule, needed, &place, writes)
+    }
+
+    /// The one that counts for a path without links.
+    fn rule(&self, place: &Path) -> Option<&Rule> {
+        let fitting = self.rules.iter().filter(|rule| place.starts_with(&rule.path));
+        fitting.max_by_key(|rule| rule.path.components().count())
+    }
+
+    fn holds(
+        &self,
+        rule: Option<&Rule>,
+        needed: Access,
+        place: &Path,
+        writes: bool,
+    ) -> Result<(), OutOfReach> {
         match rule.map(|rule| rule.access) {
             Some(Access::Hidden) => Err(OutOfReach::Own),
             Some(access) if access >= needed => Ok(()),
-            _ => Err(OutOfReach::Needs(self.permission(&place, writes))),
+            _ => Err(OutOfReach::Needs(self.permission(place, writes))),
         }
     }
 
-    fn permission(&self, place: &Path, writes: bool) -> Permission {
+    /// What would have to be granted for a path, as it is written.
+    pub fn permission(&self, place: &Path, writes: bool) -> Permission {
         let (path, none) = (vec![place.to_string_lossy().into_owned()], Vec::new());
         let (read, write) = if writes { (none, path) } else { (path, none) };
         let permission = Permission::FileSystem(Some(FilePaths { read, write }));

@@ -107,6 +107,9 @@ fn lets_nobody_change_what_a_person_starts_nor_where_plugins_are() {
     assert_eq!(place.access("home/Documents/plugins/other/main.py"), Some(Access::Read));
     assert_eq!(place.access("home/Documents/bin/ls"), Some(Access::Read));
     assert_eq!(place.access("home/Documents/a"), Some(Access::Write));
+    fs::write(place.folder.path().join("home/Documents/tool"), "").unwrap();
+    symlink("../tool", place.folder.path().join("home/Documents/bin/linked")).unwrap();
+    assert_eq!(place.access("home/Documents/tool"), Some(Access::Read), "what a link there leads to");
     fs::create_dir_all(place.folder.path().join("home/Documents/lib/python3.11")).unwrap();
     assert_eq!(place.access("home/Documents/lib/python3.11/evil.pth"), Some(Access::Read));
 }
@@ -173,6 +176,20 @@ fn refuses_what_this_machine_cannot_enforce() {
     let refused = |place: &Place| place.confined(false, Some(7)).unwrap_err().message;
     assert!(refused(&hosts).contains("`network` with hosts needs namespaces"), "{}", refused(&hosts));
     assert!(refused(&bus).contains("`system_control` needs namespaces"), "{}", refused(&bus));
+}
+
+#[test]
+fn shows_as_reduced_what_could_reach_sockets_of_others() {
+    let dbus = DBus { bus: BusKind::Session, names: vec!["a.b".to_owned()] };
+    let mut place =
+        Place::new().grant(Permission::SystemControl(Some(dbus))).grant(Permission::Network(None));
+    assert_eq!(place.confined(true, Some(6)).unwrap(), Sandbox::Full);
+    let refused = place.confined(true, Some(5)).unwrap_err().message;
+    assert!(refused.contains("`system_control` beside all of `network` needs Landlock"), "{refused}");
+    place.spec.sandboxed = Sandboxed::Reduced;
+    for landlock in [Some(5), None] {
+        assert_eq!(place.confined(true, landlock).unwrap(), Sandbox::Reduced, "{landlock:?}");
+    }
 }
 
 #[test]

@@ -21,6 +21,11 @@ pub(in crate::manifest) fn path(text: &str) -> Option<String> {
     Some(if path.is_empty() { "/".to_owned() } else { path })
 }
 
+/// Whether a path is in a folder that the kernel makes up, and that each plugin has for itself.
+pub(in crate::manifest) fn is_own(path: &str) -> bool {
+    ["/proc", "/dev"].iter().any(|own| Path::new(path).starts_with(own))
+}
+
 /// `plugin.handler` or `plugin.*`.
 pub(in crate::manifest) fn handler(text: &str) -> Option<String> {
     let (plugin, handler) = text.split_once('.')?;

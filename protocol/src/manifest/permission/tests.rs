@@ -135,6 +135,8 @@ fn reads_a_permission_from_the_line_that_shows_it() {
         ("file_system: ~/x", "`file_system` has the scope `~/x`, expected `read PATH` or `write PATH`"),
         ("file_system: reed ~/x", "`file_system` has `reed`, expected `read` or `write`"),
         ("file_system: read x", "`file_system` has `x`, expected an absolute path"),
+        ("file_system: read /proc/1", "`file_system` has `/proc/1`, expected files that somebody keeps"),
+        ("file_system: write //dev/", "`file_system` has `/dev`, expected files that somebody keeps"),
         ("file_system: read ~/\u{1b}[2J", "`file_system` has `~/\\u{1b}[2J`, expected an absolute path"),
         ("storage: 1", "`storage` has a scope, which it cannot"),
     ];

@@ -58,11 +58,15 @@ impl Permission {
 }
 
 fn withheld_files(granted: &[Permission]) -> Option<&'static str> {
-    let machine = Permission::FileSystem(Some(FilePaths { read: vec!["/".to_owned()], write: Vec::new() }));
+    let all_of = |path: &str| {
+        Permission::FileSystem(Some(FilePaths { read: vec![path.to_owned()], write: Vec::new() }))
+    };
+    let (machine, home) = (all_of("/"), all_of("~"));
     let files: Vec<_> = granted.iter().filter(|one| matches!(one, Permission::FileSystem(_))).collect();
     match &files[..] {
         [] => Some("your files"),
         all if all.iter().any(|one| one.covers(&machine)) => None,
+        all if all.iter().any(|one| one.covers(&home)) => Some("files outside of your home"),
         all if all.contains(&&Permission::FileSystem(None)) => Some("hidden folders"),
         _ => Some("other files"),
     }

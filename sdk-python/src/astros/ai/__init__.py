@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from os.path import abspath
 
 from .. import _json
@@ -15,23 +16,29 @@ from .base import BaseAIProvider
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from os import PathLike
     from typing import Any
 
+    OnWords = Callable[[str], object]
+
 __all__ = ["AIError", "AIProvider", "BaseAIProvider", "register_provider", "registered_providers"]
 
-_providers: dict[str, type[BaseAIProvider]] = {}
+_providers: dict[str, type[Any]] = {}
 
 
-def register_provider(name: str, provider: type[BaseAIProvider]) -> None:
-    """Make a provider's class known under a name; `AIProvider(provider=name)` then uses it in this process."""
-    if not (isinstance(provider, type) and callable(getattr(provider, "complete", None))):
+def register_provider(name: str, provider: type[Any]) -> None:
+    """Make a provider's class known under a name, in a module that the plugin imports.
+
+    The plugin's host offers it to every plugin; `AIProvider(provider=name)` uses it directly in this process.
+    """
+    methods = (getattr(provider, one, None) for one in ("complete", "stream_complete", "chat", "embed"))
+    if not (isinstance(provider, type) and any(map(callable, methods))):
         raise TypeError(f"`register_provider({name!r}, …)` needs a class like BaseAIProvider, found {provider!r:.100}")
     _providers[name] = provider
 
 
-def registered_providers() -> dict[str, type[BaseAIProvider]]:
+def registered_providers() -> dict[str, type[Any]]:
     """The providers of this process, by name."""
     return dict(_providers)
 
@@ -48,15 +55,44 @@ class AIProvider:
         self.provider = provider
         self.model = model
         self.config: dict[str, Any] = dict(config or {})
-        self._own: BaseAIProvider | None = None
+        self._own: Any = None
 
-    async def complete(self, prompt: str, **options: Any) -> dict[str, Any]:
-        """Continue a text. Options: max_tokens, temperature, stop, schema, model…"""
-        return await self._ask("complete", {"prompt": prompt}, options)
+    async def complete(self, prompt: str, *, on_progress: OnWords | None = None, **options: Any) -> dict[str, Any]:
+        """Continue a text. Options: max_tokens, temperature, stop, schema, model…
 
-    async def chat(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> dict[str, Any]:
+        `on_progress`, a function or coroutine function, is called with the words as they come.
+        """
+        return await self._ask("complete", {"prompt": prompt}, options, on_progress)
+
+    async def chat(
+        self, messages: Sequence[Mapping[str, Any]], *, on_progress: OnWords | None = None, **options: Any
+    ) -> dict[str, Any]:
         """Answer a conversation of {"role", "content"}. Options as for complete, and tools."""
-        return await self._ask("chat", {"messages": list(messages)}, options)
+        return await self._ask("chat", {"messages": list(messages)}, options, on_progress)
+
+    async def stream(self, asked: str | Sequence[Mapping[str, Any]], **options: Any) -> AsyncIterator[str]:
+        """The words of an answer as they come: to a text, or to a conversation.
+
+        Leaving the loop cancels the request. A provider that does not stream yields its whole answer at once.
+        """
+        heard: asyncio.Queue[str] = asyncio.Queue(1)
+        what, question = ("complete", "prompt") if isinstance(asked, str) else ("chat", "messages")
+        task = asyncio.ensure_future(self._ask(what, {question: asked}, options, heard.put))
+        silent = True
+        try:
+            while not (task.done() and heard.empty()):
+                getting = asyncio.ensure_future(heard.get())
+                await asyncio.wait({getting, task}, return_when=asyncio.FIRST_COMPLETED)
+                if getting.done():
+                    silent = False
+                    yield getting.result()
+                else:
+                    getting.cancel()
+            answer = await task
+            if silent and answer.get("content"):
+                yield answer["content"]
+        finally:
+            task.cancel()
 
     async def analyze_image(self, image: str | PathLike[str] | bytes, prompt: str, **options: Any) -> dict[str, Any]:
         """Say something about an image: a path, or its bytes."""
@@ -69,10 +105,12 @@ class AIProvider:
         texts = [input] if isinstance(input, str) else list(input)
         return await self._ask("embed", {"input": texts}, options)
 
-    async def _ask(self, what: str, params: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    async def _ask(
+        self, what: str, params: dict[str, Any], options: dict[str, Any], hear: OnWords | None = None
+    ) -> dict[str, Any]:
         try:
             if self.provider in _providers:
-                return await self._ask_own(what, params, options)
+                return await self._ask_own(what, params, options, hear)
             request = current.get()
             wishes = {"provider": self.provider, "model": self.model, "config": self.config or None}
             everything = {**wishes, **params, **options}
@@ -83,8 +121,11 @@ class AIProvider:
                     f"no host to ask for `ai/{what}`: run the plugin under `astros`, "
                     "or give `astros.testing.AstrOSTestClient` an `ai`"
                 )
-            meta = {} if request is None else {"parent": request.id}
-            answer = await peer.request(f"ai/{what}", {**sent, "meta": meta})
+            meta: dict[str, Any] = {} if request is None else {"parent": request.id}
+            if hear is not None:
+                meta["progress"] = True
+            listen = None if hear is None else lambda step: _heard(hear, step)
+            answer = await peer.request(f"ai/{what}", {**sent, "meta": meta}, on_progress=listen)
         except AIError:
             raise
         except AstrOSError as error:
@@ -93,15 +134,39 @@ class AIProvider:
             raise AIError(f"`ai/{what}` answered with `{type(answer).__name__}`, expected an object")
         return _with_members(answer)
 
-    async def _ask_own(self, what: str, params: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    async def _ask_own(
+        self, what: str, params: dict[str, Any], options: dict[str, Any], hear: OnWords | None
+    ) -> dict[str, Any]:
+        from .._ask_provider import ask, failure
+
+        assert self.provider is not None
         if self._own is None:
-            assert self.provider is not None
             self._own = _providers[self.provider](self.config)
         if self.model is not None:
             options = {"model": self.model, **options}
-        method = getattr(self._own, what)
-        answer: dict[str, Any] = await method(*params.values(), **options)
-        return answer
+
+        async def tell(words: str) -> None:
+            assert hear is not None
+            await _heard(hear, {"data": {"content": words}})
+
+        try:
+            answer = await ask(self._own, what, {**params, **options}, lambda: None, None if hear is None else tell)
+        except Exception as error:
+            raise failure(self.provider, error) from error
+        if isinstance(answer, dict):
+            return answer
+        said: dict[str, Any] = answer.to_dict() if hasattr(answer, "to_dict") else {"content": answer}
+        return said
+
+
+async def _heard(hear: OnWords, step: dict[str, Any]) -> None:
+    """Hand on the words of a step; a step without any says how far it is, and is passed over."""
+    data = step.get("data")
+    words = data.get("content") if isinstance(data, dict) else None
+    if isinstance(words, str) and words:
+        done = hear(words)
+        if hasattr(done, "__await__"):
+            await done
 
 
 def _with_members(answer: dict[str, Any]) -> dict[str, Any]:

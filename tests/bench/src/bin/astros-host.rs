@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 use astros_bench::{Row, measure};
 use astros_core::{
-    router::{Above, Call, Known, Listener, Plugin, Router, Services, tree::Root, wire::IntentRef},
+    router::{Above, Call, Known, Listener, Plugin, Router, Services, tree::Root, wire::{IntentRef, Work}},
     services::{log::Log, storage::Store},
     supervisor::{Launch, Sandboxed, Spec, Supervisor},
 };
@@ -61,7 +61,7 @@ impl Started {
         let call = Call {
             plugin,
             handler,
-            intent,
+            work: Work::Handler(intent),
             root,
             above,
             timeout: None,

@@ -3,7 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use arbitrary::{Result, Unstructured};
-use astros_core::router::{Call, Listener, tree::Root, wire::IntentRef};
+use astros_core::router::{
+    Call, Listener,
+    tree::Root,
+    wire::{IntentRef, Work},
+};
 use astros_protocol::Id;
 use serde_json::{json, value::RawValue};
 use tokio::{sync::mpsc, time::sleep};
@@ -90,7 +94,16 @@ impl Stage {
             let progress = if listens { Listener::Channel(sender) } else { Listener::Nobody };
             let (root, above) = (Arc::new(Root::anonymous()), Default::default());
             router
-                .call(Call { plugin, handler, intent, root, above, timeout, progress, followup: false })
+                .call(Call {
+                    plugin,
+                    handler,
+                    work: Work::Handler(intent),
+                    root,
+                    above,
+                    timeout,
+                    progress,
+                    followup: false,
+                })
                 .await
         }));
         Ok(())

@@ -1,0 +1,107 @@
+//! `astros providers`: who answers for AI models, and how they are.
+
+use std::process::ExitCode;
+
+use astros_protocol::Error;
+use console::pad_str;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use super::{args, output::Output};
+use crate::{
+    control::{Client, api::ControlClient, client::answered},
+    daemon::{Health, OfferedProvider},
+    services::printable::line,
+};
+
+pub(super) async fn run(
+    command: args::Providers,
+    daemon: &Client,
+    output: &Output,
+) -> Result<ExitCode, Error> {
+    match command {
+        args::Providers::List => list(daemon, output).await,
+        args::Providers::Health { names } => health(names, daemon, output).await,
+    }
+}
+
+async fn list(daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
+    let providers = answered(daemon.providers().await)?;
+    if output.json {
+        output.print_json(&json!(providers));
+    } else if providers.is_empty() {
+        output.print("no plugin that may run brings a provider of AI models");
+    } else {
+        let row = |one: &OfferedProvider| {
+            let default = if one.default { "default" } else { "" };
+            [
+                &one.provider.name,
+                &one.plugin,
+                default,
+                &one.provider.methods.join(", "),
+                &one.provider.models.join(", "),
+            ]
+            .map(line)
+        };
+        let head = ["PROVIDER", "PLUGIN", "", "ANSWERS", "MODELS"].map(str::to_owned);
+        table(std::iter::once(head).chain(providers.iter().map(row)).collect(), output);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All of them where none is named. Fails where one is not well.
+async fn health(names: Vec<String>, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
+    let names = match names.is_empty() {
+        true => answered(daemon.providers().await)?.into_iter().map(|one| one.provider.name).collect(),
+        false => names,
+    };
+    let asked =
+        join_all(names.into_iter().map(async |name| answered(daemon.provider_health(name).await))).await;
+    let all = asked.into_iter().collect::<Result<Vec<Health>, Error>>()?;
+    if output.json {
+        output.print_json(&json!(all));
+    } else if all.is_empty() {
+        output.print("no plugin that may run brings a provider of AI models");
+    } else {
+        for one in &all {
+            output.print(&text(one, output));
+        }
+    }
+    Ok(ExitCode::from(u8::from(all.iter().any(|one| !one.health.healthy))))
+}
+
+fn text(one: &Health, output: &Output) -> String {
+    let mark = match one.health.healthy {
+        true => output.style().green().apply_to("✓ healthy"),
+        false => output.style().red().apply_to("✗ unhealthy"),
+    };
+    let models = match one.health.models.len() {
+        0 => String::new(),
+        count => format!(", {count} models"),
+    };
+    let why = match one.health.message.is_empty() {
+        true => String::new(),
+        false => format!("\n  {}", line(&one.health.message)),
+    };
+    format!("{mark}  {} ({}), {} ms{models}{why}", line(&one.provider), line(&one.plugin), one.took_ms)
+}
+
+/// Rows of cells below each other; the first row is the heading.
+pub(super) fn table<const N: usize>(rows: Vec<[String; N]>, output: &Output) {
+    let width = |column: usize| {
+        rows.iter().map(|row| console::measure_text_width(&row[column])).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    for (index, row) in rows.iter().enumerate() {
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| pad_str(cell, *width, console::Alignment::Left, None));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        let line = line.trim_end();
+        match index {
+            0 => output.print(&output.style().dim().apply_to(line).to_string()),
+            _ => output.print(line),
+        }
+    }
+}

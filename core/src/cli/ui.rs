@@ -1,0 +1,159 @@
+//! `astros ui`: draws components of plugins.
+//!
+//! On a terminal a live component is drawn again in its place until it ends or Ctrl-C ends it; elsewhere its first tree
+//! is printed once.
+
+use std::process::ExitCode;
+
+use astros_protocol::{Error, command::Terminal, stream::ProgressValue, ui::UiTree};
+use console::Term;
+use serde_json::{Value, json, value::RawValue};
+use tokio::sync::mpsc;
+
+use super::{
+    args, ask,
+    draw::{Canvas, draw},
+    input,
+    output::Output,
+    providers::table,
+};
+use crate::{
+    control::{
+        Client,
+        api::{Answer, ControlClient, News, Wanted},
+        client::{answered, follow},
+    },
+    services::printable::line,
+};
+
+/// Where nobody says how wide it is.
+const WIDTH: u16 = 80;
+
+pub(super) async fn run(command: args::Ui, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
+    match command {
+        args::Ui::List => list(daemon, output).await,
+        args::Ui::Render(wanted) => render(wanted, daemon, output).await,
+    }
+}
+
+async fn list(daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
+    let components = answered(daemon.components().await)?;
+    if output.json {
+        output.print_json(&json!(components));
+    } else if components.is_empty() {
+        output.print("no plugin that may run draws components");
+    } else {
+        let rows = components.iter().map(|one| {
+            let live = if one.component.live { "live" } else { "" };
+            [&one.component.name, &one.plugin, live, &one.component.description].map(|cell| line(cell))
+        });
+        let head = ["COMPONENT", "PLUGIN", "", "DESCRIPTION"].map(str::to_owned);
+        table(std::iter::once(head).chain(rows).collect(), output);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn render(wanted: args::Render, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
+    let screen = Screen { term: Term::stdout(), width: wanted.width, drawn: 0, color: output.has_color() };
+    let is_terminal = screen.term.is_term() && !output.json;
+    let terminal =
+        Terminal { width: screen.canvas().width as u32, color: output.has_color(), interactive: is_terminal };
+    let (props, person) = (input::params(&wanted.props)?, ask::person(None, None)?);
+    let news = Wanted { progress: true, ..Wanted::default() };
+    let begun =
+        daemon.render(wanted.component, wanted.plugin, Some(props), Some(terminal), Some(person), Some(news));
+    let (sender, mut trees) = mpsc::unbounded_channel();
+    let hear = |news| {
+        if let News::Progress(value) = news
+            && let Some(tree) = tree_of(&value)
+        {
+            drop(sender.send(tree));
+        }
+    };
+    let ended = follow(begun.await, hear);
+    tokio::pin!(ended);
+    let mut screen = screen;
+    loop {
+        tokio::select! {
+            answer = &mut ended => return show(&answer?, screen, output),
+            Some(mut tree) = trees.recv() => {
+                // Of those that came meanwhile only the last is to be seen.
+                while let Ok(newer) = trees.try_recv() {
+                    tree = newer;
+                }
+                if !is_terminal {
+                    print_once(&tree, &screen, output);
+                    return Ok(ExitCode::SUCCESS);
+                }
+                screen.draw(&tree);
+            }
+            _ = super::interrupted(), if is_terminal => return Ok(ExitCode::from(130)),
+        }
+    }
+}
+
+/// A tree that a live component sends.
+fn tree_of(value: &RawValue) -> Option<UiTree> {
+    let value: ProgressValue = serde_json::from_str(value.get()).ok()?;
+    let data = value.data?;
+    data.get("type")?;
+    serde_json::from_value(data).ok()
+}
+
+fn show(answer: &Answer, mut screen: Screen, output: &Output) -> Result<ExitCode, Error> {
+    let tree = &answer.response.data;
+    if output.json {
+        output.print_json(&json!({ "plugin": answer.plugin, "tree": tree }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    // A component that drew itself until now has nothing more to show.
+    if *tree != Value::Null {
+        let tree = serde_json::from_value(tree.clone()).unwrap_or(UiTree::Other(Default::default()));
+        screen.clear();
+        print(&tree, &screen, output);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_once(tree: &UiTree, screen: &Screen, output: &Output) {
+    match output.json {
+        true => output.print_json(&json!({ "tree": tree })),
+        false => print(tree, screen, output),
+    }
+}
+
+fn print(tree: &UiTree, screen: &Screen, output: &Output) {
+    output.print(&draw(tree, screen.canvas()).join("\n"));
+}
+
+/// The lines that were drawn last, which the next ones take the place of.
+struct Screen {
+    term: Term,
+    width: Option<u16>,
+    drawn: usize,
+    color: bool,
+}
+
+impl Screen {
+    /// As wide as the terminal is now.
+    fn canvas(&self) -> Canvas {
+        let width = self.width.or_else(|| Some(self.term.size_checked()?.1)).unwrap_or(WIDTH);
+        Canvas { width: usize::from(width.max(1)), color: self.color }
+    }
+
+    fn draw(&mut self, tree: &UiTree) {
+        let mut lines = draw(tree, self.canvas());
+        // What has run out of the screen cannot be drawn again.
+        lines.truncate(usize::from(self.term.size().0).saturating_sub(1).max(1));
+        self.clear();
+        for line in &lines {
+            let _ = self.term.write_line(line);
+        }
+        self.drawn = lines.len();
+    }
+
+    fn clear(&mut self) {
+        let _ = self.term.clear_last_lines(self.drawn);
+        self.drawn = 0;
+    }
+}

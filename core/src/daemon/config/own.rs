@@ -1,0 +1,27 @@
+//! The settings of one plugin in a file of its own, `plugins/NAME/NAME.yaml` in the configuration folder.
+
+use std::{collections::BTreeMap, io, path::Path};
+
+use astros_protocol::manifest::Document;
+use serde_json::Value;
+
+use super::{ConfigError, text_of, unreadable};
+use crate::services::settings::Setting;
+
+/// What the file sets; nothing where it is not there.
+pub fn own_settings(path: &Path) -> Result<BTreeMap<String, Setting>, ConfigError> {
+    let text = match text_of(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+            return Ok(BTreeMap::new());
+        }
+        Err(error) => return Err(unreadable(path, &error)),
+    };
+    let document = Document::parse(&text, path)?;
+    let Value::Object(members) = document.value() else { return Ok(BTreeMap::new()) };
+    let setting = |(name, value): (String, Value)| {
+        let line = document.line(&[&name]).unwrap_or(1);
+        (name, Setting { value, line })
+    };
+    Ok(members.into_iter().map(setting).collect())
+}

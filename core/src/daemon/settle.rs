@@ -1,0 +1,98 @@
+//! A plugin's settings: what the person said in all places, held against the schema of the manifest or the code.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use astros_protocol::{PluginDescription, manifest::Manifest};
+use serde_json::Value;
+
+use super::{config::own_settings, specs::Maker};
+use crate::{
+    registry::{Entry, Registry, Status},
+    services::{
+        settings::{self, Claims, Override, Setting, SettingsError, Settled, Sources},
+        storage::SetByCommand,
+    },
+};
+
+/// What was said of one plugin's settings outside of `astros.yaml`.
+pub(super) struct Given {
+    /// By the environment.
+    pub overrides: Vec<Override>,
+    /// By `astros settings set`.
+    pub commands: BTreeMap<String, Value>,
+    /// In the plugin's own file; or why that cannot be read.
+    own: Result<BTreeMap<String, Setting>, String>,
+}
+
+impl Maker<'_> {
+    /// What is said of one plugin.
+    pub(super) fn given(&self, name: &str, overrides: Vec<Override>, commands: &SetByCommand) -> Given {
+        let own = own_settings(&self.own_file(name)).map_err(|error| error.to_string());
+        Given { overrides, commands: commands.get(name).cloned().unwrap_or_default(), own }
+    }
+
+    fn own_file(&self, name: &str) -> PathBuf {
+        self.base.paths.own_config(name)
+    }
+
+    /// A plugin's settings, held against the schema that there is. What only its code says (a schema, that it needs to
+    /// be configured) is known where it was asked already.
+    pub(super) fn settings(
+        &self,
+        entry: &Entry,
+        given: &Given,
+        description: Option<&PluginDescription>,
+    ) -> Result<Settled, SettingsError> {
+        let schema = schema(entry, description);
+        let Some(Manifest { configuration, .. }) = &entry.manifest else { return Ok(Settled::default()) };
+        let plugin = || entry.name.clone();
+        let own = given.own.as_ref();
+        let own = own.map_err(|reason| SettingsError::File { plugin: plugin(), reason: reason.clone() })?;
+        let names = settings::secret_names(schema.map(|(schema, _)| schema));
+        let secrets = self.secrets.of(&entry.name, &names).map_err(|error| SettingsError::Secrets {
+            plugin: plugin(),
+            reason: error.to_string(),
+            hint: error.hint(),
+        })?;
+        let nothing = BTreeMap::new();
+        let own_file = self.own_file(&entry.name);
+        settings::resolve(&Sources {
+            plugin: &entry.name,
+            configuration,
+            schema,
+            defaults: &entry.defaults,
+            requires_config: description.is_some_and(|described| described.requires_config),
+            own_file: (&own_file, own),
+            configured: self.config.plugin(&entry.name).map_or(&nothing, |own| &own.settings),
+            file: &self.config.path,
+            commands: &given.commands,
+            secrets: &secrets,
+            environment: &given.overrides,
+        })
+    }
+}
+
+/// The schema that holds and where it comes from: the manifest's, else the one that the code declares.
+pub(super) fn schema<'a>(
+    entry: &'a Entry,
+    description: Option<&'a PluginDescription>,
+) -> Option<(&'a Value, &'a str)> {
+    let own = entry.settings_schema.as_ref().map(|schema| (&schema.value, &*schema.origin));
+    own.or_else(|| Some((description?.settings_schema.as_ref()?, "its code")))
+}
+
+/// The plugins that the environment may speak of: one that waits to be enabled takes nothing from others.
+pub(super) fn takers(registry: &Registry) -> impl Iterator<Item = &Entry> {
+    registry.entries.values().filter(|entry| !matches!(entry.status, Status::Disabled { .. }))
+}
+
+/// The variables that hold what their schemas call secret.
+pub(super) fn claims(registry: &Registry) -> Claims {
+    let secrets =
+        |entry: &Entry| settings::secret_names(entry.settings_schema.as_ref().map(|schema| &schema.value));
+    let of = |entry: &Entry| {
+        let variable = |key: String| (settings::variable(&entry.name, &key), entry.name.clone());
+        secrets(entry).into_iter().map(variable).collect::<Vec<_>>()
+    };
+    takers(registry).flat_map(of).collect()
+}

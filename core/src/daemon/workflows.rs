@@ -1,0 +1,216 @@
+//! Workflows: which files there are, what is in them, and their runs.
+
+use std::path::{Path, PathBuf};
+
+use astros_protocol::{Error, ErrorCode, Extra, workflow::WorkflowKind};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Daemon, internal, misconfigured};
+use crate::{
+    agent::{Person, recognition},
+    router::errors::nearest,
+    supervisor::Admission,
+    workflow::{For, Given, Report, RunSummary, Switches, Watcher, Workflow, bad_file},
+};
+
+/// One workflow, as it is listed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListedWorkflow {
+    pub name: String,
+    pub description: String,
+    /// The plugin that it comes with; none where it is the person's own.
+    pub plugin: Option<String>,
+    pub path: PathBuf,
+    /// Why it cannot be run.
+    pub problem: Option<String>,
+}
+
+/// A workflow with all that it names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShownWorkflow {
+    pub path: PathBuf,
+    /// With every default filled in, as its JSON Schema says.
+    pub workflow: Value,
+    pub parts: Vec<ShownPart>,
+    /// What keeps it from being run, one sentence each.
+    pub problems: Vec<String>,
+}
+
+/// A part that a workflow names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShownPart {
+    pub phase: String,
+    pub kind: WorkflowKind,
+    pub name: String,
+    /// Who brings it; none where nobody does, or several.
+    pub plugin: Option<String>,
+}
+
+/// A run that somebody wants.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Order {
+    /// The workflow's name, or its file.
+    pub workflow: String,
+    pub task: Option<Value>,
+    /// Texts are read as what the inputs are.
+    pub inputs: Extra,
+    pub provider: Option<String>,
+    /// Takes up a run that was interrupted or has failed; task and inputs are its own.
+    pub resume: bool,
+    /// That run; the newest one where it is not said.
+    pub run: Option<String>,
+    pub switches: Switches,
+}
+
+impl Daemon {
+    /// All workflows, by name: the person's own, and those that come with plugins.
+    pub async fn workflows(&self) -> Result<Vec<ListedWorkflow>, Error> {
+        let setup = self.setup();
+        let wanted =
+            setup.plugins.values().filter(|one| !matches!(one.spec.admission, Admission::Disabled { .. }));
+        let of_plugins = wanted.map(|one| (Some(one.entry.name.clone()), one.entry.folder.join("workflows")));
+        let own = (None, self.base.paths.workflows());
+        let places: Vec<(Option<String>, PathBuf)> = [own].into_iter().chain(of_plugins).collect();
+        let read =
+            move || places.iter().flat_map(|(plugin, folder)| listed(plugin.as_deref(), folder)).collect();
+        let mut found: Vec<ListedWorkflow> = tokio::task::spawn_blocking(read).await.map_err(internal)?;
+        found.sort_by(|one, other| (&one.name, &one.plugin).cmp(&(&other.name, &other.plugin)));
+        Ok(found)
+    }
+
+    /// A workflow and the parts that it names; plugins that were never asked what they offer are asked.
+    ///
+    /// # Errors
+    /// There is no such workflow. What is wrong with its file is told in `problems`.
+    pub async fn workflow(&self, named: &str, person: &Person) -> Result<ShownWorkflow, Error> {
+        let path = self.workflow_file(named, person).await?;
+        let workflow = match Workflow::read(&path) {
+            Ok(workflow) => workflow,
+            Err(errors) => {
+                let problems = errors.iter().map(ToString::to_string).collect();
+                return Ok(ShownWorkflow { path, workflow: Value::Null, parts: Vec::new(), problems });
+            }
+        };
+        self.learn().await;
+        let parts = workflow.parts(&self.router);
+        let parts =
+            parts.into_iter().map(|(phase, kind, name, plugin)| ShownPart { phase, kind, name, plugin });
+        let missing = workflow.missing_parts(&self.router, &path);
+        Ok(ShownWorkflow {
+            parts: parts.collect(),
+            problems: missing.iter().map(ToString::to_string).collect(),
+            workflow: json!(workflow),
+            path,
+        })
+    }
+
+    /// Does a workflow, or takes a run of it up again; `watcher` is told how it goes.
+    ///
+    /// # Errors
+    /// It cannot be begun or brought to an end. That a part failed is said by the report.
+    pub async fn run_workflow(
+        &self,
+        order: Order,
+        person: &Person,
+        watcher: Watcher,
+    ) -> Result<Report, Error> {
+        let root = person.root();
+        let on = For { switches: self.switches(&order, person)?, root, watcher };
+        if order.resume {
+            self.learn().await;
+            let file = absolute(&order.workflow, person);
+            let named = if is_file(&order.workflow) {
+                file.to_string_lossy()
+            } else {
+                order.workflow.as_str().into()
+            };
+            return self.engine.resume(&named, order.run.as_deref(), on).await;
+        }
+        let path = self.workflow_file(&order.workflow, person).await?;
+        let workflow = Workflow::read(&path).map_err(|errors| bad_file(&errors))?;
+        let inputs = workflow.inputs(order.inputs, |typed| absolute(typed, person))?;
+        self.learn().await;
+        let missing = workflow.missing_parts(&self.router, &path);
+        if !missing.is_empty() {
+            return Err(bad_file(&missing));
+        }
+        let given = Given { task: order.task.unwrap_or_else(|| "".into()), inputs, provider: order.provider };
+        self.engine.run(workflow, Some(path), given, on).await
+    }
+
+    /// The runs that are kept, the newest first.
+    pub async fn workflow_runs(&self) -> Result<Vec<RunSummary>, Error> {
+        self.engine.runs().await
+    }
+
+    /// What is wanted of this run, and of every run. Nobody is asked before each step where nobody is there, unless
+    /// this run is to be so.
+    fn switches(&self, order: &Order, person: &Person) -> Result<Switches, Error> {
+        let always = self.setup().config.switches().map_err(misconfigured)?;
+        let Switches { step, save_intermediate, traces } = order.switches;
+        Ok(Switches {
+            step: step || (always.step && person.questions.is_some()),
+            save_intermediate: save_intermediate || always.save_intermediate,
+            traces: traces || always.traces,
+        })
+    }
+
+    /// The file of a workflow; a person's own goes before those of plugins.
+    async fn workflow_file(&self, named: &str, person: &Person) -> Result<PathBuf, Error> {
+        if is_file(named) {
+            return Ok(absolute(named, person));
+        }
+        let all = self.workflows().await?;
+        let found: Vec<&ListedWorkflow> = all.iter().filter(|one| one.name == named).collect();
+        match (found.iter().find(|one| one.plugin.is_none()), &found[..]) {
+            (Some(own), _) => Ok(own.path.clone()),
+            (None, [one]) => Ok(one.path.clone()),
+            (None, []) => Err(self.no_workflow(named, &all)),
+            (None, several) => {
+                let paths: Vec<String> =
+                    several.iter().map(|one| format!("`{}`", one.path.display())).collect();
+                let message = format!("several plugins have a workflow `{named}`: {}", paths.join(", "));
+                Err(Error::new(ErrorCode::INVALID_PARAMS, message).with_hint("name the file instead"))
+            }
+        }
+    }
+
+    fn no_workflow(&self, named: &str, all: &[ListedWorkflow]) -> Error {
+        let error = Error::new(ErrorCode::INVALID_PARAMS, format!("there is no workflow `{named}`"));
+        let own = self.base.paths.workflows();
+        error.with_hint(match nearest(named, all.iter().map(|one| &*one.name)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!(
+                "workflows are files in `{}`, or come with plugins; a path names any other",
+                own.display()
+            ),
+        })
+    }
+}
+
+/// The workflows in a folder; where there is none, there are none.
+fn listed(plugin: Option<&str>, folder: &Path) -> Vec<ListedWorkflow> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = files.filter(|path| path.extension().is_some_and(|end| end == "yaml" || end == "yml"));
+    let listed = files.map(|path| {
+        let read = Workflow::read(&path);
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let (name, description, problem) = match read {
+            Ok(workflow) => (workflow.name, workflow.description, None),
+            Err(errors) => (stem, String::new(), errors.first().map(ToString::to_string)),
+        };
+        ListedWorkflow { name, description, plugin: plugin.map(str::to_owned), path, problem }
+    });
+    listed.collect()
+}
+
+/// Whether a file is named, not a workflow.
+fn is_file(named: &str) -> bool {
+    named.contains('/') || named.ends_with(".yaml") || named.ends_with(".yml")
+}
+
+fn absolute(typed: &str, person: &Person) -> PathBuf {
+    recognition::resolve(typed, &person.cwd, &person.home)
+}

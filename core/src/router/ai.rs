@@ -1,0 +1,139 @@
+//! AI for plugins: which provider answers a request, and what of the request it gets.
+//!
+//! A provider is what a plugin brings; those that the daemon brings itself will be chosen here, too.
+
+use std::{sync::PoisonError, time::Duration};
+
+use astros_protocol::{
+    Error, ErrorCode, Request,
+    ai::{
+        AiAnalyzeImage, AiChat, AiComplete, AiEmbed, Asked, ChatRequest, CompleteRequest, EmbedRequest,
+        ImageRequest, ProviderAnalyzeImage, ProviderChat, ProviderComplete, ProviderEmbed,
+    },
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::{Router, child::Errand, offers::Offer};
+
+/// The time of a request to a model that nobody gave another: words take longer than other answers.
+pub(super) const DEADLINE: Duration = Duration::from_secs(5 * 60);
+
+/// An `ai/…` of a plugin, read.
+pub(super) struct AiRequest {
+    /// `provider/…`.
+    method: &'static str,
+    /// Which one is wished.
+    provider: Option<String>,
+    request: Box<RawValue>,
+}
+
+impl AiRequest {
+    pub(super) fn read(method: &str, params: &RawValue) -> Result<AiRequest, Error> {
+        match method {
+            AiComplete::METHOD => {
+                read::<CompleteRequest>(method, ProviderComplete::METHOD, params, |request| {
+                    request.options.provider.clone()
+                })
+            }
+            AiChat::METHOD => read::<ChatRequest>(method, ProviderChat::METHOD, params, |request| {
+                request.options.provider.clone()
+            }),
+            AiAnalyzeImage::METHOD => {
+                read::<ImageRequest>(method, ProviderAnalyzeImage::METHOD, params, |request| {
+                    request.options.provider.clone()
+                })
+            }
+            AiEmbed::METHOD => read::<EmbedRequest>(method, ProviderEmbed::METHOD, params, |request| {
+                request.options.provider.clone()
+            }),
+            _ => {
+                let message = format!("`{method}` is not served by this version of AstrOS");
+                Err(Error::new(ErrorCode::METHOD_NOT_FOUND, message))
+            }
+        }
+    }
+}
+
+fn read<T: Serialize + DeserializeOwned>(
+    asked: &str,
+    method: &'static str,
+    params: &RawValue,
+    provider: impl FnOnce(&T) -> Option<String>,
+) -> Result<AiRequest, Error> {
+    let invalid = |error: serde_json::Error| {
+        Error::new(ErrorCode::INVALID_PARAMS, format!("the params of `{asked}` do not fit: {error}"))
+    };
+    let Asked { request, .. } = serde_json::from_str::<Asked<T>>(params.get()).map_err(invalid)?;
+    let provider = provider(&request);
+    Ok(AiRequest { method, provider, request: to_raw_value(&request).map_err(invalid)? })
+}
+
+impl Router {
+    /// Takes the provider that is asked where nobody says which.
+    pub fn set_default_provider(&self, name: Option<String>) {
+        *self.provider.write().unwrap_or_else(PoisonError::into_inner) = name;
+    }
+
+    pub fn default_provider(&self) -> Option<String> {
+        self.provider.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The plugin whose provider answers a request, and what it is asked.
+    pub(super) async fn provider_for(&self, asked: AiRequest) -> Result<(String, Errand), Error> {
+        let provider = match asked.provider.or_else(|| self.default_provider()) {
+            Some(provider) => provider,
+            None => self.only_provider().await?,
+        };
+        let plugin = self.offering(Offer::Provider, &provider, None).await;
+        let plugin = plugin.map_err(|error| failed(unavailable(error), &provider))?;
+        serves(&plugin, &provider, asked.method)?;
+        let AiRequest { method, request, .. } = asked;
+        Ok((plugin.name.to_string(), Errand::Provider { method, provider, request }))
+    }
+
+    async fn only_provider(&self) -> Result<String, Error> {
+        let offers = self.offers(Offer::Provider).await;
+        match &offers[..] {
+            [(_, name)] => Ok(name.clone()),
+            [] => {
+                let error = Error::new(ErrorCode::AI_FAILED, "there is no provider of AI models");
+                Err(error
+                    .with_hint("a plugin brings one; `astros providers list` shows those that are there"))
+            }
+            several => {
+                let names: Vec<_> = several.iter().map(|(_, name)| name.as_str()).collect();
+                let message =
+                    format!("several providers are there and none is the default: {}", names.join(", "));
+                let hint =
+                    "`providers: {default: NAME}` in astros.yaml chooses one, or the request says `provider`";
+                Err(Error::new(ErrorCode::AI_FAILED, message).with_hint(hint))
+            }
+        }
+    }
+}
+
+/// Whether the provider does what is asked of it.
+fn serves(plugin: &super::Plugin, provider: &str, method: &str) -> Result<(), Error> {
+    let Some(description) = plugin.description() else { return Ok(()) };
+    let Some(offered) = description.providers.iter().find(|offered| offered.name == provider) else {
+        return Ok(());
+    };
+    let what = method.trim_start_matches("provider/");
+    if offered.methods.is_empty() || offered.methods.iter().any(|served| served == what) {
+        return Ok(());
+    }
+    let message =
+        format!("the provider `{provider}` has no `{what}`; it has: {}", offered.methods.join(", "));
+    Err(failed(Error::new(ErrorCode::AI_FAILED, message).with_plugin(&*plugin.name), provider))
+}
+
+fn unavailable(mut error: Error) -> Error {
+    error.code = ErrorCode::AI_FAILED;
+    error
+}
+
+/// Says of an error which provider it is about.
+pub(super) fn failed(error: Error, provider: &str) -> Error {
+    error.with("provider", provider)
+}

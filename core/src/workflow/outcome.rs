@@ -1,0 +1,175 @@
+//! What became of steps and phases, as it is kept and reported.
+
+use astros_protocol::{
+    Error,
+    workflow::{WorkflowKind, WorkflowStep},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::check::in_expressions;
+
+/// What became of a step: of an agent, of a plugin's phase, of a decision of an orchestrator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepOutcome {
+    /// Its name in its phase.
+    pub step: String,
+    /// What it is.
+    pub kind: WorkflowKind,
+    /// The plugin's name of it.
+    pub part: String,
+    /// The decision of an orchestrator that it was run for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<u32>,
+    /// Who brought it; empty where it was not found, or not run.
+    pub plugin: String,
+    pub task: Value,
+    pub success: bool,
+    /// It was not run: its condition did not hold, or a person left it out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skipped: bool,
+    #[serde(default)]
+    pub result: Value,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Value>,
+    /// What an orchestrator wants run next.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next: Vec<WorkflowStep>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+    /// So many tries.
+    pub attempts: u32,
+    pub started: Timestamp,
+    pub elapsed_ms: u64,
+}
+
+/// What became of a phase.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhaseOutcome {
+    pub phase: String,
+    /// It was run because this one had failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    pub success: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skipped: bool,
+    /// That of its part; of agents at work, by their names.
+    #[serde(default)]
+    pub result: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+    pub started: Timestamp,
+    pub elapsed_ms: u64,
+    /// Kept one by one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepOutcome>,
+}
+
+/// Why something failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The error's name, such as `handler_failed`.
+    pub kind: String,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Stacks and last words, where they are wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+}
+
+impl Failure {
+    /// An error, with what else it says where `traces` are wanted.
+    pub(super) fn of(error: &Error, traces: bool) -> Failure {
+        let data = error.data.as_deref();
+        let said = data.filter(|_| traces).and_then(|data| {
+            let words = data.extra.get("last_words").and_then(Value::as_array);
+            let words =
+                words.map(|words| words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n"));
+            data.detail.clone().or(words)
+        });
+        Failure {
+            kind: error.kind().to_owned(),
+            message: error.message.clone(),
+            hint: error.hint().map(str::to_owned),
+            trace: said,
+        }
+    }
+
+    /// A part that says itself that it did not do it.
+    pub(super) fn said(message: impl Into<String>) -> Failure {
+        Failure { kind: "not_done".to_owned(), message: message.into(), hint: None, trace: None }
+    }
+}
+
+impl StepOutcome {
+    /// It is not what makes its phase fail.
+    pub(super) fn is_fine(&self) -> bool {
+        self.success || self.skipped
+    }
+
+    /// The name by which results have it: of what an orchestrator had run, the part's.
+    pub(super) fn known_as(&self) -> &str {
+        if self.round.is_some() { &self.part } else { &self.step }
+    }
+}
+
+impl PhaseOutcome {
+    /// Which run of the phase it is; see [`super::plan::Turn::key`].
+    pub(super) fn key(&self) -> String {
+        key(&self.phase, self.after.as_deref())
+    }
+
+    pub(super) fn is_fine(&self) -> bool {
+        self.success || self.skipped
+    }
+
+    /// It as parts and expressions see it.
+    fn known(&self) -> Value {
+        let steps = self.steps.iter().filter(|step| step.kind == WorkflowKind::Agent);
+        let agents = steps.map(|step| {
+            let known = json!({
+                "success": step.success, "skipped": step.skipped, "result": step.result,
+                "evidence": step.evidence, "error": step.error,
+            });
+            (step.known_as().to_owned(), known)
+        });
+        let agents: Map<String, Value> = agents.collect();
+        json!({
+            "success": self.success, "skipped": self.skipped, "result": self.result, "error": self.error,
+            "evidence": self.steps.iter().flat_map(|step| &step.evidence).collect::<Vec<_>>(), "agents": agents,
+        })
+    }
+}
+
+pub(super) fn key(phase: &str, after: Option<&str>) -> String {
+    after.map_or_else(|| phase.to_owned(), |after| format!("{phase}@{after}"))
+}
+
+/// The results of phases by their names, as parts see them.
+pub(super) fn results(finished: &[PhaseOutcome]) -> Map<String, Value> {
+    finished.iter().map(|phase| (phase.phase.clone(), phase.known())).collect()
+}
+
+/// The same as expressions see it: also by names without a `-`.
+pub(super) fn with_plain_names(results: &Map<String, Value>) -> Value {
+    let mut all = results.clone();
+    for (name, phase) in results {
+        let mut phase = phase.clone();
+        plain(&mut phase["agents"]);
+        plain(&mut phase["result"]);
+        all.insert(name.clone(), phase.clone());
+        all.insert(in_expressions(name), phase);
+    }
+    Value::Object(all)
+}
+
+fn plain(members: &mut Value) {
+    let Value::Object(members) = members else { return };
+    let others = members.iter().filter(|(name, _)| name.contains('-'));
+    let others: Vec<_> = others.map(|(name, value)| (in_expressions(name), value.clone())).collect();
+    for (name, value) in others {
+        members.entry(name).or_insert(value);
+    }
+}

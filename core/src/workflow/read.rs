@@ -1,0 +1,78 @@
+//! Reading a workflow's file: its types, and what they do not see.
+
+use std::{io, path::Path};
+
+use astros_protocol::{
+    Error, ErrorCode,
+    manifest::{Document, ManifestError},
+};
+
+use super::{check, file::Workflow};
+
+/// The largest file that is read, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
+
+impl Workflow {
+    /// Reads the text of the file `path`.
+    ///
+    /// # Errors
+    /// All that is wrong, each with the file, line, column and place; the first one where it is no workflow at all.
+    pub fn parse(text: &str, path: &Path) -> Result<Workflow, Vec<ManifestError>> {
+        let document = Document::parse(text, path).map_err(|error| vec![error])?;
+        let mut workflow: Workflow = document.read().map_err(|error| vec![error])?;
+        let file = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        workflow.name_all(&file.unwrap_or_default());
+        let problems = check::problems(&workflow);
+        if problems.is_empty() {
+            return Ok(workflow);
+        }
+        Err(problems.into_iter().map(|one| document.error(&one.pointer, one.problem)).collect())
+    }
+
+    /// Reads the file `path`.
+    ///
+    /// # Errors
+    /// As [`Workflow::parse`], or it cannot be read.
+    pub fn read(path: &Path) -> Result<Workflow, Vec<ManifestError>> {
+        let text = text_of(path).map_err(|error| {
+            let reason = match error.kind() {
+                io::ErrorKind::InvalidData => "it is not UTF-8 text; save it as UTF-8".to_owned(),
+                io::ErrorKind::NotFound => "there is no such file; name a workflow or its file".to_owned(),
+                _ => error.to_string(),
+            };
+            vec![ManifestError::Unreadable { path: path.to_owned(), reason }]
+        })?;
+        Workflow::parse(&text, path)
+    }
+}
+
+/// One error of several about a file.
+pub(super) fn bad_file(errors: &[ManifestError]) -> Error {
+    let words: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    let (first, more) = words.split_first().map_or(("", &[][..]), |(first, more)| (&**first, more));
+    let error = Error::new(ErrorCode::INVALID_PARAMS, first);
+    if more.is_empty() { error } else { error.with_detail(more.join("\n")) }
+}
+
+fn text_of(path: &Path) -> io::Result<String> {
+    // Before it is opened: to open a pipe that nobody writes to would block for ever.
+    let about = path.metadata()?;
+    if !about.is_file() || about.len() > MAX_BYTES {
+        return Err(io::Error::other(format!("expected a regular file of at most {MAX_BYTES} bytes")));
+    }
+    std::fs::read_to_string(path)
+}
+
+/// Errors about places of the file.
+pub(super) fn at_places(
+    text: &str,
+    path: &Path,
+    errors: impl Iterator<Item = (String, Error)>,
+) -> Vec<ManifestError> {
+    let Ok(document) = Document::parse(text, path) else { return Vec::new() };
+    let words = |(pointer, error): (String, Error)| {
+        let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+        document.error(&pointer, format!("{}{hint}", error.message))
+    };
+    errors.map(words).collect()
+}

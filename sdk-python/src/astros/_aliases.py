@@ -1,0 +1,54 @@
+"""LocalAgent's module names: `app.cli.plugins.framework` and its like, in a process that runs or tests a plugin.
+
+The finder stands behind all others, so that a package `app` of the author's own comes first, whatever it has.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.machinery import ModuleSpec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+# Each module, and those of ours whose names it has; the others are packages that only lead there.
+MODULES = {
+    "app": "",
+    "app.cli": "",
+    "app.cli.core": "",
+    "app.cli.core.app": "astros.localagent",
+    "app.cli.plugins": "",
+    "app.cli.plugins.framework": "astros.framework",
+    "app.llm_providers": "",
+    "app.llm_providers.base_provider": "astros.provider",
+}
+
+
+class _Finder:
+    """Finds these names where nobody else does, and makes modules with the names of ours."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in MODULES:
+            return None
+        return ModuleSpec(fullname, self, is_package=not MODULES[fullname])  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        if target := MODULES[module.__name__]:
+            ours = importlib.import_module(target)
+            module.__doc__ = ours.__doc__
+            names: list[str] = ours.__all__
+            module.__dict__.update({name: getattr(ours, name) for name in names}, __all__=list(names))
+
+
+def install() -> None:
+    """Let these names be imported in this process."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.append(_Finder())

@@ -1,0 +1,160 @@
+"""Props of a component: JSON values made into what the annotations of its parameters say, and their JSON Schema."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import typing
+
+from .errors import InvalidParams
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+NAMES = {str: "string", int: "integer", float: "number", bool: "boolean", dict: "object", list: "array"}
+
+
+def hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """The annotations of a function; those that cannot be evaluated are left out."""
+    function = getattr(function, "__func__", function)
+    try:
+        return typing.get_type_hints(function)
+    except Exception:  # a name that is imported for type checkers only
+        known = getattr(function, "__annotations__", {})
+        return {name: kind for name, kind in known.items() if not isinstance(kind, str)}
+
+
+def bind(function: Callable[..., Any], props: dict[str, Any], name: str) -> dict[str, Any]:
+    """The arguments for a function; raises InvalidParams where props are missing, unknown or of another type."""
+    known = hints(function)
+    try:
+        inspect.signature(function).bind(**props)
+    except TypeError as error:
+        raise InvalidParams(f"the props of `{name}` do not fit: {error}") from None
+    made = {}
+    for prop, value in props.items():
+        try:
+            made[prop] = convert(value, known.get(prop))
+        except (TypeError, ValueError, KeyError) as error:
+            raise InvalidParams(f"the prop `{prop}` of `{name}` does not fit: {error}") from None
+    return made
+
+
+def convert(value: Any, kind: Any) -> Any:
+    """A JSON value as the type that is annotated; what has no rule stays as it is."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if kind is None or kind is typing.Any or kind is inspect.Parameter.empty:
+        return value
+    if value is None:
+        return None
+    if origin is typing.Union or type(kind).__name__ == "UnionType":
+        return _first(value, inner)
+    if origin in (list, set, tuple, frozenset) or _is_sequence(origin):
+        return _sequence(value, origin, inner)
+    if origin is dict or _is_mapping(origin):
+        if not isinstance(value, dict):
+            raise TypeError(f"expected an object, found `{type(value).__name__}`")
+        names, items = inner if inner else (None, None)
+        return {convert(name, names): convert(item, items) for name, item in value.items()}
+    if not isinstance(kind, type) or isinstance(value, kind):
+        return value
+    if kind is float and isinstance(value, int):
+        return float(value)
+    return _made(value, kind)
+
+
+def _first(value: Any, kinds: tuple[Any, ...]) -> Any:
+    """As the first of several types that takes it."""
+    for kind in kinds:
+        if isinstance(kind, type) and isinstance(value, kind):
+            return value
+    for kind in kinds:
+        try:
+            return convert(value, kind)
+        except (TypeError, ValueError, KeyError):
+            continue
+    return value
+
+
+def _sequence(value: Any, origin: Any, inner: tuple[Any, ...]) -> Any:
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"expected a list, found `{type(value).__name__}`")
+    if origin is tuple and inner and inner[-1] is not Ellipsis:
+        return tuple(convert(item, kind) for item, kind in zip(value, inner, strict=True))
+    items = [convert(item, inner[0] if inner else None) for item in value]
+    return origin(items) if origin in (set, tuple, frozenset) else items
+
+
+def _made(value: Any, kind: type) -> Any:
+    """An object of a class: of its own reader, of an ISO text, or of the members or the only argument."""
+    for reader in ("model_validate", "from_dict"):
+        if isinstance(value, dict) and hasattr(kind, reader):
+            return getattr(kind, reader)(value)
+    if isinstance(value, str) and hasattr(kind, "fromisoformat"):
+        return kind.fromisoformat(value.replace("Z", "+00:00"))
+    if hasattr(kind, "__members__"):  # an Enum, by value or by name
+        return kind(value) if value in {one.value for one in kind} else kind[value]  # type: ignore[index, attr-defined]
+    if kind.__module__ == "builtins":
+        raise TypeError(f"expected {NAMES.get(kind, kind.__name__)}, found `{type(value).__name__}`")
+    if isinstance(value, dict):
+        inner = hints(kind.__init__) if not hasattr(kind, "__dataclass_fields__") else hints(kind)  # type: ignore[misc]
+        return kind(**{name: convert(item, inner.get(name)) for name, item in value.items()})
+    if hasattr(kind, "__dataclass_fields__") or hasattr(kind, "model_validate"):
+        raise TypeError(f"expected an object, found `{type(value).__name__}`")
+    return kind(value)
+
+
+def _is_sequence(origin: Any) -> bool:
+    return getattr(origin, "__module__", "") == "collections.abc" and origin.__name__ in (
+        "Sequence",
+        "Iterable",
+        "Collection",
+        "MutableSequence",
+    )
+
+
+def _is_mapping(origin: Any) -> bool:
+    return getattr(origin, "__module__", "") == "collections.abc" and origin.__name__ in ("Mapping", "MutableMapping")
+
+
+def schema(function: Callable[..., Any]) -> dict[str, Any] | None:
+    """The JSON Schema of a function's parameters; None where it takes none."""
+    known = hints(function)
+    properties: dict[str, Any] = {}
+    required, more = [], False
+    for name, one in inspect.signature(function).parameters.items():
+        if one.kind is one.VAR_KEYWORD:
+            more = True
+        elif one.kind is not one.VAR_POSITIONAL:
+            properties[name] = _schema_of(known.get(name))
+            if one.default is one.empty:
+                required.append(name)
+            elif isinstance(one.default, (str, int, float, bool)):
+                properties[name]["default"] = one.default
+    if not properties and not more:
+        return None
+    said: dict[str, Any] = {"type": "object", "properties": properties}
+    return said | ({"required": required} if required else {}) | ({} if more else {"additionalProperties": False})
+
+
+def _schema_of(kind: Any) -> dict[str, Any]:
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Union or type(kind).__name__ == "UnionType":
+        kinds = [one for one in inner if one is not type(None)]
+        return _schema_of(kinds[0]) if len(kinds) == 1 else {}
+    if origin in (list, set, tuple, frozenset) or _is_sequence(origin):
+        same = bool(inner) and (origin is not tuple or inner[-1] is Ellipsis)
+        return {"type": "array"} | ({"items": _schema_of(inner[0])} if same else {})
+    if origin is dict or _is_mapping(origin):
+        return {"type": "object"}
+    if not isinstance(kind, type):
+        return {}
+    if hasattr(kind, "__members__"):
+        return {"enum": [one.value for one in kind]}  # type: ignore[attr-defined]
+    if kind in NAMES:
+        return {"type": NAMES[kind]}
+    module = sys.modules.get(kind.__module__)
+    is_text = hasattr(kind, "__fspath__") or hasattr(kind, "fromisoformat")
+    return {"type": "string"} if is_text else {"type": "object"} if module is not None else {}

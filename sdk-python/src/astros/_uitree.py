@@ -1,0 +1,132 @@
+"""From what `rich` draws to the protocol's tree: by kind where the tree has it, else drawn as text with escapes."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Tree = dict[str, Any]
+
+
+def tree(thing: Any, terminal: dict[str, Any]) -> Tree:
+    """The UI tree of a component's answer; `terminal` says the width and whether colours are shown."""
+    if isinstance(thing, dict) and isinstance(thing.get("type"), str):
+        return thing
+    if thing is None:
+        return {"type": "text", "text": ""}
+    known = _known(thing, terminal)
+    return {"type": "ansi", "text": drawn(thing, terminal)} if known is None else known
+
+
+def drawn(thing: Any, terminal: dict[str, Any]) -> str:
+    """The text that `rich` draws."""
+    from io import StringIO
+
+    from rich.console import Console, Group
+
+    color = terminal.get("color") is True
+    text = StringIO()
+    console = Console(
+        file=text,
+        width=_width(terminal),
+        force_terminal=color,
+        color_system="truecolor" if color else None,
+        no_color=not color,
+        legacy_windows=False,
+    )
+    if isinstance(thing, (list, tuple)):
+        thing = Group(*thing)
+    console.print(thing)
+    return text.getvalue()
+
+
+def is_empty(thing: Any) -> bool:
+    """Whether nothing is to be seen of it but a frame."""
+    inside = getattr(thing, "renderable", thing)
+    return inside is None or (isinstance(inside, str) and not inside.strip()) or getattr(inside, "plain", None) == ""
+
+
+def _width(terminal: dict[str, Any]) -> int:
+    width = terminal.get("width")
+    return width if isinstance(width, int) and 0 < width < 10_000 else 80
+
+
+def _known(thing: Any, terminal: dict[str, Any]) -> Tree | None:
+    """The tree of what the protocol has a kind for. By the class's name: nothing is imported that is not there yet."""
+    kinds = {cls.__name__ for cls in type(thing).__mro__ if cls.__module__.startswith("rich.")}
+    if isinstance(thing, str):
+        return _string(thing, terminal)
+    if "Text" in kinds:
+        return None if thing.spans or thing.style else {"type": "text", "text": thing.plain}
+    if "Table" in kinds:
+        return _table(thing)
+    if "Panel" in kinds:
+        title = _plain(thing.title)
+        return {"type": "panel", "content": tree(thing.renderable, terminal)} | ({"title": title} if title else {})
+    if "Columns" in kinds:
+        return {"type": "columns", "items": [tree(one, terminal) for one in thing.renderables]}
+    if "Tree" in kinds:
+        return _node(thing, "tree")
+    if "Markdown" in kinds:
+        return {"type": "markdown", "text": thing.markup}
+    if "Syntax" in kinds:
+        return {"type": "code", "text": thing.code} | _language(thing)
+    if "Progress" in kinds and len(thing.tasks) == 1:
+        return _progress(thing.tasks[0])
+    return None
+
+
+def _string(text: str, terminal: dict[str, Any]) -> Tree:
+    """Words as `rich` would print them: markup in brackets is style."""
+    if "[" not in text:
+        return {"type": "text", "text": text}
+    try:
+        from rich.markup import render
+    except ImportError:
+        return {"type": "text", "text": text}
+    styled = render(text)
+    if styled.spans:
+        return {"type": "ansi", "text": drawn(styled, terminal)}
+    return {"type": "text", "text": styled.plain}
+
+
+def _table(table: Any) -> Tree | None:
+    cells = [list(column.cells) for column in table.columns]
+    rows = [[_plain(cell) for cell in row] for row in zip(*cells, strict=True)]
+    if any(cell is None for row in rows for cell in row):
+        return None  # something else than words in a cell
+    columns = [_plain(column.header) or "" for column in table.columns]
+    title = _plain(table.title)
+    return {"type": "table", "columns": columns, "rows": rows} | ({"title": title} if title else {})
+
+
+def _node(node: Any, kind: str = "") -> Tree | None:
+    label = _plain(node.label)
+    children = [_node(child) for child in node.children]
+    if label is None or any(child is None for child in children):
+        return None
+    return ({"type": kind} if kind else {}) | {"label": label} | ({"children": children} if children else {})
+
+
+def _progress(task: Any) -> Tree:
+    known = {"label": _plain(task.description), "total": task.total}
+    return {"type": "progress", "done": task.completed} | {name: value for name, value in known.items() if value}
+
+
+def _language(syntax: Any) -> Tree:
+    lexer = getattr(syntax, "_lexer", None)
+    name = lexer if isinstance(lexer, str) else getattr(getattr(syntax, "lexer", None), "name", "").lower()
+    return {"language": name} if name else {}
+
+
+def _plain(words: Any) -> str | None:
+    """Words without their style; None for what are no words."""
+    if isinstance(words, str):
+        if "[" not in words:
+            return words
+        from rich.markup import render
+
+        return render(words).plain
+    plain = getattr(words, "plain", None)
+    return plain if isinstance(plain, str) else None

@@ -1,0 +1,211 @@
+"""Commands of a plugin, through the wire and on a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Start
+from .terminal import TerminalProcess
+
+On = Callable[..., TerminalProcess]
+
+
+@pytest.fixture
+def on_terminal() -> Iterator[On]:
+    """Start the workshop on a terminal, initialized."""
+    running: list[TerminalProcess] = []
+
+    def run(file: str = "commands.py", **options: Any) -> TerminalProcess:
+        process = TerminalProcess(file, **options)
+        running.append(process)
+        process.initialize()
+        return process
+
+    yield run
+    for process in running:
+        process.destroy()
+
+
+def described(start: Start) -> dict[str, Any]:
+    process = start("commands.py")
+    commands = process.initialize()["plugin"]["commands"]
+    return {command["name"]: command for command in commands}
+
+
+def test_a_typer_app_becomes_a_description(start: Start) -> None:
+    commands = described(start)
+    measure = commands["measure"]
+    assert measure["description"] == "Measure something.\n\nWith a ruler."
+    assert measure["epilog"] == "See also: weigh."
+    parameters = {one.pop("name"): one for one in measure["parameters"]}
+    assert parameters["path"] == {"description": "What to measure", "type": "path", "default": "."}
+    assert parameters["depth"] == {
+        "description": "How deep",
+        "type": "integer",
+        "flags": ["--depth", "-d"],
+        "default": 3,
+    }
+    assert parameters["loud"] == {"type": "boolean", "flags": ["--loud", "-l"], "default": False}
+    assert parameters["color"] == {
+        "type": "string",
+        "flags": ["--color"],
+        "choices": ["red", "blue"],
+        "default": "red",
+    }
+    assert parameters["tag"] == {"type": "string", "flags": ["--tag"], "repeated": True}
+    assert parameters["size"] == {"type": "integer", "flags": ["--size"], "default": [1, 2], "values": 2}
+    assert parameters["fast"]["off_flags"] == ["--no-fast"]
+    assert parameters["verbose"]["type"] == "count"
+    assert parameters["secret"] == {"type": "string", "flags": ["--secret"], "metavar": "WORD", "hidden": True}
+    # Typer asks for what is missing, so the host must not refuse it.
+    assert "required" not in commands["ask-me"]["parameters"][0]
+    assert commands["end"]["parameters"] == [{"name": "how", "type": "string", "required": True}]
+    opened = commands["box"]["commands"][0]
+    assert (commands["box"]["description"], opened["name"]) == ("Boxes.", "open")
+    assert opened["parameters"][0]["repeated"] is True
+
+
+def test_words_are_read_by_typer_in_the_persons_folder(on_terminal: On, tmp_path: Path) -> None:
+    process = on_terminal()
+    options = [
+        "-d",
+        "5",
+        "--loud",
+        "--color",
+        "blue",
+        "--tag",
+        "a",
+        "--tag",
+        "b",
+        "--size",
+        "3",
+        "4",
+        "--no-fast",
+        "-vv",
+    ]
+    assert process.code(process.run("measure", "x", *options, cwd=str(tmp_path))) == 0
+    expected = f"{tmp_path.name}|x|5|True|blue|['a', 'b']|(3, 4)|False|2|None"
+    process.see(expected)
+
+
+def test_arguments_of_a_host_that_passes_no_words_are_put_together(on_terminal: On) -> None:
+    process = on_terminal()
+    args = {"path": "-y", "depth": 5, "loud": True, "color": "red", "tag": ["a"], "size": [3, 4], "fast": False}
+    params = {"command": "measure", "args": {**args, "verbose": 2}, "cwd": "/"}
+    assert process.code(process.ask("command/run", params)) == 0
+    process.see("|-y|5|True|red|['a']|(3, 4)|False|2|None")
+    assert process.code(process.ask("command/run", {"command": "box open", "args": {"names": ["p", "q"]}})) == 0
+    process.see("opened p q")
+
+
+def test_coroutines_and_loops_of_ones_own_both_run(on_terminal: On) -> None:
+    process = on_terminal()
+    assert process.code(process.run("nap")) == 0
+    assert process.code(process.run("run")) == 0
+    process.see("slept on the plugin's loop: True")
+    process.see("ran a loop of its own")
+
+
+def test_the_terminal_is_the_persons(on_terminal: On) -> None:
+    process = on_terminal(width=77)
+    assert process.code(process.run("tty")) == 0
+    process.see("True True 77")
+    asked = process.run("ask-me")
+    process.see("Your name")
+    process.type("Ada\n")
+    assert process.code(asked) == 0
+    process.see("Hello, Ada!")
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "words"),
+    [("exit", 7, ""), ("abort", 1, "Aborted"), ("bad", 2, "not like this"), ("text", 1, "with words")],
+)
+def test_ends_are_those_of_any_typer_program(on_terminal: On, how: str, code: int, words: str) -> None:
+    process = on_terminal()
+    assert process.code(process.run("end", how)) == code
+    process.see(words)
+    assert "Traceback" not in process.text()
+
+
+def test_wrong_usage_is_2_and_names_the_command_as_the_person_knows_it(on_terminal: On) -> None:
+    process = on_terminal()
+    assert process.code(process.run("measure", "--wide")) == 2
+    process.see("Usage: astros measure")
+    process.see("No such option")
+    assert process.code(process.run("box", "open", "--help")) == 0
+    process.see("Usage: astros box open")
+
+
+def test_an_exception_shows_the_authors_code_only(on_terminal: On) -> None:
+    process = on_terminal()
+    assert process.code(process.run("end", "break")) == 1
+    process.see("RuntimeError: it broke")
+    process.see("commands.py")
+    assert "site-packages" not in process.text()
+    assert "_command.py" not in process.text()
+
+
+@pytest.mark.parametrize("command", ["wait", "nap"])
+def test_ctrl_c_is_130_and_cleans_up(on_terminal: On, command: str) -> None:
+    process = on_terminal()
+    asked = process.run(*(["wait"] if command == "wait" else ["nap", "--seconds", "60"]))
+    if command == "wait":
+        process.see("waiting")
+    else:
+        process.see("napping")
+    process.signal(signal.SIGINT)
+    assert process.code(asked) == 130
+    process.see("woken" if command == "wait" else "up again")
+    assert "Traceback" not in process.text()
+    process.answer(process.ask("shutdown", {"reason": "done", "grace_ms": 1000}))
+    assert process.ends() == 0
+
+
+def test_terminating_a_command_lets_it_clean_up(on_terminal: On) -> None:
+    process = on_terminal()
+    asked = process.run("wait")
+    process.see("waiting")
+    process.signal(signal.SIGTERM)
+    assert process.code(asked) == 143
+    process.see("woken")
+
+
+def test_a_host_that_goes_away_ends_the_command(on_terminal: On) -> None:
+    process = on_terminal()
+    process.run("wait")
+    process.see("waiting")
+    assert process.ends() == 0
+    process.see("cleaned up")
+
+
+def test_a_reader_that_has_enough_is_no_error(on_terminal: On) -> None:
+    reading, writing = os.pipe()
+    process = on_terminal(stdout=writing)
+    os.close(writing)
+    asked = process.run("end", "many")
+    assert os.read(reading, 1) == b"0"
+    os.close(reading)
+    assert process.code(asked) == 1
+    assert process.text() == ""
+    assert process.ends() == 0
+
+
+def test_a_command_in_a_shared_process_prints_into_the_log(start: Start) -> None:
+    process = start("commands.py")
+    process.initialize()
+    asked = process.ask("command/run", {"command": "measure", "argv": ["measure"], "cwd": "/"})
+    assert process.result(asked) == {"exit_code": 0}
+    unknown = process.error(process.ask("command/run", {"command": "mesure", "argv": ["mesure"]}))
+    assert unknown["data"]["hint"] == "did you mean `measure`?"
+    process.close_input()
+    assert process.ends() == 0
+    assert "|.|3|False|red|[]|(1, 2)|True|0|None" in process.errors()
+    assert all(json.loads(line) for line in process.raw)
