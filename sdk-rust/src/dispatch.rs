@@ -14,6 +14,7 @@ use astros_protocol::{
     command::CommandRun,
     lifecycle::{Describe, Initialize, Ping, PingResult, Shutdown},
     settings::SettingsChanged,
+    workflow::WorkflowRun,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -23,7 +24,6 @@ use crate::{
     Context, Plugin, Result,
     attend::Attended,
     context::{self, Request as Served},
-    handler::Answer,
     life::Phase,
     params::{Asked, Invocation},
     session::State,
@@ -103,6 +103,7 @@ impl Dispatcher {
                 Err(error) => responder.error(&error),
             },
             BusDeliver::METHOD if !self.plugin.listeners.is_empty() => self.deliver(params, responder),
+            WorkflowRun::METHOD if !self.plugin.parts.is_empty() => self.run_part(params, responder),
             SettingsChanged::METHOD => answer(responder, self.change_settings(params)),
             HandleIntent::METHOD => {
                 responder.error(&invalid_params(method, "expected `handler`, `intent` and `meta`"));
@@ -151,7 +152,7 @@ impl Dispatcher {
 }
 
 /// Serves on until the handler ends, or is dropped where its request is taken back.
-async fn serve(mut work: Attended<Answer>, responder: Responder, ends_itself: bool) {
+pub(crate) async fn serve<T: Serialize>(mut work: Attended<T>, responder: Responder, ends_itself: bool) {
     let outcome = tokio::select! {
         biased;
         outcome = &mut work => outcome,
@@ -161,7 +162,7 @@ async fn serve(mut work: Attended<Answer>, responder: Responder, ends_itself: bo
     finish(responder, outcome);
 }
 
-fn finish(responder: Responder, outcome: Result<Answer>) {
+fn finish<T: Serialize>(responder: Responder, outcome: Result<T>) {
     match outcome {
         Ok(answer) => responder.result(&answer),
         Err(error) => responder.error(&error.into_wire()),

@@ -45,6 +45,7 @@ mod run;
 mod session;
 mod stdio;
 mod storage;
+mod workflow;
 
 pub use call::CallPlugin;
 pub use command::Exit;
@@ -53,6 +54,7 @@ pub use error::{Error, Result};
 pub use handler::{Handler, blocking_handler, handler, raw_handler};
 pub use plugin::Plugin;
 pub use storage::Storage;
+pub use workflow::Task;
 
 pub use astros_protocol::{
     self as protocol, ErrorCode, Extra, Intent, Meta, PluginDescription, Response,
@@ -60,6 +62,7 @@ pub use astros_protocol::{
     lifecycle::{Directories, Effects},
     person::Level,
     stream::ProgressValue,
+    workflow::{WorkflowResult, WorkflowStep},
 };
 pub use {clap, schemars, serde, serde_json};
 
@@ -72,7 +75,7 @@ pub mod prelude {
     pub use serde_json::json;
 
     pub use crate::{
-        BusMessage, Context, Effects, Error, Extra, Intent, Level, Plugin, Response, Result,
-        blocking_handler, handler, raw_handler,
+        BusMessage, Context, Effects, Error, Extra, Intent, Level, Plugin, Response, Result, Task,
+        WorkflowResult, WorkflowStep, blocking_handler, handler, raw_handler,
     };
 }

@@ -13,6 +13,7 @@ use crate::{
     command::Command,
     run,
     session::{SettingsKind, State},
+    workflow::Part,
 };
 
 /// A plugin: what it is, and its handlers. Each function adds something and gives it back; [`Plugin::run`] serves.
@@ -21,6 +22,7 @@ pub struct Plugin {
     pub(crate) handlers: HashMap<String, Handler>,
     pub(crate) commands: Vec<Command>,
     pub(crate) listeners: Vec<Listener>,
+    pub(crate) parts: Vec<Part>,
     pub(crate) settings: Option<SettingsKind>,
     pub(crate) state: State,
     pub(crate) max_in_flight: Option<u32>,
@@ -45,6 +47,7 @@ impl Plugin {
             handlers: HashMap::new(),
             commands: Vec::new(),
             listeners: Vec::new(),
+            parts: Vec::new(),
             settings: None,
             state: State::new(),
             max_in_flight: None,

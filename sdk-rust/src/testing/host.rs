@@ -16,6 +16,7 @@ use astros_protocol::{
     settings::{SettingsChanged, SettingsChangedParams},
     stream::{Cancel, CancelParams, ProgressValue},
     version::SUPPORTED,
+    workflow::{WorkflowResult, WorkflowRun, WorkflowRunParams, WorkflowStep},
 };
 use serde_json::{Value, json};
 use tokio::{io::duplex, task::JoinHandle, time::Instant};
@@ -97,14 +98,7 @@ impl TestHost {
     }
 
     fn begin_intent(&self, handler: &str, intent: Intent) -> TestCall {
-        let meta = Meta {
-            correlation_id: Some("test".to_owned()),
-            deadline_ms: Some(30_000),
-            attempt: Some(1),
-            progress: true,
-            ..Meta::default()
-        };
-        let asked = HandleIntentParams { handler: handler.to_owned(), intent, meta };
+        let asked = HandleIntentParams { handler: handler.to_owned(), intent, meta: meta() };
         let (call, mut news) = self.peer.call_with_progress(HandleIntent::METHOD, &asked);
         let services = self.services.clone();
         tokio::spawn(async move {
@@ -113,6 +107,11 @@ impl TestHost {
             }
         });
         TestCall { call, peer: self.peer.clone() }
+    }
+
+    /// Lets a part of workflows do its work: `host.run_step(WorkflowStep::agent("reviewer", "look for leaks"))`.
+    pub async fn run_step(&self, step: WorkflowStep) -> Result<WorkflowResult> {
+        Ok(self.peer.request::<WorkflowRun>(&WorkflowRunParams { step, meta: meta() }).await?)
     }
 
     /// Answers the plugin's calls of another plugin's handler. Calls of what nobody answers fail with
@@ -219,6 +218,16 @@ impl IntoFuture for TestCall {
             serde_json::from_str(raw.get())
                 .map_err(|error| Error::msg(format!("the answer is no Response: {error}")))
         })
+    }
+}
+
+fn meta() -> Meta {
+    Meta {
+        correlation_id: Some("test".to_owned()),
+        deadline_ms: Some(30_000),
+        attempt: Some(1),
+        progress: true,
+        ..Meta::default()
     }
 }
 

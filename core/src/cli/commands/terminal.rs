@@ -58,7 +58,7 @@ impl Terminal {
 
     /// Who is in the background would be stopped for that.
     fn set(&self, terminal: &OwnedFd, state: &Termios) {
-        if tcgetpgrp(terminal).is_ok_and(|group| group == getpgrp()) {
+        if !is_behind(terminal) {
             let _ = tcsetattr(terminal, SetArg::TCSADRAIN, state);
         }
     }
@@ -78,8 +78,7 @@ pub(super) fn streams() -> Result<Streams, Error> {
     };
     let null = || File::options().read(true).write(true).open("/dev/null").map(OwnedFd::from);
     let stdin = io::stdin();
-    let is_behind = stdin.is_terminal() && !tcgetpgrp(&stdin).is_ok_and(|group| group == getpgrp());
-    let input = if is_behind { None } else { own(&stdin) };
+    let input = if is_behind(&stdin) { None } else { own(&stdin) };
     let or_null = |stream: Option<OwnedFd>| stream.map_or_else(null, Ok).map_err(unusable);
     Ok([or_null(input)?, or_null(own(&io::stdout()))?, or_null(own(&io::stderr()))?])
 }
@@ -94,6 +93,11 @@ pub(super) fn let_go(output: &Output) {
     if !io::stdout().is_terminal() && !output.json {
         let _ = dup2_stdout(&null);
     }
+}
+
+/// Whether others have this terminal's foreground.
+fn is_behind(terminal: &impl AsFd) -> bool {
+    tcgetpgrp(terminal).is_ok_and(|group| group != getpgrp())
 }
 
 /// A copy, where the stream is open.
