@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 
 from . import _kinds
-from ._describe import describe, plugin_name
+from ._describe import describe, plugin_name, settings_schema
 from ._desk import Desk
 from ._handlers import as_handler, find_handlers
 from ._hints import nearest, unknown_method
@@ -120,6 +120,7 @@ class Server:
         old, new = self.plugin._astros_settings, request.params.get("new")
         if not isinstance(new, dict):
             raise InvalidParams("`settings/changed` needs `new`, an object")
+        _must_fit(new, settings_schema(self.plugin))
         getattr(self.plugin, "config", None)  # LocalAgent's is read at its first use: before there are new ones
         self.plugin._astros_settings = new
         try:
@@ -247,6 +248,14 @@ class Server:
 def _object(params: dict[str, Any], name: str) -> dict[str, Any]:
     value = params.get(name)
     return value if isinstance(value, dict) else {}
+
+
+def _must_fit(settings: dict[str, Any], schema: dict[str, Any] | None) -> None:
+    if schema:
+        from ._schema import problems
+
+        if found := problems(settings, schema):
+            raise InvalidSettings(f"the settings do not fit: {'; '.join(found)}")
 
 
 def _agree(params: dict[str, Any]) -> str:
