@@ -10,6 +10,7 @@ import asyncio
 import time
 from functools import cached_property
 
+from ._peer import current
 from .command import EnhancedCommandPlugin
 
 TYPE_CHECKING = False
@@ -60,7 +61,7 @@ class PersistentPlugin(EnhancedCommandPlugin):
         if ttl is not None:
             entry["expires"] = now + ttl
         self.cache[key] = entry
-        self._write(key, entry, ttl)
+        self._do(self._save(key, entry, ttl))
 
     def get_cache(self, key: str, default: Any = None) -> Any:
         """The value that was kept, or `default` where there is none or its time is over."""
@@ -90,8 +91,7 @@ class PersistentPlugin(EnhancedCommandPlugin):
         for key, entry in list(self.cache.items()):
             if self._saved.get(key) != entry:
                 left = entry.get("expires", float("inf")) - time.time()
-                await self.storage.set(PREFIX + key, entry, ttl=None if left == float("inf") else left)
-                self._saved[key] = dict(entry)
+                await self._save(key, entry, None if left == float("inf") else left)
 
     # --- the SDK's own ----------------------------------------------------------------------------------
 
@@ -99,16 +99,15 @@ class PersistentPlugin(EnhancedCommandPlugin):
     def _saved(self) -> dict[str, Any]:
         return {}
 
-    def _write(self, key: str, entry: dict[str, Any], ttl: float | None) -> None:
+    async def _save(self, key: str, entry: dict[str, Any], ttl: float | None) -> None:
+        await self.storage.set(PREFIX + key, entry, ttl=ttl)
         self._saved[key] = dict(entry)
-        self._do(self.storage.set(PREFIX + key, entry, ttl=ttl))
 
     def _do(self, work: Coroutine[Any, Any, Any]) -> None:
         """Do it now where this thread may wait, else before the request is answered."""
         loop = self._astros_loop
         if loop is None:  # not started: `save_persistent_data` writes what is left
             work.close()
-            self._saved.clear()
             return
         try:
             here = asyncio.get_running_loop()
@@ -117,9 +116,9 @@ class PersistentPlugin(EnhancedCommandPlugin):
         if here is not loop:
             asyncio.run_coroutine_threadsafe(self._in_turn(work), loop).result()
             return
-        if self._astros_unsaved is None:
-            self._astros_unsaved = []
-        self._astros_unsaved.append(loop.create_task(self._in_turn(work)))
+        write = loop.create_task(self._in_turn(work))
+        if (request := current.get()) is not None:
+            request.unsaved = [*(request.unsaved or ()), write]
 
     async def _in_turn(self, work: Coroutine[Any, Any, Any]) -> None:
         async with self._turn:  # the host may do at the same time what was asked one after the other
