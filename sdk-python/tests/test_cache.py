@@ -22,6 +22,9 @@ async def test_a_cache_is_kept_and_expires() -> None:
         assert (await client.call("look")).data["a"] == "none"
         assert await plugin.storage.get("cache:a") is None
         assert plugin.data_dir.is_dir()
+        plugin.cache["b"]["value"] = [3]  # by hand, which `cleanup` saves
+        await plugin.save_persistent_data()
+        assert (await plugin.storage.get("cache:b"))["value"] == [3]
 
 
 async def test_a_write_that_fails_fails_the_request() -> None:
