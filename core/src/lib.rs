@@ -3,7 +3,7 @@
 //!
 //! The way of a request, and the order in which modules may import each other:
 //! `cli → control → daemon → agent → router → { bus, services, observe, supervisor → launcher } → protocol`; `registry`
-//! is read by daemon and cli, `recording` and `proxy` are below the supervisor, `replay` between it and cli.
+//! is read by daemon and cli, `recording`, `proxy` and `python` are below the supervisor, `replay` between it and cli.
 
 pub mod agent;
 pub mod bus;
@@ -13,6 +13,7 @@ pub mod daemon;
 pub mod launcher;
 pub mod observe;
 pub mod proxy;
+pub mod python;
 pub mod recording;
 pub mod registry;
 pub mod replay;

@@ -18,11 +18,11 @@ use tempfile::TempDir;
 
 /// `look` tells what is in a folder, `change` makes a file in it.
 const CODE: &str = r#"
-import json, os, sys
+import json, os, socket, sys
 path = {"properties": {"folder": {"type": "string", "format": "path"}}}
 handlers = [{"name": "look", "effects": "read", "parameters": path, "examples": ["look into {folder}"]},
             {"name": "change", "parameters": path, "examples": ["change {folder}"]},
-            {"name": "pass", "effects": "read"}]
+            {"name": "move", "parameters": path}, {"name": "fetch"}, {"name": "pass", "effects": "read"}]
 def asks(id, context):
     print(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "call_plugin", "params": {
         "plugin": "looker", "handler": "look", "params": context, "meta": {"parent": id}}}), flush=True)
@@ -30,6 +30,10 @@ def asks(id, context):
         pass
     return answer
 def serve(handler, folder):
+    if handler == "fetch":
+        socket.socket()
+    if handler == "move":
+        os.rename(folder, folder + "-moved")
     if handler == "change":
         open(os.path.join(folder, "changed"), "w").close()
     return sorted(os.listdir(folder))
@@ -48,7 +52,7 @@ for line in sys.stdin:
             data = {"pid": os.getpid(), "names": serve(params["handler"], params["intent"]["context"]["folder"])}
             result = {"data": data}
         except OSError as error:
-            result = {"success": False, "message": str(error)}
+            result = {"success": False, "message": f"{params['handler']} of a socket or folder: {error}"}
     else:
         result = None
     if id is not None:
@@ -126,6 +130,10 @@ async fn names_the_grant_for_a_path_that_is_out_of_reach() {
     let error = world.call(&daemon, "look", "~/astros/data").await.unwrap_err();
     assert!(error.message.ends_with("is AstrOS's own: no plugin may be let in"), "{error}");
     assert_eq!(error.hint(), None);
+    // A link may itself be meant: nothing is let in for that.
+    let error = world.call(&daemon, "change", "~/Documents/leads-out").await.unwrap_err();
+    assert_eq!(error.hint(), Some("it is a link: name what it leads to, where that is meant"));
+    assert!(error.data.unwrap().extra.get("permission").is_none());
     assert!(!world.path("outside/changed").exists() && !world.path("outside/inner/changed").exists());
     // The same for a text, in which the folder is made absolute.
     let person = Person { home: Some(world.path("home")), ..Person::default() };
@@ -227,6 +235,46 @@ async fn tells_a_plugin_that_calls_another_nothing_of_what_is_there() {
     let denied = fs::read_to_string(world.path("home/astros/logs/denials.jsonl")).unwrap();
     let first: Value = serde_json::from_str(denied.lines().next().unwrap()).unwrap();
     assert_eq!((&first["plugin"], &first["who"]), (&json!("looker"), &json!("asker.pass")), "{first}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_what_a_plugin_seems_to_lack_by_its_own_words() {
+    let world = World::new();
+    let daemon = world.start().await;
+    for (handler, permission) in [("fetch", "network"), ("move", "file_system: write ~")] {
+        let folder = world.path("home/Documents");
+        let Value::Object(params) = json!({ "folder": folder }) else { unreachable!() };
+        let invoked =
+            daemon.client().invoke("looker".to_owned(), handler.to_owned(), Some(params), None).await;
+        let answer = answered(invoked).unwrap();
+        assert!(!answer.response.success);
+        let hint = answer.hint.unwrap_or_default();
+        let expected = format!("`astros plugins grant looker '{permission}'` allows it");
+        assert!(hint.ends_with(&expected), "{handler}: {}: {hint}", answer.response.message);
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn holds_paths_against_who_uses_them_and_not_against_who_hands_them_on() {
+    let world = World::new();
+    world.plugin("asker", "{call_plugin: [looker.look]}");
+    let daemon = world.start().await;
+    let client = daemon.client();
+    let refused = async || {
+        let folder = world.path("outside/inner").display().to_string();
+        let Value::Object(params) = json!({ "folder": folder }) else { unreachable!() };
+        answered(client.invoke("asker".to_owned(), "look".to_owned(), Some(params), None).await)
+    };
+    // It looks itself here, and finds nothing: the host has nothing to say of it.
+    assert!(!refused().await.unwrap().response.success);
+    let line = |line: &str| vec![line.to_owned()];
+    answered(client.revoke("asker".to_owned(), Some(line("call_plugin: looker.look"))).await).unwrap();
+    assert!(!refused().await.unwrap().response.success, "what was revoked is what it lacks");
+    let other = format!("file_system: read {}", world.path("home/Documents").display());
+    answered(client.grant("asker".to_owned(), line(&other)).await).unwrap();
+    assert!(!refused().await.unwrap().response.success, "a folder makes it no other plugin");
+    daemon.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-/// `call` calls another one, `ask` asks the person, `do` does something; all say what came of it.
+/// `call` calls another one, `ask` asks the person, `want` asks the host for anything, `do` does something; all say what came of it.
 const CODE: &str = r#"
 import json, sys
 def say(**message):
@@ -29,13 +29,14 @@ for line in sys.stdin:
     if method is None:
         say(id=waiting.pop(id), result={"data": message.get("result", message.get("error"))})
     elif method == "initialize":
-        offers = {"name": "any", "handlers": [{"name": "call"}, {"name": "ask"}, {"name": "do"}]}
+        offers = {"name": "any", "handlers": [{"name": "call"}, {"name": "ask"}, {"name": "want"}, {"name": "do"}]}
         say(id=id, result={"protocol_version": "1.0", "plugin": offers})
     elif method == "handle_intent" and params["handler"] != "do":
         last += 1
         waiting[f"own-{last}"] = id
-        method = {"call": "call_plugin", "ask": "user/ask"}[params["handler"]]
-        say(id=f"own-{last}", method=method, params={**params["intent"]["context"], "meta": {"parent": id}})
+        wanted = params["intent"]["context"]
+        method = {"call": "call_plugin", "ask": "user/ask"}.get(params["handler"]) or wanted.pop("method")
+        say(id=f"own-{last}", method=method, params={**wanted, "meta": {"parent": id}})
     elif id is not None:
         say(id=id, result={"message": "done"})
 "#;
@@ -78,10 +79,21 @@ async fn call(
     context: Value,
     say: impl Fn(&Question) -> Value,
 ) -> (Result<Answer, Error>, Vec<Question>) {
+    call_of(daemon, "caller", handler, context, say).await
+}
+
+/// The same of any plugin.
+async fn call_of(
+    daemon: &Arc<Embedded>,
+    plugin: &str,
+    handler: &str,
+    context: Value,
+    say: impl Fn(&Question) -> Value,
+) -> (Result<Answer, Error>, Vec<Question>) {
     let Value::Object(context) = context else { panic!("{context}") };
     let wanted = Wanted { questions: true, ..Wanted::default() };
     let client = daemon.client();
-    let begun = client.call("caller".to_owned(), handler.to_owned(), Some(context), None, Some(wanted)).await;
+    let begun = client.call(plugin.to_owned(), handler.to_owned(), Some(context), None, Some(wanted)).await;
     let (asked, mut questions) = mpsc::unbounded_channel();
     let answering = async {
         let mut all = Vec::new();
@@ -177,5 +189,84 @@ async fn a_plugins_question_takes_what_fits_it() {
     };
     let (answer, ()) = tokio::join!(follows, answers);
     assert_eq!(answer.unwrap().response.data, json!({ "answer": 3 }));
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_that_waits_is_enabled_at_its_first_use() {
+    let home = Home::new();
+    let waits = home.path().join("home/data/plugins/waits");
+    fs::create_dir_all(&waits).unwrap();
+    let manifest = |asks: &str| {
+        let manifest = format!(
+            "metadata: {{name: waits, version: 2.0.0}}\nrun: {{command: [python3, code.py]}}\npermissions: [{asks}]\n"
+        );
+        fs::write(waits.join("plugin.yaml"), manifest).unwrap();
+    };
+    manifest("ai");
+    fs::write(waits.join("code.py"), CODE).unwrap();
+    let daemon = home.start().await;
+    let (refused, asked) = call_of(&daemon, "waits", "do", json!({}), |_| "no".into()).await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::PLUGIN_UNAVAILABLE);
+    assert_eq!(asked.len(), 1);
+    let asks = asked[0].asks.as_ref().unwrap();
+    assert_eq!((&*asks.version, &*asks.wishes[0].permission), ("2.0.0", "ai"));
+    // Another plugin's call alone asks nobody.
+    let waiting = json!({ "plugin": "waits", "handler": "do" });
+    let allow = |_: &Question| -> Value { "yes".into() };
+    let (_, asked) = call(&daemon, "call", waiting, allow).await;
+    assert!(asked.iter().all(|question| question.asks.is_none()), "{asked:?}");
+    let (done, asked) = call_of(&daemon, "waits", "do", json!({}), |_| "always".into()).await;
+    assert_eq!((done.unwrap().response.message, asked.len()), ("done".to_owned(), 1));
+    daemon.stop().await;
+    // A version that wants more.
+    manifest("ai, bus");
+    let daemon = home.start().await;
+    let (done, asked) = call_of(&daemon, "waits", "do", json!({}), |_| "always".into()).await;
+    assert_eq!((done.unwrap().response.message, asked.len()), ("done".to_owned(), 1));
+    assert_eq!(asked[0].question, "`waits` wants to read and send messages of other plugins");
+    // Who disabled it knows why.
+    answered(daemon.client().disable("waits".to_owned()).await).unwrap();
+    let (refused, asked) = call_of(&daemon, "waits", "do", json!({}), |_| "always".into()).await;
+    assert_eq!((refused.unwrap_err().code, asked.len()), (ErrorCode::PLUGIN_UNAVAILABLE, 0));
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_allows_ai_and_subjects_too() {
+    let home = Home::new();
+    let daemon = home.start().await;
+    for (wanted, permission, denied) in [
+        (json!({ "method": "ai/chat" }), "ai", "`caller` may not ask the AI models"),
+        (
+            json!({ "method": "bus/publish", "subject": "news.today" }),
+            "bus: news.today",
+            "`caller` may not publish on `news.today`",
+        ),
+        (
+            json!({ "method": "bus/subscribe", "subject": "news.>" }),
+            "bus: news.>",
+            "`caller` may not hear messages on `news.>`",
+        ),
+    ] {
+        let (refused, asked) = call(&daemon, "want", wanted.clone(), |_| "no".into()).await;
+        assert_eq!(message(refused), denied);
+        assert_eq!(asked[0].permission.as_deref(), Some(permission));
+        let (done, asked) = call(&daemon, "want", wanted, |_| "yes".into()).await;
+        let said = done.unwrap().response.data;
+        assert!(!said.to_string().contains("may not"), "{said}");
+        assert_eq!(asked.len(), 1);
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_asked_where_the_operator_says_all_that_a_plugin_may_do() {
+    let home = Home::new();
+    fs::create_dir_all(home.path().join("home")).unwrap();
+    fs::write(home.path().join("home/astros.yaml"), "plugins: {caller: {permissions: []}}\n").unwrap();
+    let daemon = home.start().await;
+    let (refused, asked) = call(&daemon, "call", to_worker(), |_| "always".into()).await;
+    assert_eq!((message(refused), asked.len()), ("`caller` may not call `worker.do`".into(), 0));
     daemon.stop().await;
 }

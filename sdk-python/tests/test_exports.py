@@ -14,9 +14,11 @@ from astros import errors
 from .host import environment
 
 PUBLIC = ["astros", "astros.ai", "astros.ai.base", "astros.errors", "astros.plugin", "astros.run", "astros.testing"]
+KINDS = ["bus", "command", "context", "framework", "helpers", "lifecycle", "localagent", "persistence", "provider"]
+KINDS += ["ui", "workflow"]
 
 
-@pytest.mark.parametrize("name", [*PUBLIC, "astros.types"])
+@pytest.mark.parametrize("name", [*PUBLIC, "astros.types", *(f"astros.{one}" for one in KINDS)])
 def test_what_a_module_exports_is_there_and_sorted(name: str) -> None:
     module = importlib.import_module(name)
     assert list(module.__all__) == sorted(module.__all__)

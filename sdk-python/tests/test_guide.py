@@ -6,7 +6,7 @@ import functools
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
-from unittest.mock import AsyncMock, Mock, patch
+from unittest.mock import ANY, AsyncMock, Mock, patch
 
 import pytest
 
@@ -187,9 +187,8 @@ async def test_a_decorator_above_the_handler_is_part_of_it() -> None:
     client = AstrOSTestClient()
     await client.load_plugin(Debuggable)
     assert (await client.call("work", {"a": 1})).message == "worked"
-    assert client.logs == [
-        {"level": "debug", "message": "work called", "fields": {"keys": ["a"]}, "logger": "debuggable"}
-    ]
+    fields = {"keys": ["a"], "correlation_id": ANY}
+    assert client.logs == [{"level": "debug", "message": "work called", "fields": fields, "logger": "debuggable"}]
 
 
 def test_the_decorator_gives_the_same_function_back() -> None:
@@ -236,8 +235,9 @@ async def test_logs_have_levels_arguments_and_fields_and_never_fail() -> None:
     await client.load_plugin(Talker)
     await client.call("talk")
     first, second, third = client.logs
-    assert first == {"level": "info", "message": "moved a to 3", "fields": {"user_id": "u"}, "logger": "talker"}
-    assert (second["level"], second["message"], second["fields"]) == ("warn", "odd %d x", {"thing": "<class 'object'>"})
+    assert (first["level"], first["message"], first["logger"]) == ("info", "moved a to 3", "talker")
+    assert first["fields"] == {"user_id": "u", "correlation_id": "test-1"}
+    assert (second["level"], second["message"], second["fields"]["thing"]) == ("warn", "odd %d x", "<class 'object'>")
     assert "KeyError: 'k'" in third["fields"]["traceback"]
 
 
@@ -312,8 +312,8 @@ async def test_a_registered_provider_is_used_in_its_process() -> None:
     assert registered_providers()["own"] is Own
     provider = AIProvider("own", config={"api_key": "k"})
     assert (await provider.complete("p", max_tokens=3))["content"] == "p k 3"
-    with pytest.raises(AIError, match="the provider `Own` has no `chat`"):
-        await provider.chat([])
+    with pytest.raises(AIError, match="the provider `Own` has no `embed`"):
+        await provider.embed("text")
 
 
 async def test_the_default_ai_needs_no_set_up() -> None:

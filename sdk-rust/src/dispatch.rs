@@ -11,6 +11,7 @@ use astros_protocol::{
     Error as WireError, ErrorCode, Request,
     bus::BusDeliver,
     call::HandleIntent,
+    command::CommandRun,
     lifecycle::{Describe, Initialize, Ping, PingResult, Shutdown},
     settings::SettingsChanged,
     workflow::WorkflowRun,
@@ -97,6 +98,10 @@ impl Dispatcher {
                     tokio::spawn(stopping);
                 }
             }
+            CommandRun::METHOD => match read(method, params) {
+                Ok(params) => self.run_command(params, responder),
+                Err(error) => responder.error(&error),
+            },
             BusDeliver::METHOD if !self.plugin.listeners.is_empty() => self.deliver(params, responder),
             WorkflowRun::METHOD if !self.plugin.parts.is_empty() => self.run_part(params, responder),
             SettingsChanged::METHOD => answer(responder, self.change_settings(params)),
@@ -117,7 +122,7 @@ impl Dispatcher {
             Err(error) => return responder.error(&error),
         };
         let Some(handler) = self.plugin.handlers.get(&*name) else {
-            return responder.error(&self.handler_not_found(&name));
+            return responder.error(&self.not_found("handler", &name));
         };
         let context = intent.context.map_or_else(empty_object, ToOwned::to_owned);
         let request = Served::new(responder.ticket().clone(), name.into_owned(), intent.head, meta);
@@ -131,13 +136,13 @@ impl Dispatcher {
         }
     }
 
-    fn handler_not_found(&self, name: &str) -> WireError {
+    /// There is no `handler` or `command` of this name.
+    pub(crate) fn not_found(&self, what: &str, name: &str) -> WireError {
         let plugin = &self.plugin.description;
-        let error = WireError::new(
-            ErrorCode::HANDLER_NOT_FOUND,
-            format!("`{}` has no handler `{name}`", plugin.name),
-        );
-        let names = plugin.handlers.iter().map(|handler| handler.name.as_str());
+        let message = format!("`{}` has no {what} `{name}`", plugin.name);
+        let error = WireError::new(ErrorCode::HANDLER_NOT_FOUND, message);
+        let handlers = plugin.handlers.iter().map(|handler| handler.name.as_str());
+        let names = handlers.chain(plugin.commands.iter().map(|command| command.name.as_str()));
         let nearest = names.map(|known| (strsim::jaro_winkler(known, name), known));
         match nearest.max_by(|(one, _), (other, _)| one.total_cmp(other)) {
             Some((likeness, known)) if likeness > 0.7 => error.with_hint(format!("did you mean `{known}`?")),

@@ -31,6 +31,7 @@
 mod attend;
 mod bus;
 mod call;
+mod command;
 mod context;
 mod dispatch;
 mod error;
@@ -47,6 +48,7 @@ mod storage;
 mod workflow;
 
 pub use call::CallPlugin;
+pub use command::Exit;
 pub use context::Context;
 pub use error::{Error, Result};
 pub use handler::{Handler, blocking_handler, handler, raw_handler};
@@ -62,7 +64,7 @@ pub use astros_protocol::{
     stream::ProgressValue,
     workflow::{WorkflowResult, WorkflowStep},
 };
-pub use {schemars, serde, serde_json};
+pub use {clap, schemars, serde, serde_json};
 
 /// What a plugin's file usually needs: `use astros_sdk::prelude::*`.
 pub mod prelude {

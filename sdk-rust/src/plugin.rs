@@ -10,6 +10,7 @@ use crate::{
     Context, Handler, Result,
     attend::Work,
     bus::Listener,
+    command::Command,
     run,
     session::{SettingsKind, State},
     workflow::Part,
@@ -19,6 +20,7 @@ use crate::{
 pub struct Plugin {
     pub(crate) description: PluginDescription,
     pub(crate) handlers: HashMap<String, Handler>,
+    pub(crate) commands: Vec<Command>,
     pub(crate) listeners: Vec<Listener>,
     pub(crate) parts: Vec<Part>,
     pub(crate) settings: Option<SettingsKind>,
@@ -43,6 +45,7 @@ impl Plugin {
         Plugin {
             description,
             handlers: HashMap::new(),
+            commands: Vec::new(),
             listeners: Vec::new(),
             parts: Vec::new(),
             settings: None,

@@ -189,11 +189,10 @@ struct Wanted<'a> {
     followup: bool,
 }
 
-/// Where a handler failed for what a plugin was denied, that is what a person can mend.
+/// Where a handler failed for what a plugin was denied, that is what a person can mend, whatever it calls its failure.
 fn blame(mut error: Error, denied: Option<&Error>) -> Error {
     if let Some(denied) = denied
         && let Some(why) = &denied.data
-        && error.code == ErrorCode::HANDLER_FAILED
         && error.message.contains(&denied.message)
     {
         let data = error.data_mut();

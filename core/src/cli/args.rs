@@ -6,14 +6,14 @@ mod workflow;
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use astros_protocol::manifest::Permission;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::recording::Recorder;
 
 pub(super) use settings::{Secrets, Settings};
 pub(super) use workflow::{RunWorkflow, Workflow};
 
-const EXIT_CODES: &str = "\
+pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0    done
   1    the plugin answered that it could not (`success: false`)
@@ -28,7 +28,7 @@ Exit codes:
 
 /// Say what you want; a plugin does it.
 #[derive(Debug, Parser)]
-#[command(name = "astros", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "astros", version, max_term_width = 100, after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) global: Global,
@@ -36,8 +36,28 @@ pub(super) struct Cli {
     pub(super) command: Command,
 }
 
+/// The words that plugins' commands cannot be.
+pub(super) fn own_commands() -> Vec<String> {
+    let command = Cli::command();
+    let names = command.get_subcommands().map(|one| one.get_name().to_owned());
+    names.chain(["help".to_owned()]).collect()
+}
+
+/// What every command takes, and the words from the command on, of a line that may be unfinished; its first word is the
+/// program.
+pub(super) fn globals(words: &[OsString]) -> (Global, Vec<OsString>) {
+    let command = Cli::command().ignore_errors(true).disable_help_flag(true).disable_version_flag(true);
+    let matches = command.try_get_matches_from(words).unwrap_or_default();
+    let global = Global::from_arg_matches(&matches).unwrap_or_default();
+    let words = matches.subcommand().map(|(name, below)| {
+        let rest = below.try_get_many::<OsString>("").ok().flatten().into_iter().flatten();
+        [OsString::from(name)].into_iter().chain(rest.cloned()).collect()
+    });
+    (global, words.unwrap_or_default())
+}
+
 /// What every command takes.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Global {
     /// A folder of plugins, or a plugin's own folder; they are enabled, and shadow bundled ones. Repeatable
     #[arg(long, global = true, value_name = "DIR")]
@@ -45,6 +65,9 @@ pub(super) struct Global {
     /// Print JSON: one line on stdout, failures too
     #[arg(long, global = true)]
     pub(super) json: bool,
+    /// Development mode: plugins of `./dev-plugins` and `~/.localagent` too; a daemon reloads what is saved
+    #[arg(long, global = true)]
+    pub(super) dev: bool,
     /// What the command does is recorded.
     #[arg(skip)]
     pub(super) recorder: Option<Recorder>,
@@ -133,6 +156,25 @@ pub(super) enum Command {
         #[arg(long)]
         list: bool,
     },
+    /// Print the script that lets a shell complete what is typed
+    #[command(after_help = "Examples:
+  source <(astros completion bash)       in ~/.bashrc
+  source <(astros completion zsh)        in ~/.zshrc, after compinit
+  astros completion fish > ~/.config/fish/completions/astros.fish")]
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+    /// A command of a plugin's
+    #[command(external_subcommand)]
+    Plugin(Vec<OsString>),
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 #[derive(Debug, Args)]
@@ -173,9 +215,6 @@ pub(super) struct Daemon {
     /// Serve HTTP and WebSocket on this loopback address, too; port 0 takes any
     #[arg(long, value_name = "ADDRESS")]
     pub(super) listen: Option<SocketAddr>,
-    /// Development mode: reload what is saved in plugins' folders and in `astros.yaml`
-    #[arg(long)]
-    pub(super) dev: bool,
     /// Leave the terminal; how a command starts it on demand
     #[arg(long, hide = true)]
     pub(super) detached: bool,
@@ -297,6 +336,14 @@ pub(super) enum Plugins {
         #[arg(short, long)]
         yes: bool,
     },
+    /// Install the packages that a plugin in Python needs, into an environment of its own, after showing them
+    Setup {
+        #[arg(help = NAME)]
+        name: String,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
     /// Grant a plugin permissions, also such that it does not ask for
     #[command(after_help = GRANT)]
     Grant {
@@ -411,8 +458,6 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -54,9 +54,9 @@ impl args::Command {
                 | Plugins::Reset { .. }
                 | Plugins::Logs { follow: true, .. },
             ) => Needs::Running,
-            args::Command::Audit { .. }
+            args::Command::Workflow(Workflow::Runs)
+            | args::Command::Audit { .. }
             | args::Command::Settings(_)
-            | args::Command::Workflow(Workflow::Runs)
             | args::Command::Plugins(
                 Plugins::List
                 | Plugins::Show { .. }

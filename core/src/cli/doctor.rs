@@ -59,7 +59,8 @@ pub(super) async fn run(options: Options, output: &Output) -> Result<ExitCode, E
     checks.extend(sandbox::checks().await);
     checks.extend(programs::checks());
     checks.extend(folders::checks(&paths));
-    checks.extend(daemon::checks(&paths).await);
+    let of_daemon = daemon::checks(&paths, &checks).await;
+    checks.extend(of_daemon);
     match output.json {
         true => output.print_json(&json!(checks)),
         false => output.print(&text(&checks, output, width())),

@@ -5,6 +5,7 @@ mod ask;
 mod audit;
 mod bus;
 mod chat;
+mod commands;
 mod conformance;
 mod connect;
 mod daemon;
@@ -26,6 +27,7 @@ mod replay;
 mod schema;
 mod secrets;
 mod settings;
+mod setup;
 mod status;
 mod story;
 mod ui;
@@ -38,7 +40,10 @@ use clap::{Parser, error::ErrorKind};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use crate::{control::Client, daemon::Options};
+use crate::{
+    control::Client,
+    daemon::{Development, Options},
+};
 use args::{Action, Cli, Command, Global};
 use connect::{Connected, Needs, connect};
 use output::Output;
@@ -47,8 +52,15 @@ use output::Output;
 pub fn main() -> ExitCode {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let wants_json = std::env::args_os().any(|argument| argument == "--json");
-    let cli = match Cli::try_parse() {
+    if let Some(answered) = commands::complete_if_asked() {
+        return answered;
+    }
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
+        Err(error) if error.kind() == ErrorKind::DisplayHelp && commands::print_help(&words) => {
+            return ExitCode::SUCCESS;
+        }
         Err(error) => return usage(&error, &Output::new(wants_json, no_color)),
     };
     let output = Output::new(cli.global.json, no_color);
@@ -82,8 +94,8 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
                 error = interrupted() => Err(error),
             }
         }
-        Command::Daemon(args::Daemon { action: None, listen, dev, detached }) => {
-            daemon::run(Options { dev, ..options(&global)? }, listen, detached).await
+        Command::Daemon(args::Daemon { action: None, listen, detached }) => {
+            daemon::run(options(&global)?, listen, detached).await
         }
         Command::Daemon(args::Daemon { action: Some(Action::Install { print, force }), .. }) => {
             daemon::install(print, force, output)
@@ -136,6 +148,8 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
             let run = async |daemon: &Client| workflow::run(command, daemon, output).await;
             with_daemon(&global, needs, output, run).await
         }
+        Command::Completion { shell } => commands::completion(shell, output),
+        Command::Plugin(words) => Box::pin(commands::run(words, &global, output)).await,
         Command::Plugins(command) => {
             let run = async |daemon: &Client| plugins::run(command, daemon, output).await;
             with_daemon(&global, needs, output, run).await
@@ -179,11 +193,13 @@ async fn end(
 }
 
 fn options(global: &Global) -> Result<Options, Error> {
+    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     Ok(Options {
         plugin_dirs: absolute(&global.plugin_dir)?,
-        environment: std::env::vars_os().collect::<Vec<(OsString, OsString)>>(),
-        dev: false,
+        development: Development::read(&environment, global.dev, cwd().ok().as_deref())?,
+        environment,
         recorder: global.recorder.clone(),
+        own_commands: args::own_commands(),
     })
 }
 

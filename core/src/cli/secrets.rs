@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::{args, output::Output};
 use crate::{
-    control::{Client, api::ControlClient, client::answered},
-    daemon::Options,
+    control::{Client, Embedded, api::ControlClient, client::answered},
+    daemon::{Listed, Options},
     router::errors,
     services::{printable::printable, secrets::Secrets},
 };
@@ -31,7 +31,13 @@ pub(super) async fn run(
     match command {
         args::Secrets::List => list(&secrets, output)?,
         args::Secrets::Set { plugin, key } => {
-            known(running.as_ref(), &plugin).await?;
+            if key.is_empty() {
+                return Err(Error::new(ErrorCode::INVALID_PARAMS, "the name of the secret is empty"));
+            }
+            match plugins(running.as_ref(), options).await {
+                Ok(listed) => check(&plugin, &key, &listed, running.is_some(), output)?,
+                Err(error) => output.note(&format!("whether `{plugin}` has `{key}` is not known: {error}")),
+            }
             let secret = read(&plugin, &key)?;
             let (place, refusal) = secrets.set(&plugin, &key, &secret)?;
             if let Some(refusal) = refusal {
@@ -68,14 +74,48 @@ fn list(secrets: &Secrets, output: &Output) -> Result<(), Error> {
     Ok(())
 }
 
-/// Where a daemon runs, it knows the names of plugins.
-async fn known(running: Option<&Client>, plugin: &str) -> Result<(), Error> {
-    let Some(client) = running else { return Ok(()) };
-    let plugins = answered(client.list().await)?;
-    match plugins.iter().any(|one| one.name == plugin) {
-        true => Ok(()),
-        false => Err(errors::plugin_not_found(plugin, plugins.iter().map(|one| &*one.name))),
+/// The plugins that there are; none is started.
+async fn plugins(running: Option<&Client>, options: &Options) -> Result<Vec<Listed>, Error> {
+    if let Some(client) = running {
+        return answered(client.list().await);
     }
+    let embedded = Embedded::start(options.clone()).await?;
+    let listed = answered(embedded.client().list().await);
+    embedded.stop().await;
+    listed
+}
+
+/// Refuses a secret that its plugin would never be given. One that is not there may come, where no daemon runs.
+fn check(plugin: &str, key: &str, listed: &[Listed], runs: bool, output: &Output) -> Result<(), Error> {
+    let Some(found) = listed.iter().find(|one| one.name == plugin) else {
+        let error = errors::plugin_not_found(plugin, listed.iter().map(|one| &*one.name));
+        if runs {
+            return Err(error);
+        }
+        output.note(&format!("{error}; it gets the secret when it comes"));
+        return Ok(());
+    };
+    let Some(secrets) = &found.secrets else {
+        output.note(&format!(
+            "`{plugin}` has no schema of its settings: whether it takes `{key}` is not known"
+        ));
+        return Ok(());
+    };
+    if secrets.iter().any(|one| one == key) {
+        return Ok(());
+    }
+    let names: Vec<String> = secrets.iter().map(|name| format!("`{name}`")).collect();
+    let message = match &names[..] {
+        [] => format!(
+            "`{plugin}` has no secret `{key}`: its schema marks no setting as one (`writeOnly: true`)"
+        ),
+        names => format!("`{plugin}` has no secret `{key}`, its schema has {}", names.join(", ")),
+    };
+    let error = Error::new(ErrorCode::INVALID_PARAMS, message).with_plugin(plugin);
+    Err(match errors::nearest(key, secrets.iter().map(String::as_str)) {
+        Some(near) => error.with_hint(format!("did you mean `{near}`?")),
+        None => error,
+    })
 }
 
 /// A running daemon gives it to the plugin now.
@@ -113,4 +153,31 @@ fn done(text: &str, json: serde_json::Value, output: &Output) {
 /// A file's path in backticks; the keyring is called what it is.
 fn quoted(place: &str) -> String {
     if place.starts_with('/') { format!("`{place}`") } else { place.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_what_no_schema_has_and_names_the_nearest() {
+        let listed = |secrets: serde_json::Value| -> Listed {
+            serde_json::from_value(json!({
+                "name": "weather", "version": "", "state": "idle", "pids": [], "restarts": 0, "in_flight": 0,
+                "language": "", "kinds": [], "folder": "", "secrets": secrets,
+            }))
+            .unwrap()
+        };
+        let output = Output::new(true, true);
+        let check = |plugin: &str, key: &str, secrets, runs| {
+            check(plugin, key, &[listed(secrets)], runs, &output).map_err(|error| error.to_string())
+        };
+        assert_eq!(check("weather", "api_key", json!(["api_key"]), true), Ok(()));
+        let error = check("weather", "apikey", json!(["api_key"]), true).unwrap_err();
+        assert!(error.contains("`weather` has no secret `apikey`, its schema has `api_key`"), "{error}");
+        assert!(check("weather", "k", json!([]), true).unwrap_err().contains("marks no setting"));
+        assert_eq!(check("weather", "any", json!(null), true), Ok(()), "nobody knows");
+        assert_eq!(check("other", "any", json!(null), false), Ok(()), "it may come");
+        assert!(check("wether", "any", json!(null), true).is_err());
+    }
 }

@@ -89,7 +89,10 @@ fn problems(daemon: &Daemon, listed: &[Listed]) -> Vec<Problem> {
         })
     }));
     let about = |what| Problem { plugin: None, state: None, what, hint: None };
-    let stale = listed.iter().filter_map(|plugin| daemon.reload_error(&plugin.name)).map(about);
+    let stale = listed.iter().filter_map(|plugin| {
+        let hint = format!("`astros plugins reload {}` tries again", plugin.name);
+        Some(Problem { hint: Some(hint), ..about(daemon.reload_error(&plugin.name)?) })
+    });
     problems.extend(stale);
     problems.extend(daemon.unread().map(about));
     problems.extend(daemon.warnings().into_iter().map(about));
@@ -100,11 +103,15 @@ fn problems(daemon: &Daemon, listed: &[Listed]) -> Vec<Problem> {
 fn replaced() -> Option<Problem> {
     let program = std::fs::read_link("/proc/self/exe").ok()?;
     let program = program.to_string_lossy().strip_suffix(" (deleted)")?.to_owned();
+    let again = match std::env::var_os("INVOCATION_ID") {
+        Some(_) => "`systemctl --user restart astros` runs the new one",
+        None => "`astros daemon stop` ends it; the next one is the new one",
+    };
     Some(Problem {
         plugin: None,
         state: None,
         what: format!("`{program}` was replaced since the daemon was started"),
-        hint: Some("stop it and start it again to run the new version".to_owned()),
+        hint: Some(again.to_owned()),
     })
 }
 

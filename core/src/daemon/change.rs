@@ -178,16 +178,23 @@ impl Daemon {
     }
 
     /// Brings the named plugins to what `fresh` has of them. Gives those that stay as they were, and why.
+    ///
+    /// Plugins that may run for want of these no more, or may again, are brought there too.
     pub(super) async fn change(&self, fresh: Setup, names: &[String]) -> Vec<(String, Error)> {
         let before = self.setup();
+        let others = fresh.order.iter().filter(|name| !names.contains(name)).filter(|name| {
+            let both = before.plugins.get(*name).zip(fresh.plugins.get(*name));
+            both.is_some_and(|(old, new)| (old.lacks || new.lacks) && old.differs_in_admission(new))
+        });
+        let names: Vec<&String> = names.iter().chain(others).collect();
         let brought = names.iter().map(async |name| {
-            let (old, new) = (before.plugins.get(name), fresh.plugins.get(name));
+            let (old, new) = (before.plugins.get(*name), fresh.plugins.get(*name));
             self.bring(name, old.map(|old| &**old), new.map(|new| &**new)).await
         });
         let outcomes = join_all(brought).await;
         let mut plugins: BTreeMap<_, _> = before.plugins.clone();
         let mut failed = Vec::new();
-        for (name, outcome) in names.iter().zip(outcomes) {
+        for (name, outcome) in names.into_iter().zip(outcomes) {
             match (outcome, fresh.plugins.get(name)) {
                 (Err(error), _) => failed.push((name.clone(), error)),
                 (Ok(()), Some(new)) => _ = plugins.insert(name.clone(), new.clone()),
@@ -219,6 +226,9 @@ impl Daemon {
                 let message = format!("`{name}` keeps the settings that it has: {reason}");
                 let error = Error::new(ErrorCode::INVALID_SETTINGS, message);
                 return Err(error.with_plugin(name).with_hint(hint));
+            }
+            Admission::Blocked { .. } if new.lacks => {
+                plugin.supervisor().admit(new.spec.admission.clone()).await;
             }
             Admission::Blocked { reason, hint } if plugin.supervisor().session().is_some() => {
                 let message = format!("`{name}` was not reloaded, the version before goes on: {reason}");

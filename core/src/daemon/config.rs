@@ -10,6 +10,7 @@
 //!     limits: {memory: 512MB}
 //!     supervision: {idle_stop: 10m}
 //! plugin_dirs: [~/src/my-plugins] # relative to this file
+//! python_environments: [~/venvs/astros] # that plugins are installed into
 //! limits: {memory: 4GB}           # at most, for each plugin
 //! user_id: ada
 //! recognition: {threshold: 55, margin: 5} # per cent, points
@@ -53,6 +54,8 @@ pub struct Config {
     pub plugins: BTreeMap<String, PluginConfig>,
     /// Folders of plugins, absolute.
     pub plugin_dirs: Vec<PathBuf>,
+    /// Python environments that plugins are installed into, absolute.
+    pub python_environments: Vec<PathBuf>,
     /// At most so much for each plugin.
     pub limits: Limits,
     pub user_id: Option<String>,
@@ -134,10 +137,12 @@ impl Config {
             (name, PluginConfig { enabled, settings, permissions, sandbox: sandbox.0, limits, supervision })
         });
         let base = path.parent().unwrap_or(Path::new("/"));
+        let absolute = |paths: &[String]| paths.iter().map(|dir| base.join(expand(dir, home))).collect();
         Ok(Config {
             path: path.to_owned(),
             plugins: plugins.collect(),
-            plugin_dirs: file.plugin_dirs.iter().map(|dir| base.join(expand(dir, home))).collect(),
+            plugin_dirs: absolute(&file.plugin_dirs),
+            python_environments: absolute(&file.python_environments),
             limits: file.limits,
             user_id: file.user_id.filter(|user| !user.is_empty()),
             recognition: file.recognition.0,
@@ -183,6 +188,7 @@ impl PluginConfig {
 struct File {
     plugins: BTreeMap<String, Section>,
     plugin_dirs: Vec<String>,
+    python_environments: Vec<String>,
     limits: Limits,
     user_id: Option<String>,
     recognition: Checked,
@@ -281,9 +287,10 @@ fn settings(document: &Document<'_>, written: &Value, plugin: &str) -> BTreeMap<
 }
 
 const DAEMON: [&str; 1] = ["start"];
-const FILE: [&str; 10] = [
+const FILE: [&str; 11] = [
     "plugins",
     "plugin_dirs",
+    "python_environments",
     "limits",
     "user_id",
     "recognition",
@@ -326,7 +333,7 @@ fn unknown_members(document: &Document<'_>, written: &Value, path: &Path) -> Vec
     warnings
 }
 
-fn expand(dir: &str, home: Option<&Path>) -> PathBuf {
+pub(super) fn expand(dir: &str, home: Option<&Path>) -> PathBuf {
     match (dir.strip_prefix('~'), home) {
         (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
             home.join(rest.trim_start_matches('/'))

@@ -48,7 +48,9 @@ impl Options {
     pub fn named_folders(&self) -> Vec<PathBuf> {
         let variable = self.variable("ASTROS_PLUGIN_PATH");
         let configured = variable.as_deref().map(registry::plugin_path).unwrap_or_default();
-        self.plugin_dirs.iter().cloned().chain(configured).collect()
+        // One that comes later is that of a daemon that watches, and of none that is asked now.
+        let development = self.development.folders.iter().filter(|folder| folder.is_dir()).cloned();
+        self.plugin_dirs.iter().cloned().chain(configured).chain(development).collect()
     }
 }
 

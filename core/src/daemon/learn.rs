@@ -57,7 +57,7 @@ impl Daemon {
         let (entry, spec) = (&installed.entry, &installed.spec);
         // Kept first: a plugin that its own schema blocks is not started again to find that out.
         let fingerprint = specs::fingerprint(entry, spec);
-        self.store.set_description(&entry.folder, &fingerprint, &session.description).await?;
+        self.store.set_description(&entry.identity(), &fingerprint, &session.description).await?;
         let (base, setup, installed) = (self.base.clone(), setup.clone(), installed.clone());
         let description = session.description.clone();
         // The keyring may take its time.

@@ -8,10 +8,11 @@ use astros_protocol::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Daemon, setup::Installed, specs::kind_name};
+use super::{Catalog, Daemon, setup::Installed, specs::kind_name};
 use crate::{
     registry::Entry,
     router::Plugin,
+    services::settings::secret_names,
     supervisor::{SANDBOX_REFUSED, Sandboxed, Spec},
 };
 
@@ -38,6 +39,12 @@ pub struct Listed {
     pub sandbox: Option<String>,
     pub author: Option<String>,
     pub folder: String,
+    /// The settings that its schema marks as secret; none where no schema is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<Vec<String>>,
+    /// What is wrong with what it offers, though it runs; one sentence each.
+    #[serde(default)]
+    pub problems: Vec<String>,
 }
 
 impl Listed {
@@ -50,15 +57,20 @@ impl Listed {
 impl Daemon {
     /// All plugins, by name.
     pub fn list(&self) -> Vec<Listed> {
-        self.setup().plugins.values().filter_map(|installed| self.listed(installed).ok()).collect()
+        let catalog = self.commands();
+        let setup = self.setup();
+        setup.plugins.values().filter_map(|installed| self.listed(installed, &catalog).ok()).collect()
     }
 
-    fn listed(&self, installed: &Installed) -> Result<Listed, Error> {
+    fn listed(&self, installed: &Installed, catalog: &Catalog) -> Result<Listed, Error> {
         let entry = &installed.entry;
         let plugin = self.router.plugin(&entry.name)?;
         let status = plugin.status();
         let described = plugin.description();
         let manifest = entry.manifest.as_ref();
+        let by_code = || described.as_ref()?.settings_schema.as_ref();
+        let schema = entry.settings_schema.as_ref().map(|schema| &schema.value).or_else(by_code);
+        let secrets = schema.map(|schema| secret_names(Some(schema)));
         Ok(Listed {
             name: entry.name.clone(),
             version: version(manifest, described.as_deref()),
@@ -78,6 +90,8 @@ impl Daemon {
             sandbox: sandbox(&plugin, &installed.spec, status.reason.as_deref()).map(str::to_owned),
             author: manifest.and_then(|manifest| manifest.metadata.author.clone()),
             folder: entry.folder.display().to_string(),
+            secrets,
+            problems: catalog.problems(&entry.name).to_vec(),
         })
     }
 
@@ -89,7 +103,7 @@ impl Daemon {
         let unknown = plugin.description().is_none();
         // A plugin that does not start is shown all the same, with the reason.
         let failed = if unknown { self.describe(name).await.err() } else { None };
-        let mut shown = json!(self.listed(&installed)?);
+        let mut shown = json!(self.listed(&installed, &self.commands())?);
         let described = plugin.description().unwrap_or_default();
         let status = plugin.status();
         let manifest = entry.manifest.as_ref();
@@ -105,6 +119,7 @@ impl Daemon {
         shown["run"] = run(entry).into();
         shown["handles"] = json!(described.handles);
         shown["handlers"] = json!(described.handlers);
+        shown["commands"] = json!(described.commands);
         shown["settings"] = json!(installed.spec.secrets.masked(&installed.spec.settings));
         let sockets = manifest.and_then(|_| reaches_sockets(&installed.spec.granted));
         shown["warnings"] = json!(manifest.map(|manifest| {

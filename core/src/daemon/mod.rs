@@ -3,12 +3,16 @@
 //! One process has one [`Daemon`]; a command that finds none running embeds its own.
 
 mod change;
+mod commands;
 pub mod config;
+mod development;
+mod environments;
 mod grants;
 mod identity;
 mod learn;
 mod limits;
 mod listing;
+mod needs;
 mod observability;
 mod offered;
 pub mod paths;
@@ -49,7 +53,10 @@ use crate::{
 };
 
 use change::Failure;
+pub use commands::{Catalog, CommandRun, Finished, Offered, Word};
 use config::Config;
+pub use development::Development;
+pub use environments::SetupPlan;
 pub use grants::{Asks, Wish, WishState};
 pub use listing::Listed;
 pub use offered::{Health, OfferedComponent, OfferedProvider};
@@ -68,10 +75,12 @@ pub struct Options {
     pub plugin_dirs: Vec<PathBuf>,
     /// The environment: homes, paths, settings; plugins get what is allowed of it.
     pub environment: Vec<(OsString, OsString)>,
-    /// Development mode: what is saved is reloaded, and plugins are told.
-    pub dev: bool,
+    /// What holds for who writes plugins.
+    pub development: Development,
     /// Where a plugin's traffic is recorded.
     pub recorder: Option<Recorder>,
+    /// The words that are commands of the program itself: no plugin adds one of these.
+    pub own_commands: Vec<String>,
 }
 
 impl Options {
@@ -140,8 +149,9 @@ impl Daemon {
         if let Some(recorder) = &daemon.base.options.recorder {
             daemon.usable(recorder.plugin())?;
         }
-        daemon.setup().plugins.values().for_each(|installed| daemon.add(installed));
-        daemon.router.set_default_provider(daemon.setup().config.providers.default.clone());
+        let setup = daemon.setup();
+        setup.order.iter().filter_map(|name| setup.plugins.get(name)).for_each(|one| daemon.add(one));
+        daemon.router.set_default_provider(setup.config.providers.default.clone());
         daemon.agent.learn();
         Ok(daemon)
     }

@@ -92,6 +92,11 @@ impl Paths {
         self.data.join("astros.db")
     }
 
+    /// The virtual environment that is made for a plugin in Python.
+    pub fn environment(&self, plugin: &str) -> PathBuf {
+        self.data.join("environments").join(plugin)
+    }
+
     /// The plugins that the person put there, or installed.
     pub fn plugins(&self) -> PathBuf {
         self.data.join("plugins")

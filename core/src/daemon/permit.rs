@@ -62,12 +62,14 @@ impl Daemon {
     /// # Errors
     /// It asks for more than was agreed to, and does not run.
     pub async fn enable(&self, name: &str, agreed: Option<Vec<Permission>>) -> Result<(), Error> {
-        let installed = self.on_disk(name).await?;
+        // One that waits behind a bundled plugin of its name is meant, too.
+        let installed = self.as_on_disk(name, Some(name)).await?;
         let serves = self.installed(name).is_ok_and(|serving| serving.is_same(&installed));
         if serves && asks(&installed).enabled {
             return self.may_run(name);
         }
-        let mut missing = installed.grants.missing.clone();
+        self.store.settle(name, &installed.entry.place()).await?;
+        let mut missing = self.on_disk(name).await?.grants.missing.clone();
         if let Some(agreed) = agreed {
             missing.retain(|wanted| wanted.is_covered(&agreed));
         }
@@ -99,11 +101,12 @@ impl Daemon {
     /// # Errors
     /// One cannot be granted, `astros.yaml` decides, or the plugin does not start with them: then what was goes on.
     pub async fn grant(&self, name: &str, permissions: Vec<Permission>) -> Result<Vec<Wish>, Error> {
-        self.check_decidable(name).await?;
+        let installed = self.check_decidable(name).await?;
         for permission in &permissions {
             permission.grantable().map_err(|error| refused(name, error.to_string()))?;
             self.check_not_own(name, permission)?;
         }
+        self.store.settle(name, &installed.entry.place()).await?;
         self.store.decide(name, permissions.clone(), true).await?;
         self.note(Kind::Granted, name, &permissions);
         self.decided(name).await?;
@@ -168,9 +171,14 @@ impl Daemon {
     }
 
     /// A plugin as it is on disk now: a version that wants more is not taken over before it may.
-    async fn on_disk(&self, name: &str) -> Result<Arc<Installed>, Error> {
+    pub(super) async fn on_disk(&self, name: &str) -> Result<Arc<Installed>, Error> {
+        self.as_on_disk(name, None).await
+    }
+
+    /// The same as if a command had enabled a plugin.
+    async fn as_on_disk(&self, name: &str, enabled: Option<&str>) -> Result<Arc<Installed>, Error> {
         let config = self.setup().config.clone();
-        let fresh = Setup::read(&self.base, config, &self.store).await?;
+        let fresh = Setup::read_as(&self.base, config, &self.store, enabled).await?;
         let names = fresh.plugins.keys().map(String::as_str);
         fresh.plugins.get(name).cloned().ok_or_else(|| errors::plugin_not_found(name, names))
     }

@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use astros_protocol::{Error, Extra, PluginDescription, manifest::Permission};
+use astros_protocol::{Error, PluginDescription, manifest::Permission};
 
 use super::{
     Options,
     config::Config,
     grants::{Grants, Wish},
-    internal, misconfigured,
+    internal, misconfigured, needs,
     paths::Paths,
     settle::Given,
     specs::Maker,
@@ -19,7 +19,7 @@ use crate::{
     services::{
         secrets::Secrets,
         settings::SettingsError,
-        storage::{Decisions, Descriptions, SetByCommand, Store},
+        storage::{Decision, Decisions, Descriptions, SetByCommand, Store},
     },
     supervisor::{Admission, Machine, Spec},
 };
@@ -41,14 +41,18 @@ pub(super) struct Setup {
     pub warnings: Vec<String>,
     /// By name.
     pub plugins: BTreeMap<String, Arc<Installed>>,
+    /// Their names, each after those of the plugins that it needs.
+    pub order: Vec<String>,
 }
 
 /// What the database knows.
 pub(super) struct Remembered {
     /// Which plugins commands enabled or disabled.
     by_command: BTreeMap<String, bool>,
+    /// Where those are that were enabled or granted something.
+    places: BTreeMap<String, PathBuf>,
     /// What a person decided of permissions.
-    pub decisions: Decisions,
+    decisions: Decisions,
     /// What commands set of plugins' settings.
     pub settings: SetByCommand,
     pub descriptions: Descriptions,
@@ -63,6 +67,8 @@ pub(super) struct Installed {
     pub fingerprint: String,
     /// What it may do.
     pub grants: Grants,
+    /// It may not run for want of something beside it.
+    pub lacks: bool,
     /// What was said of its settings.
     pub given: Given,
     /// Where each of them comes from.
@@ -117,18 +123,29 @@ impl Base {
         std::env::current_exe().ok().and_then(|exe| registry::bundled_folder(&exe))
     }
 
-    fn discover(&self, config: &Config, by_command: &BTreeMap<String, bool>) -> Result<Registry, Error> {
+    fn discover(&self, config: &Config, remembered: &Remembered) -> Result<Registry, Error> {
         let (user, bundled, configured) = (self.paths.plugins(), Base::bundled(), self.configured(config));
+        let named = self.options.variable("LOCALAGENT_PLUGINS_ENABLED").unwrap_or_default();
+        let named = named.to_string_lossy();
+        let named = named.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
         let places = Places {
             named: &self.options.plugin_dirs,
             configured: &configured,
+            development: &self.options.development.folders,
+            environments: &config.python_environments,
             user: &user,
             bundled: bundled.as_deref(),
         };
         let in_file =
             config.plugins.iter().filter_map(|(name, plugin)| Some((name.clone(), plugin.enabled?)));
         let in_file = in_file.collect();
-        let enablement = Enablement { file: &in_file, path: &config.path, commands: by_command };
+        let enablement = Enablement {
+            file: &in_file,
+            path: &config.path,
+            environment: &named,
+            commands: &remembered.by_command,
+            places: &remembered.places,
+        };
         Registry::discover(&places, &enablement).map_err(|error| match error {
             RegistryError::Folder { .. } => misconfigured(error),
         })
@@ -141,12 +158,27 @@ impl Setup {
     /// # Errors
     /// A folder of `plugin_dirs` is not there, or the database does not answer.
     pub(super) async fn read(base: &Arc<Base>, config: Config, store: &Store) -> Result<Setup, Error> {
-        let remembered = Remembered {
+        Setup::read_as(base, config, store, None).await
+    }
+
+    /// The same as if a command had enabled this plugin.
+    pub(super) async fn read_as(
+        base: &Arc<Base>,
+        config: Config,
+        store: &Store,
+        enabled: Option<&str>,
+    ) -> Result<Setup, Error> {
+        let mut remembered = Remembered {
             by_command: store.enablement().await?,
+            places: store.places().await?,
             decisions: store.decisions().await?,
             settings: store.settings().await?,
             descriptions: store.descriptions().await?,
         };
+        if let Some(enabled) = enabled {
+            remembered.by_command.insert(enabled.to_owned(), true);
+            remembered.places.remove(enabled);
+        }
         let base = base.clone();
         // A thousand plugins take a while, and calls go on meanwhile.
         let read = move || Setup::found(&base, config, &remembered);
@@ -154,17 +186,31 @@ impl Setup {
     }
 
     fn found(base: &Base, config: Config, remembered: &Remembered) -> Result<Setup, Error> {
-        let mut registry = base.discover(&config, &remembered.by_command)?;
+        let mut registry = base.discover(&config, remembered)?;
         let mut warnings: Vec<String> =
             config.warnings.iter().cloned().chain(registry.warnings.drain(..)).collect();
         let secrets = base.secrets();
         let secrets = secrets.read();
-        let plugins = Maker { base, config: &config, secrets: &secrets }.installed(registry, remembered);
+        let maker = Maker { base, config: &config, secrets: &secrets };
+        let mut plugins = maker.installed(registry, remembered);
+        let order = needs::check(&mut plugins);
+        let plugins: BTreeMap<_, _> =
+            plugins.into_iter().map(|(name, plugin)| (name, Arc::new(plugin))).collect();
         warnings.extend(secrets.unused().map(|error| format!("{error}; {}", error.hint())));
         let open =
             |(name, one): (&String, &Arc<Installed>)| config.open_secrets(name, &one.spec.secrets.settings);
         warnings.extend(plugins.iter().flat_map(open));
-        Ok(Setup { config, warnings, plugins })
+        Ok(Setup { config, warnings, plugins, order })
+    }
+}
+
+impl Remembered {
+    /// What a person decided of a plugin's permissions: what was granted to one of its name elsewhere is not its own.
+    pub(super) fn decided(&self, entry: &Entry) -> Vec<Decision> {
+        let known = self.places.get(&entry.name);
+        let is_it = known.is_none_or(|known| *known == entry.place());
+        let decisions = self.decisions.get(&entry.name).into_iter().flatten();
+        decisions.filter(|decision| is_it || !decision.granted).cloned().collect()
     }
 }
 
@@ -196,24 +242,30 @@ impl Installed {
 
     /// Whether it would be started in the same way, whatever its code is.
     pub(super) fn is_started_alike(&self, other: &Installed) -> bool {
-        self.has_spec(&self.spec.settings, other)
+        self.is_but(other, |_| {})
     }
 
     /// Whether its settings are other, those apart that are secret, and nothing else.
     pub(super) fn differs_in_settings(&self, other: &Installed) -> bool {
-        let other_settings = self.spec.settings != other.spec.settings;
-        other_settings && self.fingerprint == other.fingerprint && self.has_spec(&other.spec.settings, other)
+        let is_but = || self.is_but(other, |spec| spec.settings = other.spec.settings.clone());
+        self.spec.settings != other.spec.settings && self.fingerprint == other.fingerprint && is_but()
     }
 
-    /// Whether with these settings it would be started as the other.
-    fn has_spec(&self, settings: &Extra, other: &Installed) -> bool {
-        let spec = Spec {
+    /// Whether nothing is other but that it may run, or may not.
+    pub(super) fn differs_in_admission(&self, other: &Installed) -> bool {
+        let is_but = || self.is_but(other, |spec| spec.admission = other.spec.admission.clone());
+        self.spec.admission != other.spec.admission && self.fingerprint == other.fingerprint && is_but()
+    }
+
+    /// Whether with this change it would be started as the other.
+    fn is_but(&self, other: &Installed, change: impl FnOnce(&mut Spec)) -> bool {
+        let mut spec = Spec {
             plugins: other.spec.plugins.clone(),
             protected: other.spec.protected.clone(),
-            settings: settings.clone(),
             ..self.spec.clone()
         };
-        self.entry.folder == other.entry.folder && spec == other.spec
+        change(&mut spec);
+        self.entry.identity() == other.entry.identity() && spec == other.spec
     }
 }
 

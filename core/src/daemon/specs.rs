@@ -15,6 +15,7 @@ use super::{
     default_deadline_ms,
     grants::{Grants, Said},
     limits::limits,
+    needs::Looked,
     python_sdk,
     settle::{self, claims, takers},
     setup::{Base, Installed, Remembered},
@@ -44,6 +45,8 @@ struct Shared<'a> {
     names: Arc<[String]>,
     /// The variables that hold their secrets.
     claims: Claims,
+    /// The packages of Python environments.
+    looked: Looked,
     /// Where they are, and where others would be found.
     folders: Arc<[PathBuf]>,
 }
@@ -54,7 +57,7 @@ impl Maker<'_> {
         &self,
         registry: Registry,
         remembered: &Remembered,
-    ) -> BTreeMap<String, Arc<Installed>> {
+    ) -> BTreeMap<String, Installed> {
         let claims = claims(&registry);
         let mut overrides = self.overrides(&registry, &claims);
         let all = Shared {
@@ -62,13 +65,13 @@ impl Maker<'_> {
             environment: Arc::new(self.base.options.environment.clone()),
             names: takers(&registry).map(|entry| entry.name.clone()).collect(),
             claims,
+            looked: Looked::default(),
             folders: self.folders(&registry),
         };
         let entries = registry.entries.into_iter();
         let entries = entries.map(|(name, entry)| (overrides.remove(&name).unwrap_or_default(), name, entry));
-        let installed = spread(entries.collect(), |(overrides, name, entry)| {
-            (name, Arc::new(self.one(entry, overrides, &all)))
-        });
+        let installed =
+            spread(entries.collect(), |(overrides, name, entry)| (name, self.one(entry, overrides, &all)));
         installed.into_iter().collect()
     }
 
@@ -79,7 +82,7 @@ impl Maker<'_> {
         spec.granted_in = by_operator.then(|| self.config.path.clone());
         let refusal = grants.refusal(&entry.name);
         let fingerprint = fingerprint(&entry, &spec);
-        let described = all.remembered.descriptions.get(&entry.folder);
+        let described = all.remembered.descriptions.get(&entry.identity());
         // Nobody can ask it before somebody agrees; what it offered before tells what it is wanted for.
         let description = described.and_then(|described| match refusal {
             Some(_) => described.last(),
@@ -101,11 +104,18 @@ impl Maker<'_> {
             (&spec.admission, supervisor::refusal(&spec, self.base.machine))
         {
             let hint = error.hint().unwrap_or_default().to_owned();
-            spec.admission = Admission::Blocked { reason: error.message, hint };
+            // Who is told that it is blocked is told whom that is about.
+            let about = format!("plugin `{}` cannot be started: ", entry.name);
+            let reason = error.message.strip_prefix(&about).unwrap_or(&error.message).to_owned();
+            spec.admission = Admission::Blocked { reason, hint };
+        }
+        let packages = all.looked.refusal(&entry, &mut spec);
+        if let (Admission::Enabled, Some(refusal)) = (&spec.admission, packages) {
+            spec.admission = refusal;
         }
         let schema = settle::schema(&entry, description.as_deref()).map(|(schema, _)| schema);
         self.hide(&entry, schema, &given.overrides, all, &mut spec);
-        Installed { entry, spec, fingerprint, grants, given, places, misfit, description }
+        Installed { entry, spec, fingerprint, grants, lacks: false, given, places, misfit, description }
     }
 
     fn grants(&self, entry: &Entry, remembered: &Remembered) -> Grants {
@@ -113,7 +123,7 @@ impl Maker<'_> {
         Said {
             declared: entry.manifest.as_ref().map_or(&[], |manifest| &manifest.permissions),
             origin: entry.origin,
-            decisions: remembered.decisions.get(&entry.name).map_or(&[], Vec::as_slice),
+            decisions: &remembered.decided(entry),
             operator: self.config.plugin(&entry.name).and_then(|own| own.permissions.as_deref()),
             home: home.as_deref(),
         }
@@ -144,7 +154,8 @@ impl Maker<'_> {
     fn folders(&self, registry: &Registry) -> Arc<[PathBuf]> {
         let named = self.base.options.plugin_dirs.iter().cloned().chain(self.base.configured(self.config));
         let found = registry.entries.values().map(|entry| entry.folder.clone());
-        named.chain(Base::bundled()).chain(found).collect()
+        let environments = self.config.python_environments.iter().cloned();
+        named.chain(Base::bundled()).chain(environments).chain(found).collect()
     }
 
     /// What the environment sets of each plugin's settings.
@@ -171,6 +182,7 @@ impl Maker<'_> {
             admission: admission(entry),
             look_in: look_in(),
             python_sdk: Some(self.base.python_sdk.clone()),
+            python_environment: Some(self.base.paths.environment(&entry.name)),
             python_version: manifest.and_then(|manifest| manifest.dependencies.python.clone()),
             environment: all.environment.clone(),
             plugins: all.names.clone(),
@@ -180,7 +192,7 @@ impl Maker<'_> {
             protected: all.folders.clone(),
             runtime: Some(self.base.paths.runtime.clone()),
             directories: self.base.paths.of_plugin(&entry.name),
-            dev_mode: self.base.options.dev,
+            dev_mode: self.base.options.development.is_on,
             recorder,
             default_deadline_ms: Some(default_deadline_ms()),
             ..Spec::new(&*entry.name, &*entry.folder, launch(entry))

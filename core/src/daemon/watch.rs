@@ -39,7 +39,7 @@ impl Daemon {
             watchers.extend(places.watch(&changed));
             // The one before goes when this one watches.
             watchers.drain(..watchers.len().saturating_sub(1));
-            let (reloaded, calm) = match self.base.options.dev {
+            let (reloaded, calm) = match self.base.options.development.reloads {
                 true => (self.reload_all().await, QUIET),
                 false => (self.reconfigure().await, QUIET_FILE),
             };
@@ -60,7 +60,7 @@ impl Daemon {
         // A link to a file elsewhere: both are what is saved.
         let linked = config.canonicalize().ok();
         let own = base.paths.own_configs();
-        let mut places = if base.options.dev { self.code() } else { Places::default() };
+        let mut places = if base.options.development.reloads { self.code() } else { Places::default() };
         places.files.extend([config, secrets].into_iter().chain(linked));
         places.plugins.insert(own.canonicalize().unwrap_or(own));
         places
@@ -70,6 +70,7 @@ impl Daemon {
     fn code(&self) -> Places {
         let (base, setup) = (&self.base, self.setup());
         let mut roots = base.options.plugin_dirs.clone();
+        roots.extend(base.options.development.folders.iter().cloned());
         roots.extend(base.configured(&setup.config));
         roots.push(base.paths.plugins());
         roots.extend(Base::bundled());

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Enablement, Entry, Origin, Places, Registry, RegistryError, Status, program, spread::spread};
+use super::{
+    Enablement, Entry, Origin, Places, Registry, RegistryError, Status, installed, program, spread::spread,
+};
+use crate::python::Environment;
 
 pub(super) fn discover(places: &Places<'_>, enablement: &Enablement<'_>) -> Result<Registry, RegistryError> {
     let mut registry = Registry::default();
@@ -25,29 +28,37 @@ pub(super) fn discover(places: &Places<'_>, enablement: &Enablement<'_>) -> Resu
             Err(error) => registry.warnings.push(unusable(path, &error)),
         }
     }
+    for folder in places.development {
+        operator.extend(optional(Some(folder), &mut registry.warnings));
+    }
+    let installed = places.environments.iter().flat_map(|path| installed(path, &mut registry.warnings));
+    let installed = installed.collect();
     let ranks = [
-        (Origin::Operator, operator),
-        (Origin::User, optional(Some(places.user), &mut registry.warnings)),
-        (Origin::Bundled, optional(places.bundled, &mut registry.warnings)),
+        (Origin::Operator, operator, Vec::new()),
+        (Origin::User, optional(Some(places.user), &mut registry.warnings), installed),
+        (Origin::Bundled, optional(places.bundled, &mut registry.warnings), Vec::new()),
     ];
-    for (origin, folders) in ranks {
-        for entry in rank(origin, folders, &mut registry.warnings) {
+    for (origin, folders, installed) in ranks {
+        for entry in rank(origin, folders, installed, &mut registry.warnings) {
             place(&mut registry, entry, enablement);
         }
     }
     for entry in registry.entries.values_mut() {
-        let Some(reason) = enablement.refusal(&entry.name, entry.origin) else { continue };
+        let Some(reason) = enablement.refusal(entry) else { continue };
         // What is wrong with one that waits to be enabled is said first; one that the person disabled has no problem.
-        if entry.status == Status::Ok || enablement.said(&entry.name) == Some(false) {
+        if entry.status == Status::Ok || enablement.said(entry) == Some(false) {
             entry.status = Status::Disabled { reason };
         }
     }
-    let unknown = enablement.file.keys().filter(|name| !registry.entries.contains_key(*name));
+    let file = enablement.path.display();
+    let in_file = enablement.file.keys().map(|name| (name, format!("{file}: `plugins.{name}`")));
+    let in_environment =
+        enablement.environment.iter().map(|name| (name, format!("`{name}` in `LOCALAGENT_PLUGINS_ENABLED`")));
+    let unknown = in_file.chain(in_environment).filter(|(name, _)| !registry.entries.contains_key(*name));
     let unknown: Vec<String> = unknown
-        .map(|name| {
+        .map(|(name, place)| {
             let near = registry.nearest(name).map(|near| format!("; did you mean `{near}`?"));
-            let near = near.unwrap_or_default();
-            format!("{}: `plugins.{name}` names no plugin that is there{near}", enablement.path.display())
+            format!("{place} names no plugin that is there{}", near.unwrap_or_default())
         })
         .collect();
     registry.warnings.extend(unknown);
@@ -84,14 +95,32 @@ fn optional(folder: Option<&Path>, warnings: &mut Vec<String>) -> Vec<PathBuf> {
     }
 }
 
+/// The plugins that were installed into a Python environment.
+fn installed(path: &Path, warnings: &mut Vec<String>) -> Vec<Entry> {
+    match Environment::at(path) {
+        Some(environment) => installed::entries(&environment),
+        None => {
+            let (path, expected) = (path.display(), "the folder of a virtual environment, or an interpreter");
+            warnings.push(format!("the Python environment `{path}` cannot be used: expected {expected}"));
+            Vec::new()
+        }
+    }
+}
+
 /// The plugins of one rank, each name once.
-fn rank(origin: Origin, mut folders: Vec<PathBuf>, warnings: &mut Vec<String>) -> Vec<Entry> {
+fn rank(
+    origin: Origin,
+    mut folders: Vec<PathBuf>,
+    installed: Vec<Entry>,
+    warnings: &mut Vec<String>,
+) -> Vec<Entry> {
     // The same folder may be reached in two ways; only a link is not there where its name says.
     let real = |folder: &PathBuf| if folder.is_symlink() { folder.canonicalize().ok() } else { None };
     let mut seen = HashSet::new();
     folders.retain(|folder| seen.insert(real(folder).unwrap_or_else(|| folder.clone())));
     let mut named: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
-    for entry in spread(folders, |folder| Entry::read(&folder, origin)) {
+    for entry in spread(folders, |folder| Entry::read(&folder, origin)).into_iter().flatten().chain(installed)
+    {
         named.entry(entry.name.clone()).or_default().push(entry);
     }
     named.into_values().filter_map(|entries| one_of(entries, warnings)).collect()
@@ -128,7 +157,7 @@ fn one_of(entries: Vec<Entry>, warnings: &mut Vec<String>) -> Option<Entry> {
 /// Adds a plugin unless one of an earlier rank has its name.
 fn place(registry: &mut Registry, entry: Entry, enablement: &Enablement<'_>) {
     let waits = |first: &Entry| {
-        first.origin == Origin::User && enablement.said(&first.name).is_none() && entry.origin > Origin::User
+        first.origin == Origin::User && enablement.said(first).is_none() && entry.origin > Origin::User
     };
     match registry.entries.get(&entry.name) {
         // What nobody asked for yet must not take the place of what runs.

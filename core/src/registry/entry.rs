@@ -6,7 +6,7 @@ use astros_protocol::manifest::{Kind, Manifest, PluginName, Program, PythonTarge
 use serde_json::{Map, Value};
 
 use super::schema::{self, Schema};
-use super::{fingerprint, program};
+use super::{fingerprint, parts, program};
 
 /// A plugin.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct Entry {
     pub name: String,
     /// Absolute.
     pub folder: PathBuf,
+    /// The name of its entry point, where its folder holds several plugins.
+    pub part: Option<String>,
     pub origin: Origin,
     /// With every default filled in; none where it cannot be read.
     pub manifest: Option<Manifest>,
@@ -29,6 +31,16 @@ pub struct Entry {
     /// Defaults of its settings beside the manifest's.
     pub defaults: Map<String, Value>,
     pub status: Status,
+}
+
+impl Entry {
+    /// Where it is, whatever links lead there: what a person allowed was allowed to the plugin there.
+    pub fn place(&self) -> PathBuf {
+        // What is installed has its version in its folder's name.
+        let is_installed = self.folder.extension().is_some_and(|end| end == "dist-info");
+        let folder = self.folder.parent().filter(|_| is_installed).unwrap_or(&self.folder);
+        folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
+    }
 }
 
 /// Where a plugin comes from, in the order of rank.
@@ -59,11 +71,12 @@ pub enum Status {
 }
 
 impl Entry {
-    /// Reads the plugin in `folder`.
-    pub(super) fn read(folder: &Path, origin: Origin) -> Entry {
-        let mut entry = Entry {
+    /// Nothing is known of it yet.
+    pub(super) fn new(folder: &Path, origin: Origin) -> Entry {
+        Entry {
             name: folder_name(folder),
             folder: folder.to_owned(),
+            part: None,
             origin,
             manifest: None,
             run: Run::default(),
@@ -72,11 +85,29 @@ impl Entry {
             settings_schema: None,
             defaults: Map::new(),
             status: Status::Ok,
-        };
-        if let Err((reason, hint)) = entry.fill() {
-            entry.status = Status::Blocked { reason, hint: hint.to_owned() };
         }
-        entry
+    }
+
+    /// Reads the plugins in `folder`: one as a rule.
+    pub(super) fn read(folder: &Path, origin: Origin) -> Vec<Entry> {
+        let mut entry = Entry::new(folder, origin);
+        let manifest = Manifest::read(folder)
+            .map_err(|error| (error.to_string(), "correct the manifest; other plugins are not affected"));
+        let filled = manifest
+            .and_then(|manifest| manifest.map_or_else(|| without_manifest(folder, &entry.name), Ok))
+            .and_then(|manifest| entry.fill(folder, manifest));
+        if let Err((reason, hint)) = filled {
+            entry.block(reason, hint);
+        }
+        parts::split(entry)
+    }
+
+    /// Names it among all: its folder, and what of it where that holds several.
+    pub fn identity(&self) -> PathBuf {
+        match &self.part {
+            Some(part) => self.folder.join(format!("#{part}")),
+            None => self.folder.clone(),
+        }
     }
 
     /// What its code looks like from outside: another value means that it may offer something else.
@@ -86,11 +117,9 @@ impl Entry {
         fingerprint::fingerprint(&self.folder, programs, sdk_version)
     }
 
-    /// Fills in what the folder shows; stops at what is wrong, with its reason and what helps.
-    fn fill(&mut self) -> Result<(), (String, &'static str)> {
-        let manifest = Manifest::read(&self.folder)
-            .map_err(|error| (error.to_string(), "correct the manifest; other plugins are not affected"))?;
-        let manifest = manifest.map_or_else(|| without_manifest(&self.folder, &self.name), Ok)?;
+    /// Fills in what its manifest, and the folder `base` that this stands in, show; stops at what is wrong, with its
+    /// reason and what helps.
+    pub(super) fn fill(&mut self, base: &Path, manifest: Manifest) -> Result<(), (String, &'static str)> {
         self.name = manifest.metadata.name.as_str().to_owned();
         self.kinds = manifest.kinds.clone();
         self.run = manifest.run.clone();
@@ -98,9 +127,9 @@ impl Entry {
         self.language = program::language(&self.folder, &self.run, program.as_ref());
         let manifest = self.manifest.insert(manifest);
         check_host(manifest)?;
-        self.settings_schema = schema::read(&self.folder, manifest)
+        self.settings_schema = schema::read(base, manifest)
             .map_err(|reason| (reason, "correct the schema; other plugins are not affected"))?;
-        self.defaults = schema::defaults(&self.folder)
+        self.defaults = schema::defaults(base)
             .map_err(|reason| (reason, "correct the defaults; other plugins are not affected"))?;
         let program = program.ok_or_else(|| {
             let names = program::NAMES.join("`, `");

@@ -6,6 +6,9 @@ mod discover;
 mod enablement;
 mod entry;
 mod fingerprint;
+mod installed;
+mod order;
+mod parts;
 mod places;
 mod program;
 mod schema;
@@ -16,6 +19,7 @@ mod tests;
 
 pub use enablement::{DISABLED, Enablement, WAITS};
 pub use entry::{Entry, Origin, Status};
+pub use order::{Lack, Node, Nodes, lacks, order};
 pub use places::{Places, bundled_folder, plugin_path};
 pub use schema::Schema;
 pub use spread::spread;

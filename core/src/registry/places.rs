@@ -12,6 +12,10 @@ pub struct Places<'a> {
     pub named: &'a [PathBuf],
     /// Of `ASTROS_PLUGIN_PATH` and `astros.yaml`: one that is missing is a warning. First rank too.
     pub configured: &'a [PathBuf],
+    /// Where plugins are written, in development mode; those that are missing are passed over. First rank too.
+    pub development: &'a [PathBuf],
+    /// Python environments that plugins are installed into: interpreters, or folders of virtual ones. Second rank.
+    pub environments: &'a [PathBuf],
     /// The person's own, in the data folder. Second rank.
     pub user: &'a Path,
     /// The installation's, from [`bundled_folder`]. Third rank.

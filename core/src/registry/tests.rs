@@ -1,5 +1,6 @@
 //! Finds plugins in real folders: ranks, shadows, what is wrong with one.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -15,15 +16,29 @@ struct Ground {
     base: TempDir,
     named: Vec<PathBuf>,
     configured: Vec<PathBuf>,
+    development: Vec<PathBuf>,
+    environments: Vec<PathBuf>,
+    named_enabled: BTreeSet<String>,
     file: BTreeMap<String, bool>,
     commands: BTreeMap<String, bool>,
+    places: BTreeMap<String, PathBuf>,
 }
 
 impl Ground {
     fn new() -> Ground {
         let base = TempDir::new().unwrap();
         let (file, commands) = (BTreeMap::new(), BTreeMap::new());
-        Ground { base, named: Vec::new(), configured: Vec::new(), file, commands }
+        Ground {
+            base,
+            named: Vec::new(),
+            configured: Vec::new(),
+            development: Vec::new(),
+            environments: Vec::new(),
+            named_enabled: BTreeSet::new(),
+            file,
+            commands,
+            places: BTreeMap::new(),
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -47,11 +62,22 @@ impl Ground {
         let places = Places {
             named: &self.named,
             configured: &self.configured,
+            development: &self.development,
+            environments: &self.environments,
             user: &self.path("user"),
             bundled: Some(&self.path("bundled")),
         };
         let path = Path::new("/h/astros.yaml");
-        Registry::discover(&places, &Enablement { file: &self.file, path, commands: &self.commands })
+        Registry::discover(
+            &places,
+            &Enablement {
+                file: &self.file,
+                path,
+                environment: &self.named_enabled,
+                commands: &self.commands,
+                places: &self.places,
+            },
+        )
     }
 
     fn discover(&self) -> Registry {

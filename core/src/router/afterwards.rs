@@ -9,7 +9,7 @@ use astros_protocol::{
 };
 
 use super::{Plugin, Router, errors, tree::Root};
-use crate::supervisor::{FileAccess, Sandboxed};
+use crate::supervisor::Sandboxed;
 
 /// How programs say that they have no network: those of Python, Node, Rust, Go and curl.
 const OFFLINE: [&str; 17] = [
@@ -56,12 +56,14 @@ impl Router {
         }
         let plugin = self.plugin(plugin).ok()?;
         let said = said.to_lowercase();
+        let whole = FilePaths { read: Vec::new(), write: vec!["~".to_owned()] };
+        let whole = Permission::FileSystem(Some(whole));
         let (permission, why) = if is_offline(&said) && lacks_network(&plugin) {
-            (Permission::Network(None), String::new())
-        } else if FIXED.iter().any(|sign| said.contains(sign)) && names_in_home(&plugin, root) {
-            let home = FilePaths { read: Vec::new(), write: vec!["~".to_owned()] };
-            let why = ", and nothing is made directly in your home or moved between its folders without it";
-            (Permission::FileSystem(Some(home)), why.to_owned())
+            (Permission::Network(None), ", which may name hosts (`network: HOST`)")
+        } else if FIXED.iter().any(|sign| said.contains(sign)) && has_entries_of_home(&plugin, &whole, root) {
+            let why = ": without it nothing is made directly in your home or moved between its folders, with it the \
+                       plugin has hidden folders and secrets, too";
+            (whole, why)
         } else {
             return None;
         };
@@ -82,17 +84,15 @@ fn lacks_network(plugin: &Plugin) -> bool {
     confined && !plugin.is_granted(|granted| granted.iter().any(|one| matches!(one, Permission::Network(_))))
 }
 
-/// Whether the person named something in a home that the plugin has entry by entry.
-fn names_in_home(plugin: &Plugin, root: &Root) -> bool {
+/// Whether the person named something in the home of a plugin that has it entry by entry.
+fn has_entries_of_home(plugin: &Plugin, whole: &Permission, root: &Root) -> bool {
     let supervisor = plugin.supervisor();
-    let Some(home) = FileAccess::of(&supervisor.spec()).and_then(|reach| reach.listed_home()) else {
-        return false;
-    };
-    let lies_there = |path: &Path| {
-        let real = path.parent().and_then(|parent| parent.canonicalize().ok());
-        real.is_some_and(|real| real.starts_with(&home))
-    };
-    root.named.get().is_some_and(|named| named.iter().any(|path| lies_there(path)))
+    let spec = supervisor.spec();
+    let home = spec.environment.iter().find(|(name, _)| name == "HOME").map(|(_, home)| Path::new(home));
+    let plain = spec.granted.contains(&Permission::FileSystem(None)) && !whole.is_covered(&spec.granted);
+    let lies_there =
+        |home: &Path| root.named.get().is_some_and(|named| named.iter().any(|path| path.starts_with(home)));
+    spec.sandboxed != Sandboxed::Off && plain && home.is_some_and(lies_there)
 }
 
 #[cfg(test)]

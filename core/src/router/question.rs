@@ -85,6 +85,16 @@ impl Router {
         timeout(PATIENCE, told).await.ok()?.ok()?
     }
 
+    /// Has the person behind a tree enable a plugin that may not run, where they like.
+    pub async fn person_enables(&self, root: &Arc<Root>, plugin: &str) {
+        let is_off = |plugin: Arc<Plugin>| {
+            matches!(plugin.supervisor().status().state, StateName::Disabled | StateName::Blocked)
+        };
+        if root.questions.is_some() && self.plugin(plugin).is_ok_and(is_off) {
+            self.ask(root, About::Enable { plugin: plugin.to_owned() }).await;
+        }
+    }
+
     /// Asks the person behind a tree something of the host's own, for as long as they think about it; none where nobody
     /// is there, or they decline.
     pub async fn consult(&self, root: &Arc<Root>, asked: UserAskParams) -> Option<Value> {
@@ -94,16 +104,6 @@ impl Router {
         let about = About::Plugin { plugin: "astros".to_owned(), asked };
         questions.asked.send(Question { about, answer }).await.ok()?;
         told.await.ok()?
-    }
-
-    /// Has the person behind a tree enable a plugin that may not run, where they like.
-    pub async fn person_enables(&self, root: &Arc<Root>, plugin: &str) {
-        let is_off = |plugin: Arc<Plugin>| {
-            matches!(plugin.supervisor().status().state, StateName::Disabled | StateName::Blocked)
-        };
-        if root.questions.is_some() && self.plugin(plugin).is_ok_and(is_off) {
-            self.ask(root, About::Enable { plugin: plugin.to_owned() }).await;
-        }
     }
 
     /// Whether the person behind a tree lets a plugin do what it was not granted; asked once a tree.

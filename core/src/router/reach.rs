@@ -24,11 +24,13 @@ pub struct Named {
 }
 
 /// What a request may not name.
-struct Out {
-    path: PathBuf,
-    why: OutOfReach,
+pub(super) struct Out {
+    pub(super) path: PathBuf,
+    pub(super) why: OutOfReach,
     /// What would have to be granted for the path as it was said, whatever it leads to.
-    said: Permission,
+    pub(super) said: Permission,
+    /// It is to be changed and leads there by a link, which may itself be meant: nothing is to be let in for that.
+    pub(super) by_link: bool,
 }
 
 impl Router {
@@ -71,7 +73,7 @@ impl Router {
             };
             // What a plugin came upon by itself is no reason to let another one in for good.
             let named = root.named.get().is_some_and(|named| named.contains(&out.path));
-            if !named || !self.person_allows(root, &plugin.name, permission, true).await {
+            if !named || out.by_link || !self.person_allows(root, &plugin.name, permission, true).await {
                 let asked = (caller, named);
                 return Err(self.out_of_reach(&plugin.name, asked, &out, permission, writes, root));
             }
@@ -100,7 +102,7 @@ impl Router {
         self.reaches_for(caller, &plugin.name, named, handler.effects, &call.root).await
     }
 
-    fn out_of_reach(
+    pub(super) fn out_of_reach(
         &self,
         plugin: &str,
         (caller, named): (Option<&str>, bool),
@@ -111,7 +113,12 @@ impl Router {
     ) -> Error {
         let what = format!("{} `{}`", if writes { "change" } else { "read" }, out.path.display());
         let path = out.path.to_string_lossy();
-        let error = self.deny_for(caller.unwrap_or(plugin), plugin, permission, &what, Some(root));
+        let mut error = self.deny_for(caller.unwrap_or(plugin), plugin, permission, &what, Some(root));
+        if named && out.by_link {
+            let data = error.data_mut();
+            data.extra.remove("permission");
+            data.hint = Some("it is a link: name what it leads to, where that is meant".to_owned());
+        }
         // What it leads to is for people to know; a plugin that made the path up is told what it said.
         let _ = root.denied.set(error.clone().with("path", &*path));
         match caller {
@@ -157,7 +164,8 @@ async fn first_out_of_reach(plugin: &Plugin, named: Vec<Named>, writes: bool, un
             };
             let why = found.err()?;
             let said = reach.permission(&path, writes);
-            Some(Out { path, why, said })
+            let by_link = writes && path.is_symlink();
+            Some(Out { path, why, said, by_link })
         })
     })
     .await
@@ -169,11 +177,11 @@ fn check(reach: &FileAccess, named: &Named, writes: bool) -> Option<OutOfReach> 
 }
 
 /// Looks at files, which may be far away, beside the runtime's threads.
-async fn blocking<T: Send + Default + 'static>(look: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) async fn blocking<T: Send + Default + 'static>(look: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(look).await.unwrap_or_default()
 }
 
-fn own(plugin: &str, path: &Path) -> Error {
+pub(super) fn own(plugin: &str, path: &Path) -> Error {
     let message = format!("`{}` is AstrOS's own: no plugin may be let in", path.display());
     Error::new(ErrorCode::PERMISSION_DENIED, message).with_plugin(plugin).with("path", path.to_string_lossy())
 }

@@ -106,6 +106,8 @@ fn reaches_sockets(spec: &Spec, machine: &Machine, network: Network) -> bool {
 
 fn refused(spec: &Spec, machine: &Machine, scopes: bool, network: Network, system_control: bool) -> Error {
     let why = machine.why_no_namespaces.as_deref().unwrap_or("they cannot be made here");
+    // That is said once.
+    let why = why.replace(&format!("{SANDBOX_REFUSED}: "), "");
     let what = if scopes && network == Network::Proxy {
         format!("`network` with hosts needs namespaces: {why}")
     } else if scopes && system_control {

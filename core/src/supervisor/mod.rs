@@ -8,6 +8,7 @@
 
 mod attended;
 mod event;
+mod foreground;
 mod handle;
 mod secrets;
 mod session;
@@ -28,6 +29,7 @@ mod memory;
 mod once;
 mod outgrown;
 mod output;
+mod packages;
 mod process;
 mod program;
 mod python;
@@ -41,6 +43,7 @@ mod words;
 
 pub use confine::{FileAccess, OutOfReach};
 pub use event::{Event, Host, Kill, LogLine};
+pub use foreground::{Ending, Foreground, InForeground, Signalled, Streams};
 pub use handle::Supervisor;
 pub use secrets::Secrets;
 pub use session::{Crash, Session};
@@ -52,6 +55,10 @@ pub use watchdog::Watch;
 
 pub(crate) use confine::{enforced, expand, refusal};
 pub(crate) use once::{Started, exit, start};
+pub(crate) use packages::{environment_of, lacking};
 pub(crate) use process::Process;
+pub(crate) use python::outside as interpreter_outside;
+
+pub(crate) use crate::launcher::descriptors;
 
 pub use crate::launcher::{Containment, Limits, Machine, machine, raise_open_files};

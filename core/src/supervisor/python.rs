@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    ffi::OsString,
     io::Read,
     path::{Path, PathBuf},
     process::Stdio,
@@ -15,15 +16,30 @@ use tokio::{process::Command, sync::Mutex, time::timeout};
 
 use super::{
     Spec,
+    packages::own_interpreter,
     program::{is_trusted, on_path, unavailable, usable},
 };
 
+/// Where a virtual environment is in a plugin's folder.
+pub(super) const OWN: [&str; 2] = [".venv/bin/python", "venv/bin/python"];
 /// The names that an interpreter has on PATH, the usual ones first.
 const NAMES: [&str; 2] = ["python3", "python"];
 /// Where a version is demanded, `python3.10` to this are looked for too.
 const MINOR_AT_MOST: u32 = 20;
 /// How long a shim may take to say what it stands for.
 const SHIM: Duration = Duration::from_secs(10);
+
+/// In a person's folder Python would find their files before its own modules: code of nobody's choice.
+const ELSEWHERE: &str =
+    "import sys; sys.path[0] = sys.argv.pop(1); from astros.run import main; sys.exit(main(sys.argv[1:]))";
+
+/// What an interpreter is told to run.
+pub(crate) fn arguments(spec: &Spec, target: &str) -> Vec<OsString> {
+    if spec.foreground.is_none() {
+        return ["-m", "astros.run", target].map(OsString::from).to_vec();
+    }
+    vec!["-c".into(), ELSEWHERE.into(), spec.folder.clone().into(), spec.word(target)]
+}
 
 /// The interpreter for this plugin's code.
 pub(crate) async fn interpreter(spec: &Spec, wanted: Option<&str>) -> Result<PathBuf, Error> {
@@ -38,10 +54,14 @@ pub(crate) async fn interpreter(spec: &Spec, wanted: Option<&str>) -> Result<Pat
                 .with_hint("install it, or correct `interpreter` in the plugin's manifest")),
         };
     }
-    let own = [".venv/bin/python", "venv/bin/python"].map(|path| spec.folder.join(path));
-    if let Some(path) = own.into_iter().find(|path| path.exists()) {
+    if let Some(path) = own_interpreter(spec) {
         return usable(spec, path);
     }
+    outside(spec).await
+}
+
+/// The interpreter on PATH that a plugin runs with where it has no environment of its own.
+pub(crate) async fn outside(spec: &Spec) -> Result<PathBuf, Error> {
     match NAMES.iter().find_map(|name| on_path(spec, Path::new(name))) {
         Some(path) if spec.python_version.is_none() => Ok(behind_shim(spec, path).await),
         Some(_) => of_version(spec).await,

@@ -17,8 +17,8 @@ use astros_protocol::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Admission, Containment, Secrets, program, watchdog::Watch};
-use crate::{launcher, recording::Recorder};
+use super::{Admission, Containment, Foreground, Secrets, program, watchdog::Watch};
+use crate::{launcher, python::Requirement, recording::Recorder};
 
 /// How long the requests of a version that was superseded may go on.
 const DRAIN: Duration = Duration::from_secs(10 * 60);
@@ -77,6 +77,10 @@ pub struct Spec {
     pub look_in: Vec<PathBuf>,
     /// The folder that holds the Python SDK's package.
     pub python_sdk: Option<PathBuf>,
+    /// The folder of a virtual environment that was made for it, whether it is there or not.
+    pub python_environment: Option<PathBuf>,
+    /// Packages that are looked for as it starts: it was not known before with which interpreter.
+    pub packages: Vec<Requirement>,
     /// The version that an interpreter found on PATH has to have.
     pub python_version: Option<VersionReq>,
     /// The daemon's environment; the plugin gets what is allowed of it.
@@ -110,6 +114,8 @@ pub struct Spec {
     pub dev_mode: bool,
     /// Where its traffic is recorded.
     pub recorder: Option<Recorder>,
+    /// Where a person runs one of its processes; none: in the background, as most.
+    pub foreground: Option<Foreground>,
 }
 
 impl Spec {
@@ -126,6 +132,8 @@ impl Spec {
             drain: DRAIN,
             look_in: Vec::new(),
             python_sdk: None,
+            python_environment: None,
+            packages: Vec::new(),
             python_version: None,
             environment: Arc::new(std::env::vars_os().collect()),
             plugins: Arc::default(),
@@ -145,6 +153,7 @@ impl Spec {
             default_deadline_ms: None,
             dev_mode: false,
             recorder: None,
+            foreground: None,
         }
     }
 
@@ -155,6 +164,18 @@ impl Spec {
             Launch::Command(words) => program::command(self, Path::new(words.first()?)).ok(),
             Launch::Python { .. } => program::on_path(self, Path::new("python3")),
         }
+    }
+
+    /// Where its process starts.
+    pub(crate) fn working_directory(&self) -> PathBuf {
+        self.foreground.as_ref().map_or_else(|| self.folder.clone(), |foreground| foreground.cwd.clone())
+    }
+
+    /// An argument of its command line: what names a file of its folder still does so from elsewhere.
+    pub(crate) fn word(&self, word: &str) -> OsString {
+        let file = self.folder.join(word);
+        let is_file = self.foreground.is_some() && !word.starts_with('-') && file.exists();
+        if is_file { file.into() } else { word.into() }
     }
 
     /// The hosts of its permission `network`.

@@ -46,13 +46,21 @@ async fn runs_a_plugin_with_what_was_agreed_to_and_asks_anew_for_more() {
     assert_eq!(version(&daemon, "test").await.unwrap(), "one");
     assert_eq!(states(&daemon).await, [("network: a.org".to_owned(), WishState::Granted)]);
 
-    home.write("home/data/plugins/test/plugin.yaml", &manifest("network: [a.org, b.org], ai"));
+    let manifest = manifest("network: [a.org, b.org], ai").replace("test,", "test, version: 2.0.0,");
+    home.write("home/data/plugins/test/plugin.yaml", &manifest);
     home.write("home/data/plugins/test/main.py", &code("another"));
     let error = daemon.reload("test").await.unwrap_err();
     assert!(error.message.contains("needs the permissions `network: b.org`, `ai`"), "{error}");
     assert_eq!(version(&daemon, "test").await.unwrap(), "one", "the version before goes on");
+    assert!(daemon.reload_error("test").is_some());
+    assert_eq!(daemon.permissions("test").await.unwrap().version, "2.0.0", "the version that asks");
     daemon.enable("test", Some(permissions(&["network: b.org", "ai"]))).await.unwrap();
     assert_eq!(version(&daemon, "test").await.unwrap(), "another");
+    assert_eq!(daemon.reload_error("test"), None, "it came about");
+    let pids = listed(&daemon, "test").pids;
+    assert!(daemon.permissions("test").await.unwrap().enabled);
+    daemon.enable("test", None).await.unwrap();
+    assert_eq!(listed(&daemon, "test").pids, pids, "it runs so already");
     daemon.stop().await;
 
     let daemon = home.start().await;
@@ -111,6 +119,11 @@ async fn refuses_what_cannot_be_granted_or_revoked() {
     assert!(error.message.contains("a part of it that cannot be taken out"), "{error}");
     let error = daemon.revoke("test", permissions(&["bus"])).await.unwrap_err();
     assert_eq!(error.message, "`test` does not have the permission `bus`");
+    let own = home.path("home/data").display().to_string();
+    let error = daemon.grant("test", permissions(&[&format!("file_system: read {own}")])).await.unwrap_err();
+    assert_eq!(error.message, format!("`{own}` is AstrOS's own: no plugin may be let in"));
+    let error = daemon.revoke("test", permissions(&["storage"])).await.unwrap_err();
+    assert_eq!(error.hint(), None, "{error}");
     assert_eq!(daemon.grant("tset", Vec::new()).await.unwrap_err().code, ErrorCode::PLUGIN_NOT_FOUND);
     assert_eq!(states(&daemon).await, [("network".to_owned(), WishState::Granted)]);
     daemon.stop().await;
@@ -121,11 +134,14 @@ async fn takes_the_operators_word_for_exactly_what_it_says() {
     let home = waiting("network, storage");
     home.write(
         "home/astros.yaml",
-        "plugins:\n  test: {enabled: true, permissions: [storage]}\n  other: {permissions: [ai]}\n",
+        "plugins:\n  test: {enabled: true, permissions: [bus]}\n  other: {permissions: [ai]}\n",
     );
     let daemon = home.start().await;
-    let expected = [("storage".to_owned(), WishState::Granted), ("network".to_owned(), WishState::Revoked)];
-    assert_eq!(states(&daemon).await, expected);
+    let [granted, revoked] = [WishState::Granted, WishState::Revoked];
+    let expected = [("bus", granted), ("storage", granted), ("network", revoked)];
+    assert_eq!(states(&daemon).await, expected.map(|(line, state)| (line.to_owned(), state)));
+    let hint = daemon.permissions("test").await.unwrap().wishes[2].hint.clone().unwrap();
+    assert!(hint.contains("astros.yaml` says all that `test` may do: add `network` to"), "{hint}");
     assert_eq!(version(&daemon, "test").await.unwrap(), "one");
     let error = daemon.grant("test", permissions(&["network"])).await.unwrap_err();
     assert!(error.message.contains("astros.yaml` says all that `test` may do"), "{error}");
@@ -143,5 +159,45 @@ async fn stops_a_plugin_that_does_not_start_without_what_was_revoked() {
     daemon.revoke("test", Vec::new()).await.unwrap_err();
     let test = listed(&daemon, "test");
     assert_eq!((&*test.state, test.pids.len()), ("blocked", 0), "{:?}", test.reason);
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn gives_nothing_to_another_plugin_of_the_same_name() {
+    let home = waiting("network, ai");
+    let daemon = home.start().await;
+    daemon.enable("test", None).await.unwrap();
+    daemon.grant("test", permissions(&["file_system: read /srv"])).await.unwrap();
+    daemon.revoke("test", permissions(&["ai"])).await.unwrap();
+    daemon.stop().await;
+
+    let (plugins, aside) = (home.path("home/data/plugins/test"), home.path("aside"));
+    fs::rename(&plugins, &aside).unwrap();
+    home.write("home/data/plugins/new/plugin.yaml", &manifest("network, ai"));
+    home.write("home/data/plugins/new/main.py", &code("another"));
+    let daemon = home.start().await;
+    let test = listed(&daemon, "test");
+    assert_eq!((&*test.state, test.reason.as_deref()), ("disabled", Some("it waits to be enabled")));
+    let now = |network| [("network".to_owned(), network), ("ai".to_owned(), WishState::Revoked)];
+    let mut waits = now(WishState::Missing);
+    assert_eq!(states(&daemon).await, waits, "what was revoked stays so");
+    daemon.stop().await;
+
+    // Back in its place it is what it was.
+    fs::rename(home.path("home/data/plugins/new"), home.path("new")).unwrap();
+    fs::rename(&aside, &plugins).unwrap();
+    let daemon = home.start().await;
+    assert_eq!(version(&daemon, "test").await.unwrap(), "one");
+    assert!(states(&daemon).await.contains(&("file_system: read /srv".to_owned(), WishState::Granted)));
+    daemon.stop().await;
+
+    // Who is enabled in its place takes it over, with nothing of what was there.
+    fs::remove_dir_all(&plugins).unwrap();
+    fs::rename(home.path("new"), home.path("home/data/plugins/new")).unwrap();
+    let daemon = home.start().await;
+    daemon.enable("test", None).await.unwrap();
+    assert_eq!(version(&daemon, "test").await.unwrap(), "another");
+    waits = now(WishState::Granted);
+    assert_eq!(states(&daemon).await, waits);
     daemon.stop().await;
 }

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use astros_core::{
-    daemon::{Daemon, Options},
+    daemon::{Daemon, Development, Options},
     supervisor::{Event, StateName},
 };
 use astros_protocol::Error;
@@ -70,7 +70,11 @@ impl Home {
 
     /// A daemon that does what one that stays does, in development mode.
     pub(crate) async fn develop(&self) -> Arc<Daemon> {
-        self.staying(Options { dev: true, ..self.options() }).await
+        self.staying(Options {
+            development: Development { is_on: true, reloads: true, folders: Vec::new() },
+            ..self.options()
+        })
+        .await
     }
 
     /// A daemon that does what one that stays does.

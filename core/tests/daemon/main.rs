@@ -4,8 +4,10 @@
 
 mod change;
 mod dev;
+mod discovery;
 mod grants;
 mod harness;
+mod needs;
 mod settings;
 
 mod state;

@@ -88,7 +88,7 @@ async fn refuses_what_a_newer_version_left() {
     database(&home, "CREATE TABLE entries (column_of_tomorrow); PRAGMA user_version = 99;");
     let error = Daemon::start(home.options()).await.err().expect("it cannot know what stands there");
     assert!(
-        error.message.contains("astros.db` has version 99, this AstrOS knows versions up to 3"),
+        error.message.contains("astros.db` has version 99, this AstrOS knows versions up to "),
         "{error}"
     );
     assert!(error.message.contains("update AstrOS"), "{error}");

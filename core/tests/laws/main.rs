@@ -12,7 +12,7 @@ use std::path::Path;
 use source::{Source, files};
 
 /// What a module of `core/src` may import of its siblings: what is below it, never what is above.
-const BELOW: [(&str, &[&str]); 16] = [
+const BELOW: [(&str, &[&str]); 17] = [
     ("main", &["cli", "launcher"]),
     (
         "cli",
@@ -37,7 +37,18 @@ const BELOW: [(&str, &[&str]); 16] = [
     ),
     (
         "daemon",
-        &["agent", "workflow", "router", "bus", "services", "observe", "supervisor", "registry", "recording"],
+        &[
+            "agent",
+            "workflow",
+            "router",
+            "bus",
+            "services",
+            "observe",
+            "supervisor",
+            "registry",
+            "python",
+            "recording",
+        ],
     ),
     ("agent", &["router", "services", "supervisor"]),
     ("workflow", &["router", "services", "supervisor"]),
@@ -45,10 +56,11 @@ const BELOW: [(&str, &[&str]); 16] = [
     ("bus", &[]),
     ("services", &[]),
     ("observe", &[]),
-    ("supervisor", &["launcher", "proxy", "recording"]),
+    ("supervisor", &["launcher", "proxy", "python", "recording"]),
     ("proxy", &[]),
     ("launcher", &[]),
-    ("registry", &[]),
+    ("registry", &["python"]),
+    ("python", &[]),
     ("recording", &[]),
     ("replay", &["recording", "supervisor"]),
 ];

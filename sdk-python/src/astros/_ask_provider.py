@@ -45,7 +45,7 @@ async def ask(provider: Any, what: str, members: dict[str, Any], threads: Thread
     """What the provider answers; `hear` gets the words as they come, where it can stream them."""
     cls = type(provider)
     if not can(cls, what):
-        raise AIError(f"it has no `{what}`")
+        raise AIError(f"the provider `{cls.__name__}` has no `{what}`")
     streams = what in ("complete", "chat") and _own(cls, STREAM) and not (what == "chat" and _own(cls, "chat"))
     if streams and (hear is not None or not _own(cls, "complete")):
         return await _joined(parts(_bound(provider, STREAM, what, members), threads), hear)

@@ -34,10 +34,10 @@ class ContextPlugin(BasePlugin):
     context: Any = None
     _astros_refused: str = ""  # why `initialize` gave back False
 
-    async def initialize(self, *context: Any, **more: Any) -> bool:
-        """Called once, before the first request; giving back False is a failed start."""
-        if context:
-            self.context = context[0]
+    async def initialize(self, *args: Any, **kwargs: Any) -> bool:
+        """Called once, before the first request, with the context; giving back False is a failed start."""
+        if args:
+            self.context = args[0]
         return True
 
     async def cleanup(self) -> None:
@@ -111,8 +111,9 @@ class ContextPlugin(BasePlugin):
 
     async def on_settings_changed(self, old: dict[str, Any], new: dict[str, Any]) -> None:
         """Reload; raises InvalidSettings where they do not fit, so that the host keeps the old ones."""
-        if await self.reload_config() is False:
-            raise InvalidSettings(self._astros_refused or "the settings do not fit")
+        await self.reload_config()
+        if self.config != self.load_plugin_config():
+            raise InvalidSettings(self._astros_refused or "the plugin went back to its old settings")
 
     async def periodic_config_check(self, config_file: Path, interval: float = 1.0) -> None:
         """Reload whenever the file is another; ends with the task that it runs in."""

@@ -28,7 +28,7 @@ def of(server: Server) -> list[Kind]:
         from ._command import Commands
 
         kinds.append(Commands(server))
-    if hasattr(plugin, "get_provider_class") or _registered():
+    if hasattr(plugin, "get_provider_class") or registered(server):
         from ._providers import Providers
 
         kinds.append(Providers(server))
@@ -43,7 +43,12 @@ def of(server: Server) -> list[Kind]:
     return kinds
 
 
-def _registered() -> bool:
-    """Whether a module of the plugin has called `register_provider`."""
+def registered(server: Server) -> dict[str, Any]:
+    """The classes that `register_provider` was told: all of the process, or of the plugin's module where several
+    plugins share it."""
     ai = sys.modules.get("astros.ai")
-    return ai is not None and bool(ai.registered_providers())
+    found: dict[str, Any] = {} if ai is None else ai.registered_providers()
+    if server.alone:
+        return found
+    home = type(server.plugin).__module__
+    return {name: cls for name, cls in found.items() if cls.__module__ == home}

@@ -109,13 +109,13 @@ def _stage(word: str) -> PluginLifecycleStage:
 
 def _takes_context(hook: Any) -> bool:
     """Whether `initialize` is LocalAgent's, with a context."""
-    kinds = (
-        inspect.Parameter.POSITIONAL_ONLY,
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        inspect.Parameter.VAR_POSITIONAL,
-    )
+    from .plugin import BasePlugin
+
+    if getattr(hook, "__func__", None) is BasePlugin.initialize:
+        return False
+    by_place = ("POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD", "VAR_POSITIONAL")
     try:
-        return any(one.kind in kinds for one in inspect.signature(hook).parameters.values())
+        return any(one.kind.name in by_place for one in inspect.signature(hook).parameters.values())
     except (TypeError, ValueError):
         return False
 

@@ -33,8 +33,8 @@ def load(target: str) -> BasePlugin:
     elif os.sep in place or place.endswith(".py") or place.startswith("."):
         raise LoadError(f"`{place}` does not exist; name a plugin's file or folder, or `module:Class`")
     else:
-        if "" not in sys.path and os.getcwd() not in sys.path:
-            sys.path.insert(0, os.getcwd())
+        if "" not in sys.path:
+            _make_importable(os.getcwd())
         try:
             module = importlib.import_module(place)
         except ModuleNotFoundError as error:
@@ -145,7 +145,7 @@ def pick(module: ModuleType, wanted: str, target: str) -> BasePlugin:
 def _classes(module: ModuleType) -> list[type[BasePlugin]]:
     """The plugin classes of a module: its own before imported ones, and no class that another one extends."""
     found = [v for v in vars(module).values() if isinstance(v, type) and issubclass(v, BasePlugin)]
-    found = list(dict.fromkeys(cls for cls in found if cls is not BasePlugin))
+    found = list(dict.fromkeys(cls for cls in found if not cls.__module__.startswith("astros.")))
     found = [cls for cls in found if not any(cls in other.__mro__[1:] for other in found)]
     own = [cls for cls in found if cls.__module__ == module.__name__]
     return own or found

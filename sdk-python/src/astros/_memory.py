@@ -11,13 +11,13 @@ import itertools
 from . import _wire
 from ._describe import plugin_name
 from ._hints import nearest, unknown_method
-from ._messages import matches
+from ._messages import RENDER, matches
 from ._peer import Peer, Request
 from ._progress import Stream
 from ._server import SPOKEN, Server
 from ._store import Store
 from ._transport import MAX_FRAME, Transport
-from .errors import AIError, CallCycle, PluginNotFound, RemoteError
+from .errors import AIError, CallCycle, LoadError, PluginNotFound, RemoteError
 from .plugin import BasePlugin
 
 TYPE_CHECKING = False
@@ -55,7 +55,7 @@ class _Loaded:
         self.subjects: set[str] = set()
         self.turn = asyncio.Lock()
         to_host, to_plugin = _Link(host), _Link(host)
-        self.server = Server(plugin, to_host)
+        self.server = Server(plugin, to_host, alone=False)
         self.peer = Peer(to_plugin, lambda request: host.serve(self, request), host.heard, any_code=True)
         to_host.to, to_plugin.to = self.peer, self.server.peer
 
@@ -135,6 +135,24 @@ class MemoryHost:
         )
         return answer
 
+    async def tell(self, plugin: str, method: str, params: dict[str, Any], listen: OnProgress | None = None) -> Any:
+        """One request of another method."""
+        self.loop = asyncio.get_running_loop()
+        if plugin not in self.plugins:
+            raise PluginNotFound(f"no plugin `{plugin}` is loaded", hint=nearest(plugin, sorted(self.plugins)))
+        params.setdefault("meta", {"correlation_id": f"test-{next(self._ids)}"})["progress"] = listen is not None
+        return await self.plugins[plugin].peer.request(method, params, on_progress=listen)
+
+    def who_has(self, kind: str, name: str) -> str:
+        """The plugin whose description lists this command, component or part; raises LoadError where none does."""
+        known = []
+        for plugin, loaded in self.plugins.items():
+            names = [one["name"] for one in loaded.server.description().get(kind, [])]
+            if name in names:
+                return plugin
+            known += names
+        raise LoadError(f"no loaded plugin has `{name}` among its `{kind}`; {nearest(name, known)}")
+
     async def serve(self, plugin: _Loaded, request: Request) -> Any:
         """What a plugin asks of its host."""
         method, params = request.method, request.params
@@ -146,7 +164,7 @@ class MemoryHost:
         if area == "bus":
             return await self._bus(plugin, what, params)
         if area == "ai":
-            return await self._ask_ai(what, params)
+            return await self._ask_ai(what, request)
         if method == "user/ask":
             if not self.answers:
                 raise RemoteError("nobody to ask: put answers into the test client's `answers`")
@@ -177,6 +195,10 @@ class MemoryHost:
         user, session = meta.get("user_id"), meta.get("session_id")
         intent = {"text": "", "intent_type": handler, "confidence": 1.0, "context": params.get("params") or {}}
         intent |= {"user_id": user, "session_id": session}
+        if handler == RENDER:
+            asked = {**(params.get("params") or {}), "meta": meta}
+            tree = await self.tell(name, "ui/render", asked)
+            return {"success": True, "message": "", "data": tree}
         if asked.get("progress") is not True:
             return await self.ask(name, handler, intent, meta)
         stream = request.stream = Stream(request)
@@ -202,14 +224,33 @@ class MemoryHost:
             async with loaded.turn:
                 await loaded.peer.request("bus/deliver", {"message": message})
 
-    async def _ask_ai(self, what: str, params: dict[str, Any]) -> Any:
+    async def _ask_ai(self, what: str, request: Request) -> Any:
         answer = self.ai
+        if answer is None and (found := self.provider(request.params.get("provider"))) is not None:
+            return await self._forward(found, what, request)
         if callable(answer):
-            answer = answer(what, params)
+            answer = answer(what, request.params)
             if hasattr(answer, "__await__"):
                 answer = await answer
         elif isinstance(answer, dict):
             answer = answer.get(what)
         if answer is None:
-            raise AIError(f"no answer for `ai/{what}`: set the test client's `ai`")
+            raise AIError(f"no answer for `ai/{what}`: set the test client's `ai`, or load a plugin with a provider")
         return {"content": answer} if isinstance(answer, str) else answer
+
+    def provider(self, wish: Any) -> tuple[_Loaded, str] | None:
+        """The plugin that has the provider, and the provider's name; without a wish, the first one."""
+        for loaded in self.plugins.values():
+            for provider in loaded.server.description().get("providers", []):
+                if wish in (None, provider["name"]):
+                    return loaded, provider["name"]
+        return None
+
+    async def _forward(self, found: tuple[_Loaded, str], what: str, request: Request) -> Any:
+        loaded, name = found
+        asked = {key: value for key, value in request.params.items() if key not in ("meta", "provider")}
+        listens = request.meta.get("progress") is True
+        request.stream = Stream(request) if listens else None
+        params = {"provider": name, "request": asked, "meta": {"progress": listens}}
+        on_progress = request.stream.push if request.stream is not None else None
+        return await loaded.peer.request(f"provider/{what}", params, on_progress=on_progress)

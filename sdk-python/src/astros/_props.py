@@ -54,7 +54,10 @@ def convert(value: Any, kind: Any) -> Any:
     if origin in (list, set, tuple, frozenset) or _is_sequence(origin):
         return _sequence(value, origin, inner)
     if origin is dict or _is_mapping(origin):
-        return {convert(name, inner[0]): convert(item, inner[1]) for name, item in value.items()}
+        if not isinstance(value, dict):
+            raise TypeError(f"expected an object, found `{type(value).__name__}`")
+        names, items = inner if inner else (None, None)
+        return {convert(name, names): convert(item, items) for name, item in value.items()}
     if not isinstance(kind, type) or isinstance(value, kind):
         return value
     if kind is float and isinstance(value, int):
@@ -98,6 +101,8 @@ def _made(value: Any, kind: type) -> Any:
     if isinstance(value, dict):
         inner = hints(kind.__init__) if not hasattr(kind, "__dataclass_fields__") else hints(kind)  # type: ignore[misc]
         return kind(**{name: convert(item, inner.get(name)) for name, item in value.items()})
+    if hasattr(kind, "__dataclass_fields__") or hasattr(kind, "model_validate"):
+        raise TypeError(f"expected an object, found `{type(value).__name__}`")
     return kind(value)
 
 

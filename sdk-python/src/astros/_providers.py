@@ -9,7 +9,7 @@ from ._context import report
 from ._describe import plugin_name
 from ._handlers import first_paragraph
 from ._hints import nearest
-from .ai import registered_providers
+from ._kinds import registered
 from .errors import AIError
 from .provider import as_usage
 from .types import Progress
@@ -42,7 +42,7 @@ class Providers:
 
     def _classes(self) -> dict[str, Any]:
         plugin = self._server.plugin
-        found: dict[str, Any] = dict(registered_providers())
+        found = registered(self._server)
         if hasattr(plugin, "get_provider_class"):
             name = getattr(plugin, "provider_name", "") or plugin_name(plugin)
             found = {name: plugin.get_provider_class(), **found}

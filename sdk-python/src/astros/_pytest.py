@@ -1,6 +1,8 @@
-"""`pytest --astros PATH`: the options, and nothing else where they are not used; the rest is in `_conformance`."""
+"""`pytest --astros PATH`: the options, and LocalAgent's module names; the rest is in `_conformance`."""
 
 from __future__ import annotations
+
+from . import _aliases
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    _aliases.install()
     if config.getoption("astros") or config.getoption("astros_command"):
         from ._conformance import Conformance
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from . import _kinds
 from ._describe import describe, plugin_name
@@ -40,8 +41,11 @@ IN_FLIGHT = 64
 class Server:
     """Serves one plugin. `stage` runs through new, starting, ready, stopping, stopped."""
 
-    def __init__(self, plugin: BasePlugin, transport: Transport, desk: Desk | None = None) -> None:
+    def __init__(
+        self, plugin: BasePlugin, transport: Transport, desk: Desk | None = None, *, alone: bool = True
+    ) -> None:
         self.plugin = plugin
+        self.alone = alone  # whether the process has no other plugin
         self.stage = "new"
         self.peer = Peer(transport, self.serve)
         self.desk = desk or Desk(self.threads)
@@ -116,6 +120,7 @@ class Server:
         old, new = self.plugin._astros_settings, request.params.get("new")
         if not isinstance(new, dict):
             raise InvalidParams("`settings/changed` needs `new`, an object")
+        getattr(self.plugin, "config", None)  # LocalAgent's is read at its first use: before there are new ones
         self.plugin._astros_settings = new
         try:
             await self._call(self.plugin.on_settings_changed, old, new)
@@ -159,6 +164,9 @@ class Server:
             self.peer.transport.limit = limit
         if isinstance(name := _object(params, "plugin").get("name"), str):
             plugin._astros_name = name
+        if not plugin.name:
+            with contextlib.suppress(AttributeError):  # a property of the author's
+                plugin.name = plugin_name(plugin)
         plugin._astros_peer = self.peer
         plugin._astros_settings = _object(params, "settings")
         plugin._astros_directories = _object(params, "directories")

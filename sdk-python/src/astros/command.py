@@ -36,9 +36,9 @@ class CommandPlugin(ContextPlugin):
 class EnhancedCommandPlugin(CommandPlugin):
     """One that loads its settings, holds them to its schema and sets up its log before it starts."""
 
-    async def initialize(self, *context: Any, **more: Any) -> bool:
+    async def initialize(self, *args: Any, **kwargs: Any) -> bool:
         """Load, check, set up; settings that do not fit are a failed start."""
-        await super().initialize(*context, **more)
+        await super().initialize(*args, **kwargs)
         self.config = self.load_plugin_config()
         if not await self.validate_config():
             return False

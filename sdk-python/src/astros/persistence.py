@@ -40,9 +40,9 @@ class PersistentPlugin(EnhancedCommandPlugin):
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    async def initialize(self, *context: Any, **more: Any) -> bool:
+    async def initialize(self, *args: Any, **kwargs: Any) -> bool:
         """As before, then load what was kept."""
-        if not await super().initialize(*context, **more):
+        if not await super().initialize(*args, **kwargs):
             return False
         self._astros_loop = asyncio.get_running_loop()
         await self.load_persistent_data()

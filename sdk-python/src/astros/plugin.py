@@ -124,8 +124,11 @@ class BasePlugin:
 
     # --- the author's hooks -----------------------------------------------------------------------------
 
-    def initialize(self) -> Any:
-        """Called once, before the first request; sync or async. Returning False is a failed start."""
+    def initialize(self, *args: Any, **kwargs: Any) -> Any:
+        """Called once, before the first request; sync or async. Returning False is a failed start.
+
+        Write it as `initialize(self)`, or as `initialize(self, context)`, which gets a PluginContext.
+        """
         return Step(None)  # `super().initialize()` may be awaited, and need not be
 
     def shutdown(self) -> Any:

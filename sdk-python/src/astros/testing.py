@@ -15,8 +15,10 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
-from . import _ask
+from . import _aliases, _ask
+from ._capture import capture
 from ._load import load
 from ._manifest import default_settings
 from ._memory import MemoryHost
@@ -29,7 +31,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-__all__ = ["AstrOSTestClient"]
+__all__ = ["AstrOSTestClient", "CommandOutcome"]
+
+_aliases.install()
+
+
+class CommandOutcome(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    exit_code: int
+    output: str
 
 
 class AstrOSTestClient:
@@ -128,6 +139,37 @@ class AstrOSTestClient:
         if check and not response.success:
             raise CallFailed(f"`{name}.{handler}` did not succeed: {response.message or 'no reason given'}", response)
         return response
+
+    async def run_command(self, *argv: str) -> CommandOutcome:
+        """Run a command of a loaded plugin, as `astros ARGV` would; what it prints is kept."""
+        name = self._host.who_has("commands", argv[0])
+        with capture() as printed:
+            ran = await self._host.tell(name, "command/run", {"command": argv[0], "argv": list(argv)})
+        return CommandOutcome(ran["exit_code"], "" if printed is None else printed.getvalue())
+
+    async def render(
+        self,
+        component: str,
+        props: dict[str, Any] | None = None,
+        *,
+        width: int = 80,
+        on_progress: Callable[[Any], object] | None = None,
+    ) -> Any:
+        """The tree of a component; `on_progress` gets each tree of a live one."""
+        terminal = {"width": width, "color": False, "interactive": False}
+        params = {"component": component, "props": props or {}, "terminal": terminal}
+        listen = None if on_progress is None else lambda step: on_progress(step.get("data"))
+        return await self._host.tell(self._host.who_has("ui_components", component), "ui/render", params, listen)
+
+    async def run_part(self, kind: str, name: str, task: Any = None, context: dict[str, Any] | None = None) -> Any:
+        """Run a phase, an agent or an orchestrator; gives back its result, a dict with `success`."""
+        params = {"kind": kind, "name": name, "task": task, "context": context or {}}
+        return await self._host.tell(self._host.who_has("workflow_parts", name), "workflow/run", params)
+
+    async def change_settings(self, settings: dict[str, Any], *, plugin: str | None = None) -> None:
+        """Give a loaded plugin other settings; raises InvalidSettings where it refuses them."""
+        name = plugin or next(iter(self._host.plugins), "")
+        await self._host.tell(name, "settings/changed", {"old": {}, "new": settings})
 
     async def process_text(self, text: str, *, session: str = "test", timeout: float = 60.0) -> Response:
         """Say something to the real `astros` command, which sees the plugins loaded from folders.

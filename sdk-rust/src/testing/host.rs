@@ -7,6 +7,7 @@ use astros_protocol::{
     Extra, Intent, Meta, Request, Response,
     bus::{BusDeliver, BusMessage, DeliverParams, PublishParams},
     call::{CallPluginParams, HandleIntent, HandleIntentParams},
+    command::{CommandRun, CommandRunParams, Terminal},
     lifecycle::{
         Directories, Identity, Initialize, InitializeParams, InitializeResult, Limits, Product, Sandbox,
         Shutdown, ShutdownParams,
@@ -64,6 +65,20 @@ impl TestHost {
     /// Calls a handler as `call_plugin` would, with an object as its parameters.
     pub async fn call(&self, handler: &str, params: Value) -> Result<Response> {
         self.begin(handler, params).await
+    }
+
+    /// Runs a command as it is typed after `astros`; gives its exit code. It prints where the test does.
+    pub async fn run_command(&self, words: &[&str]) -> Result<u8> {
+        let argv: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let params = CommandRunParams {
+            command: argv.first().cloned().unwrap_or_default(),
+            args: Extra::new(),
+            argv,
+            cwd: "/".to_owned(),
+            terminal: Terminal::default(),
+            meta: Meta::default(),
+        };
+        Ok(self.peer.request::<CommandRun>(&params).await?.exit_code)
     }
 
     /// Lets a handler serve an intent, as `astros ask` would.

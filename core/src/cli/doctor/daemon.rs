@@ -1,6 +1,6 @@
 //! The daemon of this home, where one runs, and what it has to say of its plugins.
 
-use super::Check;
+use super::{Check, State};
 use crate::{
     control::{
         Client,
@@ -13,7 +13,8 @@ use crate::{
 
 const NAME: &str = "daemon";
 
-pub(super) async fn checks(paths: &Paths) -> Vec<Check> {
+/// Says nothing that stands among `others`.
+pub(super) async fn checks(paths: &Paths, others: &[Check]) -> Vec<Check> {
     let client = match Client::connect(&paths.runtime).await {
         Ok(Some(client)) => client,
         Ok(None) if is_claimed(&paths.runtime) => {
@@ -28,7 +29,10 @@ pub(super) async fn checks(paths: &Paths) -> Vec<Check> {
     };
     let mut checks = vec![version(&client)];
     match answered(client.status().await) {
-        Ok(status) => checks.extend(status.problems.iter().map(told)),
+        Ok(status) => {
+            let news = status.problems.iter().filter(|problem| !is_said(problem, others));
+            checks.extend(news.map(told));
+        }
         Err(error) => checks.push(Check::problem(NAME, error.message, "astros daemon stop")),
     }
     if let Ok(plugins) = answered(client.list().await) {
@@ -62,7 +66,43 @@ fn told(problem: &Problem) -> Check {
         Some(state) => format!("{state}: {}", problem.what),
         None => problem.what.clone(),
     };
-    let fix = problem.hint.clone().unwrap_or_else(|| "astros status".to_owned());
+    let fix = problem.hint.as_deref().map(typed);
     // What stopped for lack of something is a problem, news about the daemon are not.
-    if problem.plugin.is_some() { Check::problem(name, what, fix) } else { Check::warning(name, what, fix) }
+    let state = if problem.plugin.is_some() { State::Problem } else { State::Warning };
+    Check { state, fix, ..Check::ok(name, what) }
+}
+
+/// Whether another check says the same of a file that the daemon reads.
+fn is_said(problem: &Problem, others: &[Check]) -> bool {
+    let wrong = others.iter().filter(|one| one.state != State::Ok);
+    let same = |one: &Check| {
+        let first = one.what.lines().next().unwrap_or_default();
+        problem.what.starts_with(first) || one.check == "secrets.yaml" && problem.what.contains(&one.check)
+    };
+    problem.plugin.is_none() && wrong.into_iter().any(same)
+}
+
+/// A hint that begins with a command as it is typed: what it does is a comment then.
+fn typed(hint: &str) -> String {
+    let command = hint.strip_prefix('`').and_then(|rest| rest.split_once('`'));
+    match command.filter(|(command, _)| command.contains(' ') && !command.starts_with(['/', '~'])) {
+        Some((command, "")) => command.to_owned(),
+        Some((command, does)) => format!("{command}   # {}", does.trim_start_matches([',', ';', ' '])),
+        None => hint.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gives_commands_to_type_and_says_nothing_twice() {
+        assert_eq!(typed("`astros plugins enable x` shows it"), "astros plugins enable x   # shows it");
+        assert_eq!(typed("`/c/astros.yaml` says all"), "`/c/astros.yaml` says all");
+        let problem = |what: &str| Problem { plugin: None, state: None, what: what.to_owned(), hint: None };
+        let others = [Check::problem("astros.yaml", "`/c/astros.yaml` cannot be read: x\nmore", "vi")];
+        assert!(is_said(&problem("`/c/astros.yaml` cannot be read: x; what was read before holds"), &others));
+        assert!(!is_said(&problem("another thing"), &others));
+    }
 }

@@ -6,23 +6,57 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::unistd::geteuid;
+use nix::{
+    errno::Errno,
+    sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, statfs},
+    unistd::{AccessFlags, access, geteuid},
+};
 
-use super::Check;
+use super::{Check, State};
 use crate::daemon::{config::Config, paths::Paths};
 
 pub(super) fn checks(paths: &Paths) -> Vec<Check> {
     let folders = [
-        ("configuration", &paths.config),
-        ("data", &paths.data),
-        ("cache", &paths.cache),
-        ("runtime", &paths.runtime),
-        ("logs", &paths.logs),
+        ("configuration", &paths.config, State::Warning),
+        ("data", &paths.data, State::Problem),
+        ("cache", &paths.cache, State::Problem),
+        ("runtime", &paths.runtime, State::Warning),
+        ("logs", &paths.logs, State::Problem),
     ];
-    let mut checks: Vec<Check> = folders.map(|(name, folder)| own(name, folder, 0o700)).into();
+    let mut checks: Vec<Check> = folders
+        .map(|(name, folder, state)| {
+            cannot_be_made(name, folder, state).unwrap_or_else(|| own(name, folder, 0o700))
+        })
+        .into();
     checks.push(configuration(&paths.config_file()));
     checks.push(own("secrets.yaml", &paths.config.join("secrets.yaml"), 0o600));
     checks
+}
+
+/// A folder that is not there, and will not be when it is needed.
+fn cannot_be_made(name: &str, folder: &Path, state: State) -> Option<Check> {
+    let above = folder.ancestors().find(|above| above.symlink_metadata().is_ok())?;
+    if above == folder {
+        return None;
+    }
+    let elsewhere = || "export ASTROS_HOME=~/.astros".to_owned();
+    let kind = statfs(above).ok().map(|about| about.filesystem_type());
+    let (why, fix) = if !above.is_dir() {
+        ("is no folder", elsewhere())
+    } else if kind.is_some_and(|kind| [PROC_SUPER_MAGIC, SYSFS_MAGIC].contains(&kind)) {
+        ("is the kernel's", elsewhere())
+    } else {
+        let user = geteuid().as_raw();
+        match access(above, AccessFlags::W_OK | AccessFlags::X_OK) {
+            Ok(()) => return None,
+            Err(Errno::EROFS) => ("is on a disk that can only be read", elsewhere()),
+            Err(_) => {
+                ("is not yours to change", format!("sudo install -d -m 700 -o {user} {}", quoted(folder)))
+            }
+        }
+    };
+    let what = format!("`{}` cannot be made: `{}` {why}", folder.display(), above.display());
+    Some(Check { state, ..Check::problem(name, what, fix) })
 }
 
 /// A folder or a file that is for its owner alone.
@@ -83,11 +117,10 @@ pub(super) fn quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use std::{
-        fs::{Permissions, set_permissions},
+        fs::{self, Permissions, set_permissions},
         os::unix::fs::PermissionsExt,
     };
 
-    use super::super::State;
     use super::*;
 
     #[test]
@@ -95,7 +128,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let folder = base.path().join("some data");
         assert_eq!(own("data", &folder, 0o700).state, State::Ok, "what is not there is nobody's");
-        std::fs::create_dir(&folder).unwrap();
+        fs::create_dir(&folder).unwrap();
         for (mode, words) in [(0o755, "others may look into"), (0o770, "others may change")] {
             set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
             let check = own("data", &folder, 0o700);
@@ -105,6 +138,18 @@ mod tests {
         }
         set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
         assert_eq!(own("data", &folder, 0o700).state, State::Ok);
+    }
+
+    #[test]
+    fn tells_of_folders_that_cannot_be_made() {
+        let base = tempfile::tempdir().unwrap();
+        let state = |folder: &Path| cannot_be_made("data", folder, State::Problem).map(|check| check.state);
+        assert_eq!(state(&base.path().join("a/b")), None);
+        assert_eq!(state(base.path()), None, "it is there");
+        fs::write(base.path().join("file"), "").unwrap();
+        for folder in [base.path().join("file/a"), PathBuf::from("/proc/a/b")] {
+            assert_eq!(state(&folder), Some(State::Problem), "{}", folder.display());
+        }
     }
 
     #[test]

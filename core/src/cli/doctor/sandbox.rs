@@ -62,8 +62,14 @@ fn landlock(machine: &Machine) -> Check {
         }
         None => {
             let order = fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
-            let fix = format!("start the kernel with lsm=landlock,{}", order.trim());
-            Check::warning(NAME, "this kernel does not use it", fix.trim_end_matches(','))
+            let fix = match order.trim() {
+                "" => {
+                    "start the kernel with `landlock,` before what `lsm=` and /sys/kernel/security/lsm list"
+                        .to_owned()
+                }
+                order => format!("start the kernel with lsm=landlock,{order}"),
+            };
+            Check::warning(NAME, "this kernel does not use it", fix)
         }
     }
 }
@@ -100,8 +106,15 @@ fn level(name: &str, permission: &Permission, machine: &Machine) -> Check {
         Ok(Sandbox::Full) => Check::ok(name, "fully enforced"),
         Ok(_) => Check { state: State::Warning, ..Check::ok(name, reduced(machine)) },
         Err(error) => {
-            let what = format!("refused: {}", without_refusal(&error.message));
-            let fix = "make namespaces or Landlock available, as above";
+            // Why there are none stands above.
+            let why = without_refusal(machine.why_no_namespaces.as_deref().unwrap_or_default());
+            let what = without_refusal(&error.message);
+            let what = format!("refused: {}", what.strip_suffix(&format!(": {why}")).unwrap_or(&what));
+            let alone = Machine { landlock: Some(u32::MAX), ..Machine::default() };
+            let fix = match enforced(permission, &alone) {
+                Ok(_) => "make namespaces or Landlock available, as above",
+                Err(_) => "make namespaces available, as above",
+            };
             // Without these two nothing is started at all.
             let is_basic = matches!(permission, Permission::FileSystem(_) | Permission::Network(None));
             if is_basic { Check::problem(name, what, fix) } else { Check::warning(name, what, fix) }
@@ -146,7 +159,10 @@ mod tests {
         assert_eq!(levels(&machine(false, Some(6))), [Warning, Warning, Warning]);
         assert_eq!(levels(&machine(false, Some(5))), [Problem, Problem, Warning]);
         let hosts = level("network: hosts", &permissions()[2].1, &machine(false, Some(6)));
-        assert!(hosts.what.starts_with("refused: `network` with hosts needs namespaces"), "{}", hosts.what);
+        assert_eq!(hosts.what, "refused: `network` with hosts needs namespaces: they cannot be made here");
+        assert_eq!(hosts.fix.unwrap(), "make namespaces available, as above", "Landlock does not do");
+        let files = level("file_system", &permissions()[0].1, &machine(false, None));
+        assert_eq!(files.fix.unwrap(), "make namespaces or Landlock available, as above");
     }
 
     #[test]

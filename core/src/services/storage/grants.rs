@@ -1,9 +1,12 @@
 //! What a person decided of plugins' permissions.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 
 use astros_protocol::manifest::Permission;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Millis;
 use super::worker::Result;
@@ -58,4 +61,27 @@ pub(super) fn forget(db: &Connection, plugin: &str, permissions: &[Permission]) 
         statement.execute(params![plugin, atom.to_string()])?;
     }
     Ok(())
+}
+
+pub(super) fn places(db: &Connection) -> Result<BTreeMap<String, PathBuf>> {
+    let mut statement = db.prepare_cached("SELECT plugin, folder FROM places")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, folder(row.get(1)?))))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// What was allowed to another plugin of this name goes; what was forbidden stays.
+pub(super) fn settle(db: &Connection, plugin: &str, at: &Path) -> Result<()> {
+    let sql = "SELECT folder FROM places WHERE plugin = ?1";
+    let before = db.prepare_cached(sql)?.query_row([plugin], |row| Ok(folder(row.get(0)?))).optional()?;
+    if before.is_some_and(|before| before != at) {
+        db.prepare_cached("DELETE FROM grants WHERE plugin = ?1 AND granted")?.execute([plugin])?;
+        db.prepare_cached("DELETE FROM enablement WHERE plugin = ?1 AND enabled")?.execute([plugin])?;
+    }
+    let sql = "INSERT OR REPLACE INTO places (plugin, folder) VALUES (?1, ?2)";
+    db.prepare_cached(sql)?.execute(params![plugin, at.as_os_str().as_encoded_bytes()])?;
+    Ok(())
+}
+
+fn folder(bytes: Vec<u8>) -> PathBuf {
+    PathBuf::from(OsString::from_vec(bytes))
 }

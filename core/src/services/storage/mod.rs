@@ -20,7 +20,7 @@ pub use runs::{Forget, StoredRun, StoredStep};
 pub use values::{MAX_KEY_BYTES, MAX_PAGE, MAX_VALUE_BYTES, Page, QUOTA_BYTES, Stored};
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -175,6 +175,18 @@ impl Store {
     ) -> Result<(), Error> {
         let plugin = plugin.to_owned();
         self.write(move |db, now| grants::decide(db, now, &plugin, &permissions, granted)).await
+    }
+
+    /// Where the plugins are that were enabled, or granted something, by their names.
+    pub async fn places(&self) -> Result<BTreeMap<String, PathBuf>, Error> {
+        self.read(|db, _| grants::places(db)).await
+    }
+
+    /// What is allowed from now on is allowed to the plugin in `folder`; what was allowed to one of the same name in
+    /// another is forgotten.
+    pub async fn settle(&self, plugin: &str, folder: &Path) -> Result<(), Error> {
+        let (plugin, folder) = (plugin.to_owned(), folder.to_owned());
+        self.write(move |db, _| grants::settle(db, &plugin, &folder)).await
     }
 
     /// Forgets what a person said of just these permissions of a plugin.

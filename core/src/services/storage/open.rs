@@ -14,11 +14,12 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_millis(10);
 
 /// Each one brings a database from its index to the next version (`PRAGMA user_version`); none ever changes.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("schema-1.sql"),
     include_str!("schema-2.sql"),
     include_str!("schema-3.sql"),
     include_str!("schema-4.sql"),
+    include_str!("schema-5.sql"),
 ];
 
 /// Opens or makes the database at `path`, migrates it, and drops what has expired.

@@ -107,13 +107,6 @@ impl FileAccess {
         }
     }
 
-    /// The home, where it can only be listed and its entries are each a place of their own.
-    pub fn listed_home(&self) -> Option<PathBuf> {
-        let home = self.home.as_ref()?;
-        let listed = |rule: &&Rule| rule.path == *home && rule.access == Access::List;
-        self.rules.iter().find(listed).map(|rule| rule.path.clone())
-    }
-
     /// What would have to be granted for a path, as it is written.
     pub fn permission(&self, place: &Path, writes: bool) -> Permission {
         let (path, none) = (vec![place.to_string_lossy().into_owned()], Vec::new());

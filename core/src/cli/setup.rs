@@ -1,0 +1,91 @@
+//! `astros plugins setup`: makes a virtual environment of the plugin's own, as the person and outside of any sandbox,
+//! and installs there what the plugin needs.
+
+use std::{
+    ffi::OsStr,
+    io::{IsTerminal, Write},
+    path::Path,
+    process::{ExitCode, Stdio},
+};
+
+use astros_protocol::{Error, ErrorCode};
+use serde_json::json;
+use tokio::process::Command;
+
+use super::{input, output::Output, plugins::done};
+use crate::{
+    control::{Client, api::ControlClient, client::answered},
+    daemon::SetupPlan,
+    services::printable::printable,
+};
+
+pub(super) async fn run(
+    name: String,
+    yes: bool,
+    daemon: &Client,
+    output: &Output,
+) -> Result<ExitCode, Error> {
+    let plan = answered(daemon.setup_plan(name.clone()).await)?;
+    if !yes && !agrees(&plan, output).await? {
+        output.note("nothing was installed");
+        return Ok(ExitCode::from(1));
+    }
+    let python = plan.environment.join("bin/python");
+    if !python.exists() {
+        let arguments = ["-m".as_ref(), "venv".as_ref(), plan.environment.as_os_str()];
+        let hint = "Debian and Ubuntu have `venv` in the package `python3-venv`";
+        call(&plan.python, &arguments, "the environment was not made", hint).await?;
+    }
+    let options = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input"];
+    let arguments: Vec<&OsStr> =
+        options.iter().map(OsStr::new).chain(plan.packages.iter().map(OsStr::new)).collect();
+    call(&python, &arguments, "not everything was installed", "mend that, and say it once more").await?;
+    let place = plan.environment.display();
+    let text = format!("`{name}` runs with the packages in `{place}`");
+    let members = json!({ "name": name, "environment": plan.environment, "packages": plan.packages });
+    done(&printable(&text), members, output);
+    // What it says now may be that something else is missing.
+    if let Err(error) = answered(daemon.reload(name).await) {
+        output.note(&printable(&error.message));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn agrees(plan: &SetupPlan, output: &Output) -> Result<bool, Error> {
+    let name = &plan.plugin;
+    if output.json || !std::io::stdin().is_terminal() {
+        let message = format!("nobody is there to agree to what is installed for `{name}`");
+        let error = Error::new(ErrorCode::INVALID_PARAMS, message);
+        return Err(error.with_hint(format!("`astros plugins setup {name} --yes` agrees")));
+    }
+    let question = format!(
+        "For `{name}` pip installs\n  {}\ninto `{}`, with `{}`.\n\
+         What is installed may run code as you do it, outside of the sandbox.   Go on? [y/N] ",
+        plan.packages.join("\n  "),
+        plan.environment.display(),
+        plan.python.display(),
+    );
+    let mut stderr = std::io::stderr();
+    let _ = stderr.write_all(printable(&question).as_bytes()).and_then(|()| stderr.flush());
+    Ok(matches!(&*input::line().await?.trim().to_lowercase(), "y" | "yes"))
+}
+
+/// Runs it to its end; what it said is shown where it failed.
+async fn call(
+    program: &Path,
+    arguments: &[impl AsRef<OsStr>],
+    failed: &str,
+    hint: &str,
+) -> Result<(), Error> {
+    let refuse = |what: String| Error::new(ErrorCode::PLUGIN_UNAVAILABLE, what).with_hint(hint);
+    let shown = program.display();
+    let ended = Command::new(program).args(arguments).stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let ended = ended.map_err(|error| refuse(format!("{failed}: `{shown}` cannot be started: {error}")))?;
+    if ended.status.success() {
+        return Ok(());
+    }
+    let said = [ended.stdout, ended.stderr].concat();
+    let status = ended.status.code().map_or("a signal".to_owned(), |code| format!("status {code}"));
+    let error = refuse(format!("{failed}: `{shown}` ended with {status}"));
+    Err(error.with_detail(String::from_utf8_lossy(&said).trim_end()))
+}

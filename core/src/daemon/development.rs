@@ -1,0 +1,169 @@
+//! The development switch: which folders of plugins in the making are looked into, and whether what is saved there is
+//! reloaded. `~/.localagent/development.yaml` says more of it, where it is there.
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use astros_protocol::{Error, manifest::Document};
+use serde::Deserialize;
+
+use super::{config::expand, misconfigured};
+
+/// Where plugins are written, beside `dev-plugins` in the working directory.
+const FOLDERS: [&str; 2] = ["~/.localagent/plugins", "~/.localagent/dev-plugins"];
+const HERE: &str = "./dev-plugins";
+
+/// How far a person develops plugins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Development {
+    /// Plugins are told, and run with what helps their authors.
+    pub is_on: bool,
+    /// What is saved is reloaded by itself.
+    pub reloads: bool,
+    /// Folders of plugins, absolute; they need not be there.
+    pub folders: Vec<PathBuf>,
+}
+
+/// The file as it is written; what is not listed here is for other parts.
+#[derive(Default, Deserialize)]
+#[serde(default, expecting = "a mapping")]
+struct File {
+    development: Section,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, expecting = "a mapping")]
+struct Section {
+    hot_reload: Option<bool>,
+    plugins: Plugins,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, expecting = "a mapping")]
+struct Plugins {
+    allow_dev_plugins: Option<bool>,
+    auto_reload: Option<bool>,
+    development_directories: Option<Vec<String>>,
+}
+
+impl Development {
+    /// What `--dev` (`wanted`), the environment, and the file in the home say. The working directory `cwd` is looked into
+    /// where the switch was set for this command only: whoever walks into somebody's folder runs nothing of it.
+    ///
+    /// # Errors
+    /// The switch is set, and the file cannot be understood.
+    pub fn read(
+        environment: &[(OsString, OsString)],
+        wanted: bool,
+        cwd: Option<&Path>,
+    ) -> Result<Development, Error> {
+        let variable = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+        let switch = |name| variable(name).and_then(|value| is_true(&value.to_string_lossy()));
+        let is_on = wanted || switch("LOCALAGENT_DEV_MODE") == Some(true);
+        let allowed = switch("LOCALAGENT_PLUGINS_ALLOW_DEV");
+        let is_explicit = is_on || allowed == Some(true);
+        let home = variable("HOME").map(PathBuf::from);
+        let file = home.as_ref().map(|home| section(&home.join(".localagent/development.yaml")));
+        let file = match file.transpose() {
+            Ok(file) => file.unwrap_or_default(),
+            Err(error) if is_explicit => return Err(error),
+            Err(_) => Section::default(),
+        };
+        let Plugins { allow_dev_plugins, auto_reload, development_directories } = file.plugins;
+        let is_allowed = allowed.or(allow_dev_plugins).unwrap_or(is_on);
+        let mut folders = Vec::new();
+        if is_allowed {
+            let written = development_directories.unwrap_or_else(|| vec![HERE.to_owned()]);
+            let cwd = cwd.filter(|_| is_explicit);
+            let absolute = |folder: &str| {
+                let path = expand(folder, home.as_deref());
+                if path.is_absolute() {
+                    Some(path)
+                } else {
+                    Some(cwd?.join(path.strip_prefix(".").unwrap_or(&path)))
+                }
+            };
+            let all = written.iter().map(String::as_str).chain(FOLDERS).filter_map(absolute);
+            all.for_each(|folder| {
+                if !folders.contains(&folder) {
+                    folders.push(folder)
+                }
+            });
+        }
+        let reloads = is_on && file.hot_reload != Some(false) && auto_reload != Some(false);
+        Ok(Development { is_on, reloads, folders })
+    }
+}
+
+fn section(path: &Path) -> Result<Section, Error> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Section::default()),
+        Err(error) => return Err(misconfigured(format!("cannot read `{}`: {error}", path.display()))),
+    };
+    let file: File =
+        Document::parse(&text, path).and_then(|document| document.read()).map_err(misconfigured)?;
+    Ok(file.development)
+}
+
+/// What people write for a switch; none where that is nothing.
+fn is_true(text: &str) -> Option<bool> {
+    match text.trim().to_lowercase().as_str() {
+        "" => None,
+        "0" | "false" | "no" | "off" => Some(false),
+        _ => Some(true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(file: &str, variables: &[(&str, &str)], wanted: bool) -> Development {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir(home.path().join(".localagent")).unwrap();
+        fs::write(home.path().join(".localagent/development.yaml"), file).unwrap();
+        let mut environment: Vec<_> =
+            variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        environment.push(("HOME".into(), home.path().into()));
+        let mut found = Development::read(&environment, wanted, Some(Path::new("/work"))).unwrap();
+        for folder in &mut found.folders {
+            if let Ok(below) = folder.strip_prefix(home.path()) {
+                *folder = Path::new("~").join(below);
+            }
+        }
+        found
+    }
+
+    fn folders(found: &Development) -> Vec<&str> {
+        found.folders.iter().filter_map(|folder| folder.to_str()).collect()
+    }
+
+    #[test]
+    fn looks_nowhere_without_the_switch_and_never_around_without_that_of_this_command() {
+        assert_eq!(read("", &[], false), Development::default());
+        let all = ["/work/dev-plugins", "~/.localagent/plugins", "~/.localagent/dev-plugins"];
+        for found in [read("", &[], true), read("", &[("LOCALAGENT_DEV_MODE", "true")], false)] {
+            assert_eq!((folders(&found), found.is_on, found.reloads), (all.to_vec(), true, true));
+        }
+        let allowed = read("", &[("LOCALAGENT_PLUGINS_ALLOW_DEV", "1")], false);
+        assert_eq!((folders(&allowed), allowed.is_on), (all.to_vec(), false));
+        assert!(read("", &[("LOCALAGENT_PLUGINS_ALLOW_DEV", "false")], true).folders.is_empty());
+        let by_file = read("development: {plugins: {allow_dev_plugins: true}}", &[], false);
+        assert_eq!(folders(&by_file), all[1..], "the file holds wherever a person is");
+    }
+
+    #[test]
+    fn does_what_the_file_says() {
+        let file = "development:\n  debug_mode: true\n  plugins:\n    auto_reload: false\n    \
+                    development_directories: [\"./mine\", \"~/.localagent/dev-plugins\", /srv/dev]\n";
+        let found = read(file, &[], true);
+        let expected = ["/work/mine", "~/.localagent/dev-plugins", "/srv/dev", "~/.localagent/plugins"];
+        assert_eq!((folders(&found), found.reloads), (expected.to_vec(), false));
+        assert!(read("development: {plugins: {allow_dev_plugins: false}}", &[], true).folders.is_empty());
+        assert_eq!(read("development: [", &[], false), Development::default());
+    }
+}

@@ -1,0 +1,108 @@
+//! Which packages an environment has, and whether they are what somebody needs.
+
+use std::{collections::BTreeMap, fs, path::Path, str::FromStr};
+
+use pep440_rs::{Version, VersionSpecifiers};
+
+use super::Environment;
+
+/// The packages of an environment: their versions by their normalised names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Installed(BTreeMap<String, String>);
+
+impl Installed {
+    /// What the folders of packages say by the names in them; the first one of a package holds.
+    pub fn of(environment: &Environment) -> Installed {
+        let mut installed = Installed::default();
+        for site in &environment.sites {
+            for (name, version) in in_folder(site) {
+                installed.0.entry(name).or_insert(version);
+            }
+        }
+        installed
+    }
+
+    pub fn version(&self, name: &str) -> Option<&str> {
+        self.0.get(&normalised(name)).map(String::as_str)
+    }
+}
+
+/// `requests-2.28.1.dist-info`, and `requests-2.28.1.egg-info` or `requests-2.28.1-py3.egg-info` of old installers.
+fn in_folder(site: &Path) -> Vec<(String, String)> {
+    let names = fs::read_dir(site).into_iter().flatten().flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let package = |name: String| {
+        let stem = name.strip_suffix(".dist-info").or_else(|| name.strip_suffix(".egg-info"))?;
+        let mut parts = stem.split('-');
+        Some((normalised(parts.next()?), parts.next()?.to_owned()))
+    };
+    names.filter_map(package).collect()
+}
+
+/// A package's name as indexes compare it: lowercase, one `-` for each run of `-`, `_` and `.`.
+pub fn normalised(name: &str) -> String {
+    let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("-").to_lowercase()
+}
+
+/// A package that is needed: `requests>=2.28`, `httpx[http2]~=0.27`, `name @ https://…`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirement {
+    /// As it was written.
+    pub text: String,
+    pub name: String,
+    versions: VersionSpecifiers,
+    /// It holds on some machines only (`; sys_platform == "win32"`): who installs it decides.
+    is_conditional: bool,
+}
+
+/// What of an environment is not what is needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmet {
+    /// The requirement as it was written.
+    pub wanted: String,
+    /// The version that is there; none where the package is not.
+    pub found: Option<String>,
+}
+
+impl Requirement {
+    /// # Errors
+    /// Says what was expected.
+    pub fn parse(text: &str) -> Result<Requirement, &'static str> {
+        const EXPECTED: &str = "expected a package such as `requests>=2.28`";
+        let (wanted, condition) = text.split_once(';').unwrap_or((text, ""));
+        let (wanted, url) = wanted.split_once('@').unwrap_or((wanted, ""));
+        let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let wanted = wanted.trim();
+        let end = wanted.find(|c| !is_of_name(c)).unwrap_or(wanted.len());
+        let (name, rest) = wanted.split_at(end);
+        let rest = rest.trim_start();
+        let versions = match rest.strip_prefix('[') {
+            Some(extras) => extras.split_once(']').ok_or(EXPECTED)?.1,
+            None => rest,
+        };
+        let versions = versions.trim().trim_start_matches('(').trim_end_matches(')');
+        let is_name = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if !is_name || (!url.is_empty() && !versions.is_empty()) {
+            return Err(EXPECTED);
+        }
+        Ok(Requirement {
+            text: text.to_owned(),
+            name: name.to_owned(),
+            versions: VersionSpecifiers::from_str(versions).map_err(|_| EXPECTED)?,
+            is_conditional: !condition.trim().is_empty(),
+        })
+    }
+
+    /// What is not there, where that is so.
+    pub fn unmet(&self, installed: &Installed) -> Option<Unmet> {
+        let found = installed.version(&self.name);
+        let fits = found.is_some_and(|found| match Version::from_str(found) {
+            Ok(version) => self.versions.contains(&version),
+            // What cannot be compared is the installer's to judge.
+            Err(_) => true,
+        });
+        let unmet = Unmet { wanted: self.text.clone(), found: found.map(str::to_owned) };
+        (!fits && !self.is_conditional).then_some(unmet)
+    }
+}

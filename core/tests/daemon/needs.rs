@@ -1,0 +1,100 @@
+//! What plugins need beside themselves, looked for before anything is started.
+
+use std::fs;
+
+use astros_core::daemon::Daemon;
+
+use crate::{
+    discovery::environment,
+    harness::{Home, version},
+};
+
+fn plugin(home: &Home, name: &str, dependencies: &str) {
+    let manifest = format!("metadata: {{name: {name}, version: 1.2.0}}\ndependencies: {dependencies}\n");
+    home.write(&format!("plugins/{name}/plugin.yaml"), &manifest);
+    home.write(&format!("plugins/{name}/main.py"), &crate::harness::code(name));
+}
+
+/// The state of a plugin, why and what helps.
+fn told(daemon: &Daemon, name: &str) -> String {
+    let one = daemon.list().into_iter().find(|one| one.name == name).unwrap();
+    [Some(one.state), one.reason, one.hint].into_iter().flatten().collect::<Vec<_>>().join(" | ")
+}
+
+#[tokio::test]
+async fn blocks_what_lacks_another_plugin_with_the_chain_and_runs_the_rest() {
+    let home = Home::new();
+    plugin(&home, "top", "{plugins: [middle]}");
+    plugin(&home, "middle", "{plugins: ['base>=1.0,<2']}");
+    plugin(&home, "base", "{}");
+    plugin(&home, "old", "{plugins: ['base>=2.0']}");
+    plugin(&home, "lost", "{plugins: [nowhere]}");
+    plugin(&home, "chicken", "{plugins: [egg]}");
+    plugin(&home, "egg", "{plugins: [chicken]}");
+    let daemon = home.start().await;
+    assert_eq!(
+        told(&daemon, "old"),
+        "blocked | needs `base>=2.0`, found 1.2.0 | put a version of `base` in its place that fits"
+    );
+    assert!(told(&daemon, "lost").starts_with("blocked | needs `nowhere`, which is not there | "));
+    assert!(told(&daemon, "egg").contains("needs itself: `egg` → `chicken` → `egg`"));
+    assert_eq!(version(&daemon, "top").await.unwrap(), "top");
+
+    daemon.set_enabled("base", false).await.unwrap();
+    let chain = "blocked | needs `middle`, which needs `base`, which is disabled: it was disabled by command | \
+                 `astros plugins enable base` enables it";
+    assert_eq!(told(&daemon, "top"), chain);
+    let error = version(&daemon, "top").await.unwrap_err();
+    assert!(error.message.contains("which is disabled"), "{error}");
+    daemon.set_enabled("base", true).await.unwrap();
+    assert_eq!(version(&daemon, "top").await.unwrap(), "top");
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn names_the_packages_that_are_missing_in_the_environment_of_a_plugin() {
+    let home = Home::new();
+    plugin(
+        &home,
+        "test",
+        "{external: ['My.Package[extra]>=2.0', 'astros>=1.0', 'other; sys_platform == \"win32\"']}",
+    );
+    let site = environment(&home, "plugins/test/.venv");
+    fs::create_dir(site.join("my_package-1.9.dist-info")).unwrap();
+    let daemon = home.start().await;
+    let told_first = told(&daemon, "test");
+    assert!(
+        told_first.starts_with("blocked | needs the Python package `My.Package[extra]>=2.0`, found 1.9 | `astros plugins setup test`"),
+        "{told_first}"
+    );
+    fs::rename(site.join("my_package-1.9.dist-info"), site.join("my_package-2.0rc1.dist-info")).unwrap();
+    daemon.reload("test").await.unwrap_err();
+    fs::rename(site.join("my_package-2.0rc1.dist-info"), site.join("my_package-2.0.1.dist-info")).unwrap();
+    daemon.reload("test").await.unwrap();
+    assert_eq!(version(&daemon, "test").await.unwrap(), "test");
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn finds_out_at_the_start_what_a_shim_hides() {
+    let home = Home::new();
+    plugin(&home, "test", "{external: ['no-such-package-anywhere>=1']}");
+    let daemon = home.start().await;
+    let error = version(&daemon, "test").await.unwrap_err();
+    assert!(error.message.contains("needs the Python package `no-such-package-anywhere>=1`"), "{error}");
+    assert!(error.hint().unwrap().contains("`astros plugins setup test`"), "{error:?}");
+    let plan = daemon.setup_plan("test").await.unwrap();
+    assert_eq!(plan.packages, ["no-such-package-anywhere>=1"]);
+    assert_eq!(plan.environment, home.path("home/data/environments/test"));
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn blocks_what_is_of_no_use_without_ai_where_nobody_provides_it() {
+    let home = Home::new();
+    home.write("plugins/test/plugin.yaml", "metadata: {name: test}\ncapabilities: {requires_ai: true}\n");
+    home.write("plugins/test/main.py", "");
+    let daemon = home.start().await;
+    assert!(told(&daemon, "test").starts_with("blocked | needs an AI provider, and there is none | "));
+    daemon.stop().await;
+}
