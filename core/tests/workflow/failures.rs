@@ -95,10 +95,7 @@ phases:
     assert!(step(&report, "a", "other").success);
     let message = &step(&report, "a", "do").error.as_ref().unwrap().message;
     assert!(message.starts_with("`provider + 1` cannot be worked out: "), "{message}");
-    assert_eq!(
-        report.phases[1].error.as_ref().unwrap().message.contains("results.a.result.do.nothing"),
-        true
-    );
+    assert!(report.phases[1].error.as_ref().unwrap().message.contains("results.a.result.do.nothing"));
 }
 
 #[tokio::test]

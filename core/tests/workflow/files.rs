@@ -111,3 +111,11 @@ fn the_schema_is_that_of_the_files_that_are_read() {
     assert!(!schema.is_valid(&json!({ "phases": [{ "name": "a", "on_failure": "never" }] })));
     assert!(!schema.is_valid(&json!({ "phases": [{ "phase": "a", "agnets": [] }] })));
 }
+
+#[test]
+fn the_workflow_of_the_book_is_right() {
+    let page = include_str!("../../../docs/src/workflows.md");
+    let file = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let workflow = Workflow::parse(file, Path::new("review.yaml")).unwrap();
+    assert_eq!((&*workflow.name, workflow.phases.len()), ("review", 3));
+}
