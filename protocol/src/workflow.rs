@@ -49,9 +49,39 @@ pub struct WorkflowStep {
     /// What is to be done.
     #[serde(default)]
     pub task: Value,
-    /// What is known so far: results of earlier parts by name.
+    /// What is known so far: `workflow_id`, `workflow`, `phase`, `task`, `inputs`, `results` of the phases before by
+    /// name (`success`, `result`, `evidence`, `agents`), and `provider` where the person wishes one; for an
+    /// orchestrator `round`, from 1, and `steps`, what became of those that it wanted before. Of a step that is
+    /// wanted: members beside these, and `inputs` on top of the phase's.
     #[serde(default)]
     pub context: Extra,
+}
+
+impl WorkflowStep {
+    /// The step of an agent.
+    pub fn agent(name: impl Into<String>, task: impl Into<Value>) -> WorkflowStep {
+        WorkflowStep::of(WorkflowKind::Agent, name, task)
+    }
+
+    /// The step of a phase.
+    pub fn phase(name: impl Into<String>, task: impl Into<Value>) -> WorkflowStep {
+        WorkflowStep::of(WorkflowKind::Phase, name, task)
+    }
+
+    /// The step of an orchestrator.
+    pub fn orchestrator(name: impl Into<String>, task: impl Into<Value>) -> WorkflowStep {
+        WorkflowStep::of(WorkflowKind::Orchestrator, name, task)
+    }
+
+    fn of(kind: WorkflowKind, name: impl Into<String>, task: impl Into<Value>) -> WorkflowStep {
+        WorkflowStep { kind, name: name.into(), task: task.into(), context: Extra::new() }
+    }
+
+    /// With a member of its context.
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> WorkflowStep {
+        self.context.insert(name.into(), value.into());
+        self
+    }
 }
 
 /// What a part of a workflow is.
@@ -81,7 +111,7 @@ impl fmt::Display for WorkflowKind {
 /// Result of `workflow/run`; `success: false` is a result, not an error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkflowResult {
-    /// Whether the work was done.
+    /// Whether the work was done; where not, a member `message` may say why.
     pub success: bool,
     /// What came out of it.
     #[serde(default)]
@@ -94,4 +124,35 @@ pub struct WorkflowResult {
     pub next: Vec<WorkflowStep>,
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+impl WorkflowResult {
+    /// The work was done, and this came out of it.
+    pub fn done(result: impl Into<Value>) -> WorkflowResult {
+        WorkflowResult {
+            success: true,
+            result: result.into(),
+            evidence: Vec::new(),
+            next: Vec::new(),
+            extra: Extra::new(),
+        }
+    }
+
+    /// The work was not done, and why; no error.
+    pub fn failed(message: impl Into<String>) -> WorkflowResult {
+        let extra = Extra::from_iter([("message".to_owned(), message.into().into())]);
+        WorkflowResult { success: false, extra, ..WorkflowResult::done(Value::Null) }
+    }
+
+    /// With something that shows that it was done.
+    pub fn with_evidence(mut self, evidence: impl Into<Value>) -> WorkflowResult {
+        self.evidence.push(evidence.into());
+        self
+    }
+
+    /// With what an orchestrator wants run next.
+    pub fn with_next(mut self, steps: impl IntoIterator<Item = WorkflowStep>) -> WorkflowResult {
+        self.next.extend(steps);
+        self
+    }
 }

@@ -242,3 +242,16 @@ def test_records_of_the_standard_library_reach_the_host(start: Start, tmp_path: 
 
 def test_loggers_stay_as_they_are_outside_of_a_plugins_process() -> None:
     assert logging.getLogger("localagent").handlers == []
+
+
+async def test_settings_that_were_never_read_are_held_to_their_schema_too() -> None:
+    class Lazy(CommandPlugin):
+        name = "lazy"
+        settings_schema = SCHEMA
+
+    async with AstrOSTestClient() as client:
+        plugin = await client.load_plugin(Lazy, settings={"depth": 5})
+        assert isinstance(plugin, Lazy)
+        with pytest.raises(InvalidSettings):
+            await client.change_settings({"depth": "deep"})
+        assert plugin.config["depth"] == plugin.settings.depth == 5

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from astros import _aliases
 from astros.localagent import LocalAgentCLI
 
-from .host import PLUGINS
+from .host import PLUGINS, environment
 
 TOOL = """
 import typer
@@ -57,4 +59,16 @@ def test_every_module_of_localagent_has_its_names() -> None:
     for name, target in _aliases.MODULES.items():
         module = importlib.import_module(name)
         if target:
-            assert set(importlib.import_module(target).__all__) <= vars(module).keys()
+            ours = importlib.import_module(target)
+            assert all(getattr(module, one) is getattr(ours, one) for one in ours.__all__)
+            assert not hasattr(module, "no_such_name")
+
+
+def test_the_framework_imports_only_what_is_asked_for() -> None:
+    script = (
+        "import sys; from astros import _aliases; _aliases.install()\n"
+        "from app.cli.plugins.framework import CommandPlugin\n"
+        "print([m for m in ('provider', 'ui', 'workflow', 'persistence', 'bus') if f'astros.{m}' in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

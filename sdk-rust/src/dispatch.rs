@@ -11,8 +11,10 @@ use astros_protocol::{
     Error as WireError, ErrorCode, Request,
     bus::BusDeliver,
     call::HandleIntent,
+    command::CommandRun,
     lifecycle::{Describe, Initialize, Ping, PingResult, Shutdown},
     settings::SettingsChanged,
+    workflow::WorkflowRun,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -22,7 +24,6 @@ use crate::{
     Context, Plugin, Result,
     attend::Attended,
     context::{self, Request as Served},
-    handler::Answer,
     life::Phase,
     params::{Asked, Invocation},
     session::State,
@@ -97,7 +98,12 @@ impl Dispatcher {
                     tokio::spawn(stopping);
                 }
             }
+            CommandRun::METHOD => match read(method, params) {
+                Ok(params) => self.run_command(params, responder),
+                Err(error) => responder.error(&error),
+            },
             BusDeliver::METHOD if !self.plugin.listeners.is_empty() => self.deliver(params, responder),
+            WorkflowRun::METHOD if !self.plugin.parts.is_empty() => self.run_part(params, responder),
             SettingsChanged::METHOD => answer(responder, self.change_settings(params)),
             HandleIntent::METHOD => {
                 responder.error(&invalid_params(method, "expected `handler`, `intent` and `meta`"));
@@ -116,7 +122,7 @@ impl Dispatcher {
             Err(error) => return responder.error(&error),
         };
         let Some(handler) = self.plugin.handlers.get(&*name) else {
-            return responder.error(&self.handler_not_found(&name));
+            return responder.error(&self.not_found("handler", &name));
         };
         let context = intent.context.map_or_else(empty_object, ToOwned::to_owned);
         let request = Served::new(responder.ticket().clone(), name.into_owned(), intent.head, meta);
@@ -130,13 +136,13 @@ impl Dispatcher {
         }
     }
 
-    fn handler_not_found(&self, name: &str) -> WireError {
+    /// There is no `handler` or `command` of this name.
+    pub(crate) fn not_found(&self, what: &str, name: &str) -> WireError {
         let plugin = &self.plugin.description;
-        let error = WireError::new(
-            ErrorCode::HANDLER_NOT_FOUND,
-            format!("`{}` has no handler `{name}`", plugin.name),
-        );
-        let names = plugin.handlers.iter().map(|handler| handler.name.as_str());
+        let message = format!("`{}` has no {what} `{name}`", plugin.name);
+        let error = WireError::new(ErrorCode::HANDLER_NOT_FOUND, message);
+        let handlers = plugin.handlers.iter().map(|handler| handler.name.as_str());
+        let names = handlers.chain(plugin.commands.iter().map(|command| command.name.as_str()));
         let nearest = names.map(|known| (strsim::jaro_winkler(known, name), known));
         match nearest.max_by(|(one, _), (other, _)| one.total_cmp(other)) {
             Some((likeness, known)) if likeness > 0.7 => error.with_hint(format!("did you mean `{known}`?")),
@@ -146,7 +152,7 @@ impl Dispatcher {
 }
 
 /// Serves on until the handler ends, or is dropped where its request is taken back.
-async fn serve(mut work: Attended<Answer>, responder: Responder, ends_itself: bool) {
+pub(crate) async fn serve<T: Serialize>(mut work: Attended<T>, responder: Responder, ends_itself: bool) {
     let outcome = tokio::select! {
         biased;
         outcome = &mut work => outcome,
@@ -156,7 +162,7 @@ async fn serve(mut work: Attended<Answer>, responder: Responder, ends_itself: bo
     finish(responder, outcome);
 }
 
-fn finish(responder: Responder, outcome: Result<Answer>) {
+fn finish<T: Serialize>(responder: Responder, outcome: Result<T>) {
     match outcome {
         Ok(answer) => responder.result(&answer),
         Err(error) => responder.error(&error.into_wire()),

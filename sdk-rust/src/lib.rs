@@ -31,6 +31,7 @@
 mod attend;
 mod bus;
 mod call;
+mod command;
 mod context;
 mod dispatch;
 mod error;
@@ -44,13 +45,16 @@ mod run;
 mod session;
 mod stdio;
 mod storage;
+mod workflow;
 
 pub use call::CallPlugin;
+pub use command::Exit;
 pub use context::Context;
 pub use error::{Error, Result};
 pub use handler::{Handler, blocking_handler, handler, raw_handler};
 pub use plugin::Plugin;
 pub use storage::Storage;
+pub use workflow::Task;
 
 pub use astros_protocol::{
     self as protocol, ErrorCode, Extra, Intent, Meta, PluginDescription, Response,
@@ -58,8 +62,9 @@ pub use astros_protocol::{
     lifecycle::{Directories, Effects},
     person::Level,
     stream::ProgressValue,
+    workflow::{WorkflowResult, WorkflowStep},
 };
-pub use {schemars, serde, serde_json};
+pub use {clap, schemars, serde, serde_json};
 
 /// What a plugin's file usually needs: `use astros_sdk::prelude::*`.
 pub mod prelude {
@@ -70,7 +75,7 @@ pub mod prelude {
     pub use serde_json::json;
 
     pub use crate::{
-        BusMessage, Context, Effects, Error, Extra, Intent, Level, Plugin, Response, Result,
-        blocking_handler, handler, raw_handler,
+        BusMessage, Context, Effects, Error, Extra, Intent, Level, Plugin, Response, Result, Task,
+        WorkflowResult, WorkflowStep, blocking_handler, handler, raw_handler,
     };
 }

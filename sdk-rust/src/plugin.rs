@@ -10,15 +10,19 @@ use crate::{
     Context, Handler, Result,
     attend::Work,
     bus::Listener,
+    command::Command,
     run,
     session::{SettingsKind, State},
+    workflow::Part,
 };
 
 /// A plugin: what it is, and its handlers. Each function adds something and gives it back; [`Plugin::run`] serves.
 pub struct Plugin {
     pub(crate) description: PluginDescription,
     pub(crate) handlers: HashMap<String, Handler>,
+    pub(crate) commands: Vec<Command>,
     pub(crate) listeners: Vec<Listener>,
+    pub(crate) parts: Vec<Part>,
     pub(crate) settings: Option<SettingsKind>,
     pub(crate) state: State,
     pub(crate) max_in_flight: Option<u32>,
@@ -41,7 +45,9 @@ impl Plugin {
         Plugin {
             description,
             handlers: HashMap::new(),
+            commands: Vec::new(),
             listeners: Vec::new(),
+            parts: Vec::new(),
             settings: None,
             state: State::new(),
             max_in_flight: None,

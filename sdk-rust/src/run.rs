@@ -33,8 +33,10 @@ pub(crate) fn run(plugin: Plugin) -> ExitCode {
         return ExitCode::from(NOT_SERVED);
     }
     let name = plugin.description.name.clone();
+    // Beside a person's streams: what their terminal sends means what it means to any program.
+    let in_foreground = rpc_fds.is_some();
     let served = rpc_fds.map_or_else(Descriptors::take, |list| Descriptors::named(&list));
-    match served.and_then(|descriptors| serve_process(plugin, descriptors)) {
+    match served.and_then(|descriptors| serve_process(plugin, descriptors, in_foreground)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: `{name}` cannot serve: {error}");
@@ -55,10 +57,13 @@ fn explain(plugin: &Plugin) {
     eprintln!("  (DIR is the folder that it is in)");
 }
 
-fn serve_process(plugin: Plugin, descriptors: Descriptors) -> io::Result<()> {
+fn serve_process(plugin: Plugin, descriptors: Descriptors, in_foreground: bool) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let until = runtime.block_on(async {
         let (input, output) = descriptors.open()?;
+        if in_foreground {
+            return Ok(serve(plugin, input, output, std::future::pending()).await);
+        }
         let mut terminate = signal(SignalKind::terminate())?;
         // Ctrl-C in the terminal of the host reaches its whole group; the host decides what it means.
         let _interrupt = signal(SignalKind::interrupt())?;

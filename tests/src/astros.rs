@@ -15,7 +15,10 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::Outcome;
+use crate::{
+    Outcome,
+    terminal::{OnTerminal, terminal},
+};
 
 /// A command that takes longer than this hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -100,6 +103,25 @@ impl Astros {
         let code = child.wait().expect("astros ends").code();
         let stdout = String::from_utf8(shown).expect("astros prints UTF-8");
         Outcome { code, stdout, stderr: String::new(), said: self.said }
+    }
+
+    /// Starts it on a terminal that the test sits at; no signal comes by itself, for it is not the command's own.
+    pub fn spawn_on_a_terminal(mut self) -> OnTerminal {
+        let (keyboard, screen) = terminal();
+        let stream = || Stdio::from(screen.try_clone().expect("the terminal"));
+        self.command.env("TERM", "xterm").stdin(stream()).stdout(stream()).stderr(stream());
+        let child = self.command.spawn().expect("astros starts");
+        OnTerminal::new(child, keyboard, screen)
+    }
+
+    /// Within a line of a shell, where `"$@"` is the command.
+    pub fn in_shell(mut self, line: &str) -> Astros {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", line, "sh"]).arg(self.command.get_program()).args(self.command.get_args());
+        shell.env_clear().envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        shell.current_dir(&self.folder);
+        self.command = shell;
+        self
     }
 
     /// Runs it to its end.

@@ -6,14 +6,14 @@ mod workflow;
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use astros_protocol::manifest::Permission;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::recording::Recorder;
 
 pub(super) use settings::{Secrets, Settings};
 pub(super) use workflow::{RunWorkflow, Workflow};
 
-const EXIT_CODES: &str = "\
+pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0    done
   1    the plugin answered that it could not (`success: false`)
@@ -28,7 +28,7 @@ Exit codes:
 
 /// Say what you want; a plugin does it.
 #[derive(Debug, Parser)]
-#[command(name = "astros", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "astros", version, max_term_width = 100, after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) global: Global,
@@ -36,8 +36,28 @@ pub(super) struct Cli {
     pub(super) command: Command,
 }
 
+/// The words that plugins' commands cannot be.
+pub(super) fn own_commands() -> Vec<String> {
+    let command = Cli::command();
+    let names = command.get_subcommands().map(|one| one.get_name().to_owned());
+    names.chain(["help".to_owned()]).collect()
+}
+
+/// What every command takes, and the words from the command on, of a line that may be unfinished; its first word is the
+/// program.
+pub(super) fn globals(words: &[OsString]) -> (Global, Vec<OsString>) {
+    let command = Cli::command().ignore_errors(true).disable_help_flag(true).disable_version_flag(true);
+    let matches = command.try_get_matches_from(words).unwrap_or_default();
+    let global = Global::from_arg_matches(&matches).unwrap_or_default();
+    let words = matches.subcommand().map(|(name, below)| {
+        let rest = below.try_get_many::<OsString>("").ok().flatten().into_iter().flatten();
+        [OsString::from(name)].into_iter().chain(rest.cloned()).collect()
+    });
+    (global, words.unwrap_or_default())
+}
+
 /// What every command takes.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Global {
     /// A folder of plugins, or a plugin's own folder; they are enabled, and shadow bundled ones. Repeatable
     #[arg(long, global = true, value_name = "DIR")]
@@ -136,6 +156,25 @@ pub(super) enum Command {
         #[arg(long)]
         list: bool,
     },
+    /// Print the script that lets a shell complete what is typed
+    #[command(after_help = "Examples:
+  source <(astros completion bash)       in ~/.bashrc
+  source <(astros completion zsh)        in ~/.zshrc, after compinit
+  astros completion fish > ~/.config/fish/completions/astros.fish")]
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+    /// A command of a plugin's
+    #[command(external_subcommand)]
+    Plugin(Vec<OsString>),
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 #[derive(Debug, Args)]
@@ -419,8 +458,6 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

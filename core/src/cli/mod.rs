@@ -5,6 +5,7 @@ mod ask;
 mod audit;
 mod bus;
 mod chat;
+mod commands;
 mod conformance;
 mod connect;
 mod daemon;
@@ -51,8 +52,15 @@ use output::Output;
 pub fn main() -> ExitCode {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let wants_json = std::env::args_os().any(|argument| argument == "--json");
-    let cli = match Cli::try_parse() {
+    if let Some(answered) = commands::complete_if_asked() {
+        return answered;
+    }
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
+        Err(error) if error.kind() == ErrorKind::DisplayHelp && commands::print_help(&words) => {
+            return ExitCode::SUCCESS;
+        }
         Err(error) => return usage(&error, &Output::new(wants_json, no_color)),
     };
     let output = Output::new(cli.global.json, no_color);
@@ -140,6 +148,8 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
             let run = async |daemon: &Client| workflow::run(command, daemon, output).await;
             with_daemon(&global, needs, output, run).await
         }
+        Command::Completion { shell } => commands::completion(shell, output),
+        Command::Plugin(words) => Box::pin(commands::run(words, &global, output)).await,
         Command::Plugins(command) => {
             let run = async |daemon: &Client| plugins::run(command, daemon, output).await;
             with_daemon(&global, needs, output, run).await
@@ -189,6 +199,7 @@ fn options(global: &Global) -> Result<Options, Error> {
         development: Development::read(&environment, global.dev, cwd().ok().as_deref())?,
         environment,
         recorder: global.recorder.clone(),
+        own_commands: args::own_commands(),
     })
 }
 

@@ -76,6 +76,9 @@ async fn list(daemon: &Client, output: &Output) -> Result<(), Error> {
                 let words = printable(&format!("{reason}{hint}")).replace('\n', "\n    ");
                 output.print(&format!("  {}: {words}", plugin.name));
             }
+            for problem in &plugin.problems {
+                output.print(&format!("  {}: {}", plugin.name, printable(problem)));
+            }
         }
     }
     Ok(())
@@ -167,6 +170,14 @@ fn show_text(shown: &Value) -> String {
     }
     for warning in shown["warnings"].as_array().into_iter().flatten() {
         fact("warning", warning.as_str().unwrap_or_default().to_owned());
+    }
+    for problem in shown["problems"].as_array().into_iter().flatten() {
+        fact("problem", problem.as_str().unwrap_or_default().to_owned());
+    }
+    for command in shown["commands"].as_array().into_iter().flatten() {
+        let name = command["name"].as_str().unwrap_or_default();
+        let about = command["description"].as_str().unwrap_or_default().lines().next().unwrap_or_default();
+        fact("command", format!("{name:<20} {about}"));
     }
     for handler in shown["handlers"].as_array().into_iter().flatten() {
         let name = handler["name"].as_str().unwrap_or_default();

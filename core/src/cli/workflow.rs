@@ -129,7 +129,7 @@ async fn run_one(run: RunWorkflow, daemon: &Client, output: &Output) -> Result<E
     let begun = daemon.run_workflow(order, Some(person(None, None)?), Some(wanted)).await;
     let ended = tokio::select! {
         outcome = follow_run(begun, hear) => outcome,
-        never = asking => never,
+        taken_back = asking => taken_back,
     };
     watch.end();
     let report = ended?;

@@ -15,8 +15,8 @@ use serde_json::{Value, value::RawValue};
 use super::failure::Failure;
 use crate::{
     daemon::{
-        Asks, Health, Listed, ListedWorkflow, OfferedComponent, OfferedProvider, Order, PluginSettings,
-        SetupPlan, ShownWorkflow, Wish,
+        Asks, Finished, Health, Listed, ListedWorkflow, Offered, OfferedComponent, OfferedProvider, Order,
+        PluginSettings, SetupPlan, ShownWorkflow, Wish, Word,
     },
     observe::PluginSnapshot,
     services::{audit::Event, log::Record},
@@ -99,6 +99,29 @@ pub trait Control {
         params: Option<Extra>,
         person: Option<Person>,
     ) -> Result<Answer, Failure>;
+
+    /// The commands that plugins add to `astros`, by name; no plugin is started.
+    #[method(name = "commands", param_kind = map)]
+    async fn commands(&self) -> Result<Vec<Word>, Failure>;
+
+    /// One of them, with all that it takes. Where nobody has it, plugins that never said what they offer are asked.
+    #[method(name = "command", param_kind = map)]
+    async fn command(&self, name: String) -> Result<Offered, Failure>;
+
+    /// Runs a command of a plugin's on streams that were lent: news until its end or an error, which is the last item.
+    /// Unsubscribed, or with the connection gone, it is killed.
+    #[subscription(name = "run" => "ran", unsubscribe = "unrun", item = News, param_kind = map)]
+    async fn run(
+        &self,
+        command: Command,
+        person: Option<Person>,
+        wanted: Option<Wanted>,
+    ) -> SubscriptionResult;
+
+    /// Sends a signal, such as `SIGINT`, to what runs on lent streams; answered when it has it, and after `SIGTSTP` when
+    /// it has stopped.
+    #[method(name = "signal", param_kind = map)]
+    async fn signal(&self, streams: String, signal: String) -> Result<(), Failure>;
 
     /// All plugins, by name; none is started.
     #[method(name = "list", param_kind = map)]
@@ -248,6 +271,26 @@ pub struct Person {
     pub timeout_ms: Option<u64>,
 }
 
+/// A command of a plugin's, as it was typed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Command {
+    /// The token of the streams that it runs on.
+    pub streams: String,
+    pub plugin: String,
+    /// Its words, with spaces between them.
+    pub command: String,
+    /// What the plugin's description makes of the words, defaults among them.
+    #[serde(default)]
+    pub args: Extra,
+    /// The words as they were typed, from the top-level command on.
+    pub argv: Vec<String>,
+    #[serde(default)]
+    pub terminal: Terminal,
+    /// The person's variables, of which it gets how their terminal and language are.
+    #[serde(default)]
+    pub environment: Vec<(String, String)>,
+}
+
 /// Which news a client of `ask` and `call` wants before the answer; none where it is not said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -260,7 +303,7 @@ pub struct Wanted {
     pub questions: bool,
 }
 
-/// News of a request; an answer, a report or an error is the last.
+/// News of a request; an answer, a report, an end or an error is the last.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum News {
@@ -275,6 +318,8 @@ pub enum News {
     Answer(Box<Answer>),
     /// What came of a run of a workflow.
     Report(Box<Report>),
+    /// How a command ended.
+    Finished(Finished),
     /// Why nothing came of it.
     Error(astros_protocol::Error),
 }

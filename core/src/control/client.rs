@@ -3,6 +3,7 @@
 use std::{
     ops::Deref,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -18,8 +19,9 @@ use super::{
     failure::{self, no_daemon},
     server::{MAX_REQUEST, MAX_RESPONSE},
     socket,
+    streams::{Lease, Lent},
 };
-use crate::workflow::Report;
+use crate::{daemon::Finished, supervisor::Streams, workflow::Report};
 
 /// A daemon that does not even say who it is in this time is halted, or wedged.
 const HELLO: Duration = Duration::from_secs(5);
@@ -36,6 +38,8 @@ pub struct Client {
     hello: Hello,
     /// Of a daemon that stays.
     runtime: Option<PathBuf>,
+    /// Of one that is embedded.
+    lent: Option<Arc<Lent>>,
 }
 
 impl Deref for Client {
@@ -80,7 +84,24 @@ impl Client {
         let greeted = tokio::time::timeout(HELLO, greeting).await;
         let (rpc, hello) = greeted.unwrap_or_else(|_| Err(does_not_answer()))?;
         check_version(&hello)?;
-        Ok(Client { rpc, hello, runtime: None })
+        Ok(Client { rpc, hello, runtime: None, lent: None })
+    }
+
+    /// It lends its streams to a daemon of this process.
+    pub(super) fn lending(self, lent: Arc<Lent>) -> Client {
+        Client { lent: Some(lent), ..self }
+    }
+
+    /// Lends streams to the daemon, for what it is to run on them.
+    ///
+    /// # Errors
+    /// It went away, or is not reached by a socket.
+    pub async fn lend(&self, streams: Streams) -> Result<Lease, Error> {
+        match (&self.lent, &self.runtime) {
+            (Some(lent), _) => Ok(Lease::here(lent, streams)),
+            (None, Some(runtime)) => Lease::over(runtime, &streams).await,
+            (None, None) => Err(failure::gone("it is not reached by a socket, and takes no streams")),
+        }
     }
 
     /// Resolves when the daemon went away, and another one may take its place.
@@ -150,6 +171,22 @@ async fn follow_to<T>(begun: Begun, mut last: impl FnMut(News) -> Option<T>) -> 
                     return Ok(outcome);
                 }
             }
+        }
+    }
+    Err(failure::gone("its news ended without an outcome"))
+}
+
+/// Follows a command to its end, as [`follow`] does a request. Dropped, it is killed.
+///
+/// # Errors
+/// Its plugin's, or `no_daemon` where the daemon went away.
+pub async fn follow_command(begun: Begun, mut hear: impl FnMut(News)) -> Result<Finished, Error> {
+    let mut news = answered(begun)?;
+    while let Some(item) = news.next().await {
+        match answered(item.map_err(ClientError::ParseError))? {
+            News::Finished(finished) => return Ok(finished),
+            News::Error(error) => return Err(error),
+            other => hear(other),
         }
     }
     Err(failure::gone("its news ended without an outcome"))

@@ -25,7 +25,8 @@ impl Embedded {
         let server = Server::new(Arc::new(Daemon::start(options).await?), false);
         let (ours, theirs) = tokio::io::duplex(BUFFER);
         tokio::spawn(server.serve(theirs, None));
-        Ok(Embedded { client: Client::over(ours).await?, server })
+        let client = Client::over(ours).await?.lending(server.lent.clone());
+        Ok(Embedded { client, server })
     }
 
     pub fn client(&self) -> &Client {

@@ -16,6 +16,7 @@ mod server;
 mod service;
 mod socket;
 mod status;
+mod streams;
 mod understood;
 
 pub use client::Client;
@@ -23,3 +24,4 @@ pub use embedded::Embedded;
 pub use failure::{Failure, NO_DAEMON, gone, no_daemon};
 pub use run::{Signal, Signals, run};
 pub use socket::is_claimed;
+pub use streams::Lease;

@@ -74,11 +74,7 @@ pub(super) async fn tell<A: Into<News>, W: Future<Output = Result<A, Error>>>(
             (outcome, ()) = async { tokio::join!(work(listens), relay) } => outcome,
             never = asking => never,
         };
-        let last = match outcome {
-            Ok(answer) => answer.into(),
-            Err(error) => News::Error(error),
-        };
-        send(&sink, &last).await;
+        send(&sink, &outcome.map_or_else(News::Error, Into::into)).await;
     };
     tokio::select! {
         () = told => {}

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duratio
 use astros_protocol::{Error, ErrorCode};
 use futures_util::FutureExt as _;
 use tokio::{
-    net::{TcpListener, UnixListener},
+    net::{TcpListener, UnixListener, UnixStream},
     sync::{Semaphore, mpsc},
 };
 
@@ -48,7 +48,7 @@ pub async fn run(options: Options, listen: Option<SocketAddr>, mut signals: Sign
         Some(address) => Some(Tcp::listen(address, &place).await?),
         None => None,
     };
-    let socket = place.listen()?;
+    let (streams, socket) = (place.listen_for_streams()?, place.listen()?);
     let hello = super::api::Hello::new(&daemon);
     tracing::info!(pid = hello.pid, home = %hello.home.display(), socket = %place.socket().display(), "ready");
     service::ready();
@@ -57,7 +57,8 @@ pub async fn run(options: Options, listen: Option<SocketAddr>, mut signals: Sign
         tokio::select! {
             () = &mut stays => {}
             () = &mut watchdog => {}
-            () = accept_local(&socket, &server) => {}
+            () = accept_local(&socket, &server, |stream| drop(tokio::spawn(server.serve(stream, None)))) => {}
+            () = accept_local(&streams, &server, |stream| drop(tokio::spawn(server.serve_streams(stream)))) => {}
             () = accept_tcp(tcp.as_ref(), &server) => {}
             () = server.lifetime.asked_to_stop() => break,
             signal = signals.recv() => match signal {
@@ -67,7 +68,7 @@ pub async fn run(options: Options, listen: Option<SocketAddr>, mut signals: Sign
         }
     }
     // From here on nobody finds it; who is connected is served to the end.
-    drop((socket, tcp));
+    drop((socket, streams, tcp));
     tracing::info!("stopping: what is in flight ends first");
     service::stopping();
     let mut drained = pin!(server.drain());
@@ -95,14 +96,14 @@ async fn reload(daemon: Arc<Daemon>) {
     service::ready();
 }
 
-async fn accept_local(listener: &UnixListener, server: &Server) {
+async fn accept_local(listener: &UnixListener, server: &Server, serve: impl FnOnce(UnixStream)) {
     let stream = match listener.accept().await {
         Ok((stream, _)) => stream,
         Err(error) => return not_accepted(&error).await,
     };
     match socket::check_peer(&stream) {
         Ok(()) if server.is_full() => refuse_one_more(),
-        Ok(()) => drop(tokio::spawn(server.serve(stream, None))),
+        Ok(()) => serve(stream),
         Err(error) => tracing::warn!(%error, "a client was refused"),
     }
 }

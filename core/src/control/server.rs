@@ -11,7 +11,10 @@ use jsonrpsee::{
         TowerServiceBuilder, serve_with_graceful_shutdown, stop_channel,
     },
 };
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::UnixStream,
+};
 use tower::{Service as _, layer::util::Identity, service_fn};
 
 use super::{
@@ -19,6 +22,7 @@ use super::{
     lifetime::Lifetime,
     question::Open,
     service::Service,
+    streams::Lent,
 };
 use crate::daemon::Daemon;
 
@@ -43,6 +47,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 pub(super) struct Server {
     pub(super) daemon: Arc<Daemon>,
     pub(super) lifetime: Arc<Lifetime>,
+    pub(super) lent: Arc<Lent>,
     methods: Methods,
     builder: TowerServiceBuilder<Identity, Identity>,
     stop: StopHandle,
@@ -57,8 +62,14 @@ impl Server {
     pub(super) fn new(daemon: Arc<Daemon>, stays: bool) -> Server {
         let lifetime = Arc::new(Lifetime::new(stays));
         let hello = Hello::new(&daemon);
-        let service =
-            Service { daemon: daemon.clone(), hello, lifetime: lifetime.clone(), questions: Open::default() };
+        let (lent, questions) = (Arc::<Lent>::default(), Open::default());
+        let service = Service {
+            daemon: daemon.clone(),
+            hello,
+            lifetime: lifetime.clone(),
+            questions,
+            lent: lent.clone(),
+        };
         let (stop, handle) = stop_channel();
         let config = ServerConfig::builder()
             .max_request_body_size(MAX_REQUEST)
@@ -68,7 +79,7 @@ impl Server {
             .set_message_buffer_capacity(MAX_WAITING)
             .set_batch_request_config(BatchRequestConfig::Limit(MAX_BATCH));
         let builder = ServerBuilder::with_config(config.build()).to_service_builder();
-        Server { daemon, lifetime, methods: service.into_rpc().into(), builder, stop, handle }
+        Server { daemon, lifetime, lent, methods: service.into_rpc().into(), builder, stop, handle }
     }
 
     /// Whether there are so many connections that a new one has to be closed.
@@ -103,6 +114,17 @@ impl Server {
                 tracing::debug!(error, "a connection ended");
             }
         })
+    }
+
+    /// Serves who lends streams, to the end of the connection.
+    pub(super) fn serve_streams(&self, stream: UnixStream) -> impl Future<Output = ()> + Send + use<> {
+        let (open, lent) = (self.lifetime.connect(), self.lent.clone());
+        async move {
+            let _open = open;
+            if let Err(error) = lent.serve(stream).await {
+                tracing::debug!(%error, "streams were not lent");
+            }
+        }
     }
 
     /// Takes no new requests, lets those that are open end within what their plugins are given, stops the plugins.

@@ -15,18 +15,21 @@ use serde_json::{Value, value::RawValue};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{
-    api::{Answer, ControlServer, Hello, Logged, Person, Published, Status, Understood, Wanted},
+    api::{
+        Answer, Command, ControlServer, Hello, Logged, News, Person, Published, Status, Understood, Wanted,
+    },
     failure::Failure,
     lifetime::Lifetime,
     question::Open,
     request::{self, Listens, send},
+    streams::Lent,
 };
 use crate::{
     agent,
     bus::{Delivery, Pattern},
     daemon::{
-        Asks, Daemon, Health, Listed, ListedWorkflow, OfferedComponent, OfferedProvider, Order,
-        PluginSettings, SetupPlan, ShownWorkflow, Wish,
+        Asks, CommandRun, Daemon, Health, Listed, ListedWorkflow, Offered, OfferedComponent, OfferedProvider,
+        Order, PluginSettings, SetupPlan, ShownWorkflow, Wish, Word,
     },
     router::Publisher,
     services::{audit::Event, log::Record},
@@ -42,6 +45,7 @@ pub(super) struct Service {
     pub(super) hello: Hello,
     pub(super) lifetime: Arc<Lifetime>,
     pub(super) questions: Open,
+    pub(super) lent: Arc<Lent>,
 }
 
 #[async_trait]
@@ -63,7 +67,7 @@ impl ControlServer for Service {
     ) -> SubscriptionResult {
         let work = |Listens { understood: listener, progress, questions }| async {
             let person = agent::Person { questions, ..request::person(&self.daemon, person)? };
-            request::ask(&self.daemon, &text, &person, listener, progress).await
+            request::ask(&self.daemon, &text, &person, listener, progress).await.map(News::from)
         };
         request::tell(pending, self, wanted.unwrap_or_default(), work).await;
         Ok(())
@@ -88,7 +92,7 @@ impl ControlServer for Service {
             let person = agent::Person { questions, ..request::person(&self.daemon, person)? };
             self.daemon.usable(&plugin)?;
             let params = params.unwrap_or_default();
-            self.daemon.agent().invoke(&plugin, &handler, params, &person, progress).await
+            self.daemon.agent().invoke(&plugin, &handler, params, &person, progress).await.map(News::from)
         };
         request::tell(pending, self, wanted.unwrap_or_default(), work).await;
         Ok(())
@@ -149,6 +153,37 @@ impl ControlServer for Service {
         self.daemon.usable(&plugin)?;
         let params = params.unwrap_or_default();
         Ok(self.daemon.agent().invoke(&plugin, &handler, params, &person, None).await?.into())
+    }
+
+    async fn commands(&self) -> Result<Vec<Word>, Failure> {
+        Ok(self.daemon.commands().words())
+    }
+
+    async fn command(&self, name: String) -> Result<Offered, Failure> {
+        let _open = self.lifetime.begin()?;
+        Ok(self.daemon.command(&name).await?)
+    }
+
+    async fn run(
+        &self,
+        pending: PendingSubscriptionSink,
+        command: Command,
+        person: Option<Person>,
+        wanted: Option<Wanted>,
+    ) -> SubscriptionResult {
+        let work = |Listens { questions, .. }| async {
+            let person = agent::Person { questions, ..request::person(&self.daemon, person)? };
+            let Command { streams, plugin, command, args, argv, terminal, environment } = command;
+            let (streams, signals, _used) = self.lent.take(&streams)?;
+            let run = CommandRun { plugin, command, args, argv, terminal, environment, streams, signals };
+            self.daemon.run_command(run, &person).await.map(News::Finished)
+        };
+        request::tell(pending, self, wanted.unwrap_or_default(), work).await;
+        Ok(())
+    }
+
+    async fn signal(&self, streams: String, signal: String) -> Result<(), Failure> {
+        Ok(self.lent.signal(&streams, &signal).await?)
     }
 
     async fn list(&self) -> Result<Vec<Listed>, Failure> {

@@ -22,6 +22,8 @@ use super::{failure::no_daemon, http::TOKEN_FILE};
 use crate::daemon::paths;
 
 const SOCKET: &str = "control.sock";
+/// Where clients lend their streams.
+const STREAMS: &str = "streams.sock";
 const LOCK: &str = "daemon.lock";
 /// `sun_path` has 108 bytes, the last of them zero.
 const LONGEST_PATH: usize = 107;
@@ -61,10 +63,19 @@ impl Place {
 
     /// Listens; a socket that somebody left behind is removed.
     pub(super) fn listen(&self) -> Result<UnixListener, Error> {
-        let path = self.socket();
+        self.listen_at(SOCKET)
+    }
+
+    /// Listens for those who lend their streams.
+    pub(super) fn listen_for_streams(&self) -> Result<UnixListener, Error> {
+        self.listen_at(STREAMS)
+    }
+
+    fn listen_at(&self, name: &str) -> Result<UnixListener, Error> {
+        let path = self.file(name);
         let bound = match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Short::of(&self.folder).and_then(|short| UnixListener::bind(&short.path)),
+            _ => Short::of(&self.folder, name).and_then(|short| UnixListener::bind(&short.path)),
         };
         // The folder keeps others out already; the mode says so to who looks.
         let listening = bound.and_then(|listener| {
@@ -77,7 +88,7 @@ impl Place {
     }
 
     pub(super) fn socket(&self) -> PathBuf {
-        self.folder.join(SOCKET)
+        self.file(SOCKET)
     }
 
     /// A file beside the socket.
@@ -90,14 +101,24 @@ impl Drop for Place {
     fn drop(&mut self) {
         // The lock goes with the process; nobody shall wait for a socket that nobody serves, nor
         // take the token for one of the next run.
-        let _ = fs::remove_file(self.socket());
-        let _ = fs::remove_file(self.file(TOKEN_FILE));
+        for name in [SOCKET, STREAMS, TOKEN_FILE] {
+            let _ = fs::remove_file(self.file(name));
+        }
     }
 }
 
 /// The connection to the daemon of a runtime folder; none where no daemon runs.
 pub(super) async fn connect(folder: &Path) -> Result<Option<UnixStream>, Error> {
-    let connected = match Short::of(folder) {
+    connect_at(folder, SOCKET).await
+}
+
+/// A connection to where streams are lent.
+pub(super) async fn connect_for_streams(folder: &Path) -> Result<Option<UnixStream>, Error> {
+    connect_at(folder, STREAMS).await
+}
+
+async fn connect_at(folder: &Path, name: &str) -> Result<Option<UnixStream>, Error> {
+    let connected = match Short::of(folder, name) {
         Ok(short) => UnixStream::connect(&short.path).await,
         Err(error) => Err(error),
     };
@@ -105,7 +126,7 @@ pub(super) async fn connect(folder: &Path) -> Result<Option<UnixStream>, Error> 
         Ok(stream) => check_peer(&stream).map(|()| Some(stream)),
         Err(error) if nobody(error.kind()) => Ok(None),
         Err(error) => {
-            let path = folder.join(SOCKET);
+            let path = folder.join(name);
             let message = format!("the daemon at `{}` cannot be reached: {error}", path.display());
             Err(no_daemon(message).with_hint("`astros --help` names what works without one"))
         }
@@ -148,13 +169,13 @@ struct Short {
 }
 
 impl Short {
-    fn of(folder: &Path) -> io::Result<Short> {
-        let path = folder.join(SOCKET);
+    fn of(folder: &Path, name: &str) -> io::Result<Short> {
+        let path = folder.join(name);
         if path.as_os_str().len() <= LONGEST_PATH {
             return Ok(Short { path, _folder: None });
         }
         let folder = File::open(folder)?;
-        let path = PathBuf::from(format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd()));
+        let path = PathBuf::from(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()));
         Ok(Short { path, _folder: Some(folder) })
     }
 }

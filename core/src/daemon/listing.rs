@@ -8,7 +8,7 @@ use astros_protocol::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Daemon, setup::Installed, specs::kind_name};
+use super::{Catalog, Daemon, setup::Installed, specs::kind_name};
 use crate::{
     registry::Entry,
     router::Plugin,
@@ -42,6 +42,9 @@ pub struct Listed {
     /// The settings that its schema marks as secret; none where no schema is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secrets: Option<Vec<String>>,
+    /// What is wrong with what it offers, though it runs; one sentence each.
+    #[serde(default)]
+    pub problems: Vec<String>,
 }
 
 impl Listed {
@@ -54,10 +57,12 @@ impl Listed {
 impl Daemon {
     /// All plugins, by name.
     pub fn list(&self) -> Vec<Listed> {
-        self.setup().plugins.values().filter_map(|installed| self.listed(installed).ok()).collect()
+        let catalog = self.commands();
+        let setup = self.setup();
+        setup.plugins.values().filter_map(|installed| self.listed(installed, &catalog).ok()).collect()
     }
 
-    fn listed(&self, installed: &Installed) -> Result<Listed, Error> {
+    fn listed(&self, installed: &Installed, catalog: &Catalog) -> Result<Listed, Error> {
         let entry = &installed.entry;
         let plugin = self.router.plugin(&entry.name)?;
         let status = plugin.status();
@@ -86,6 +91,7 @@ impl Daemon {
             author: manifest.and_then(|manifest| manifest.metadata.author.clone()),
             folder: entry.folder.display().to_string(),
             secrets,
+            problems: catalog.problems(&entry.name).to_vec(),
         })
     }
 
@@ -97,7 +103,7 @@ impl Daemon {
         let unknown = plugin.description().is_none();
         // A plugin that does not start is shown all the same, with the reason.
         let failed = if unknown { self.describe(name).await.err() } else { None };
-        let mut shown = json!(self.listed(&installed)?);
+        let mut shown = json!(self.listed(&installed, &self.commands())?);
         let described = plugin.description().unwrap_or_default();
         let status = plugin.status();
         let manifest = entry.manifest.as_ref();
@@ -113,6 +119,7 @@ impl Daemon {
         shown["run"] = run(entry).into();
         shown["handles"] = json!(described.handles);
         shown["handlers"] = json!(described.handlers);
+        shown["commands"] = json!(described.commands);
         shown["settings"] = json!(installed.spec.secrets.masked(&installed.spec.settings));
         let sockets = manifest.and_then(|_| reaches_sockets(&installed.spec.granted));
         shown["warnings"] = json!(manifest.map(|manifest| {

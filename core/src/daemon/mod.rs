@@ -3,6 +3,7 @@
 //! One process has one [`Daemon`]; a command that finds none running embeds its own.
 
 mod change;
+mod commands;
 pub mod config;
 mod development;
 mod environments;
@@ -52,6 +53,7 @@ use crate::{
 };
 
 use change::Failure;
+pub use commands::{Catalog, CommandRun, Finished, Offered, Word};
 use config::Config;
 pub use development::Development;
 pub use environments::SetupPlan;
@@ -77,6 +79,8 @@ pub struct Options {
     pub development: Development,
     /// Where a plugin's traffic is recorded.
     pub recorder: Option<Recorder>,
+    /// The words that are commands of the program itself: no plugin adds one of these.
+    pub own_commands: Vec<String>,
 }
 
 impl Options {

@@ -1,31 +1,49 @@
 //! The begin of the plugin: a copy of this process is held to what it is to be held to, and becomes it.
+//!
+//! One that has a person's streams speaks the protocol on descriptors of its own.
 
 use std::{
     ffi::{CString, OsStr, OsString},
     io::{self, PipeReader, PipeWriter, Read, Write, pipe},
-    os::{fd::OwnedFd, unix::ffi::OsStrExt},
+    os::{
+        fd::{AsFd, IntoRawFd, OwnedFd, RawFd},
+        unix::ffi::OsStrExt,
+    },
     process::exit,
 };
 
 use nix::{
     libc,
     sys::signal::{SigHandler, SigSet, Signal, signal},
-    unistd::{ForkResult, chdir, dup2_stdin, execve, setsid},
+    unistd::{
+        ForkResult, Pid as NixPid, chdir, dup2_raw, dup2_stderr, dup2_stdin, dup2_stdout, execve, setpgid,
+        setsid,
+    },
 };
-use rustix::process::Pid;
+use rustix::{io::fcntl_dupfd_cloexec, process::Pid};
 
 use super::{
-    Policy, confine, limits, run,
+    Policy, confine, limits,
+    run::{self, Streams},
     step::{Step, failed},
+    tree::Tree,
 };
 
-/// Starts it: a session of its own, no signal ignored or blocked, its streams and nothing else open.
-pub(super) fn begin(policy: &Policy, input: &OwnedFd) -> io::Result<Pid> {
-    let (told, tell) = pipe()?;
+/// The protocol's input and output beside a person's streams, as `ASTROS_RPC_FDS` says.
+const RPC: [RawFd; 2] = [3, 4];
+/// Above them.
+const ABOVE: RawFd = 5;
+
+/// Starts it: out of the reach of any terminal, no signal ignored or blocked, its streams and nothing else open.
+pub(super) fn begin(policy: &Policy, streams: &Streams, tree: &Tree) -> io::Result<Pid> {
+    let (told, low) = pipe()?;
+    // What is below may be taken for the plugin.
+    let tell = PipeWriter::from(fcntl_dupfd_cloexec(&low, ABOVE)?);
+    drop(low);
     match run::fork()? {
         ForkResult::Child => {
             drop(told);
-            say(&become_plugin(policy, input), tell);
+            say(&become_plugin(policy, streams, tree), tell);
             exit(127)
         }
         ForkResult::Parent { child } => {
@@ -37,17 +55,17 @@ pub(super) fn begin(policy: &Policy, input: &OwnedFd) -> io::Result<Pid> {
 }
 
 /// Comes back only with what went wrong.
-fn become_plugin(policy: &Policy, input: &OwnedFd) -> io::Error {
+fn become_plugin(policy: &Policy, streams: &Streams, tree: &Tree) -> io::Error {
     let become_it = || {
-        setsid()?;
+        lead(streams, tree)?;
         heed_signals()?;
         chdir(&*policy.folder)?;
-        dup2_stdin(input)?;
+        let kept = take_streams(streams)?;
         let program = text(&policy.program)?;
         let args = [Ok(program.clone())].into_iter().chain(policy.args.iter().map(|arg| text(arg)));
         let args = args.collect::<io::Result<Vec<_>>>()?;
         let environment = environment(policy)?;
-        let alone = take_streams_alone();
+        let alone = close_from(kept);
         if let Some(most) = policy.open_files {
             limits::open_files(most)?;
         }
@@ -64,6 +82,46 @@ fn become_plugin(policy: &Policy, input: &OwnedFd) -> io::Error {
         Err::<(), io::Error>(error.into())
     };
     become_it().err().unwrap_or_else(|| failed("it has become nothing"))
+}
+
+/// Leads a session of its own. Who has a person's terminal leads a group in the init's session, which has none either: a
+/// group without a parent in its session would not stop for a terminal's Ctrl-Z.
+fn lead(streams: &Streams, tree: &Tree) -> nix::Result<()> {
+    match (tree, &streams.persons) {
+        (Tree::Namespace, Some(_)) => setpgid(NixPid::from_raw(0), NixPid::from_raw(0)),
+        _ => setsid().map(drop),
+    }
+}
+
+/// Puts its streams in their places; gives the number from which on nothing is its.
+fn take_streams(streams: &Streams) -> io::Result<RawFd> {
+    match &streams.persons {
+        None => {
+            dup2_stdin(&streams.input)?;
+            Ok(RPC[0])
+        }
+        Some(persons) => {
+            take_persons(&streams.input, persons)?;
+            Ok(ABOVE)
+        }
+    }
+}
+
+#[allow(unsafe_code)]
+fn take_persons(input: &OwnedFd, persons: &super::Streams) -> io::Result<()> {
+    let output = io::stdout();
+    let rpc = [input.as_fd(), output.as_fd()].map(|one| fcntl_dupfd_cloexec(one, ABOVE));
+    let persons = [&persons[0], &persons[1], &persons[2]].map(|one| fcntl_dupfd_cloexec(one, ABOVE));
+    let [stdin, stdout, stderr] = persons;
+    dup2_stdin(stdin?)?;
+    dup2_stdout(stdout?)?;
+    dup2_stderr(stderr?)?;
+    for (one, number) in rpc.into_iter().zip(RPC) {
+        // SAFETY: this copy of the launcher uses nothing any more that may have had the number: all that it still
+        // needs is above. What it is now is the plugin's.
+        let _ = unsafe { dup2_raw(one?, number) }?.into_raw_fd();
+    }
+    Ok(())
 }
 
 fn text(text: &OsStr) -> io::Result<CString> {
@@ -93,9 +151,9 @@ fn heed_signals() -> nix::Result<()> {
 
 /// Whoever started the daemon may have left descriptors open below it: they end where the plugin begins.
 #[allow(unsafe_code)]
-fn take_streams_alone() -> io::Result<()> {
+fn close_from(first: RawFd) -> io::Result<()> {
     // SAFETY: it closes nothing here, where descriptors have owners; it marks them, to be closed by the kernel.
-    let marked = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    let marked = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if marked == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -60,5 +60,5 @@ async fn attempt(launcher: &Path, namespaces: bool) -> Option<String> {
         confinement: Some(confinement),
     };
     // Dropped, it ends.
-    start(launcher, &policy).await.err().map(|error| error.to_string())
+    start(launcher, &policy, None).await.err().map(|error| error.to_string())
 }

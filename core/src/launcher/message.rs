@@ -1,8 +1,8 @@
 //! What daemon and launcher say to each other over their socket.
 //!
-//! The daemon begins with one [`Policy`], its length before it and the plugin's input beside it; from then on every
-//! byte that it sends is the number of a signal for the plugin's whole tree. The launcher sends [`Report`]s. Either
-//! side's end is the end of the other.
+//! The daemon begins with one [`Policy`], its length before it and the plugin's input beside it, with a person's streams
+//! where it is to have them; from then on every byte that it sends is the number of a signal for the plugin's whole tree.
+//! The launcher sends [`Report`]s. Either side's end is the end of the other.
 
 use std::{
     ffi::OsString,
@@ -10,7 +10,7 @@ use std::{
     mem::MaybeUninit,
     net::TcpListener,
     os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
+        fd::{AsFd, OwnedFd},
         unix::net::UnixStream,
     },
 };
@@ -25,7 +25,10 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Confinement, Containment};
+use super::{Confinement, Containment, descriptors};
+
+/// A person's standard input, output and error.
+pub type Streams = [OwnedFd; 3];
 
 /// More than the kernel takes as arguments and environment, twice as JSON.
 const POLICY_AT_MOST: usize = 16 << 20;
@@ -56,7 +59,7 @@ impl Policy {
         self.confinement.as_ref().map_or(Sandbox::None, Confinement::sandbox)
     }
 
-    /// The frame to send: the length, which takes the plugin's input along, then the rest.
+    /// The frame to send: the length, which takes the plugin's input and a person's streams along, then the rest.
     pub(super) fn frame(&self) -> io::Result<([u8; 4], Vec<u8>)> {
         let body = serde_json::to_vec(self)?;
         let length = u32::try_from(body.len()).ok().filter(|_| body.len() <= POLICY_AT_MOST);
@@ -64,36 +67,21 @@ impl Policy {
         Ok((length.ok_or_else(too_long)?.to_ne_bytes(), body))
     }
 
-    /// Reads that frame: the policy, and the plugin's input.
-    pub(super) fn receive(socket: &UnixStream) -> io::Result<(Policy, OwnedFd)> {
+    /// Reads that frame: the policy, the plugin's input, and a person's streams where they came.
+    pub(super) fn receive(socket: &UnixStream) -> io::Result<(Policy, OwnedFd, Option<Streams>)> {
         let mut length = [0; 4];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut beside = RecvAncillaryBuffer::new(&mut space);
-        let read =
-            recvmsg(socket, &mut [IoSliceMut::new(&mut length)], &mut beside, RecvFlags::CMSG_CLOEXEC)?;
-        let input = beside.drain().find_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-            _ => None,
-        });
-        let (4, Some(input)) = (read.bytes, input) else { return Err(invalid("no policy came")) };
+        let (read, descriptors) = descriptors::receive(socket, &mut length)?;
+        let mut descriptors = descriptors.into_iter();
+        let (4, Some(input)) = (read, descriptors.next()) else { return Err(invalid("no policy came")) };
+        let streams = descriptors.collect::<Vec<_>>().try_into().ok();
         let length = u32::from_ne_bytes(length) as usize;
         if length > POLICY_AT_MOST {
             return Err(invalid("the policy is too long"));
         }
         let mut body = vec![0; length];
         (&mut &*socket).read_exact(&mut body)?;
-        Ok((serde_json::from_slice(&body)?, input))
+        Ok((serde_json::from_slice(&body)?, input, streams))
     }
-}
-
-/// Sends bytes with a descriptor beside them; a new socket takes so few at once.
-pub(super) fn send_with(socket: impl AsFd, bytes: &[u8], descriptor: BorrowedFd<'_>) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut beside = SendAncillaryBuffer::new(&mut space);
-    let descriptors = [descriptor];
-    beside.push(SendAncillaryMessage::ScmRights(&descriptors));
-    sendmsg(socket, &[IoSlice::new(bytes)], &mut beside, SendFlags::NOSIGNAL)?;
-    Ok(())
 }
 
 /// More words than any failure has.

@@ -9,9 +9,10 @@
 //! until nothing is left.
 
 mod confinement;
-mod descriptors;
+pub(crate) mod descriptors;
 mod machine;
 mod message;
+mod open_files;
 mod orphans;
 mod start;
 
@@ -49,13 +50,14 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub use confinement::{Limits, PROXY_PORT};
-pub use descriptors::raise_open_files;
 pub use machine::{Machine, machine};
+pub use message::Streams;
+pub use open_files::raise_open_files;
 pub use orphans::adopt as adopt_orphans;
 
 pub(crate) use confinement::{Access, Confinement, Means, Network, Rule};
-pub(crate) use descriptors::usual_open_files;
 pub(crate) use message::{Policy, Report};
+pub(crate) use open_files::usual_open_files;
 pub(crate) use orphans::sweep as sweep_orphans;
 pub(crate) use start::start;
 

@@ -52,11 +52,11 @@ fn launch(socket: &UnixStream) -> io::Result<()> {
     prctl::set_name(c"astros-launcher")?;
     // No signal is for a launcher but SIGKILL: a terminal's, a service manager's are the daemon's to hear.
     SigSet::all().thread_block()?;
-    let (policy, input) = Policy::receive(socket)?;
+    let (policy, input, persons) = Policy::receive(socket)?;
     limits::go_first();
     // Soon there may be another root.
     let null = File::options().read(true).write(true).open("/dev/null")?;
-    let streams = Streams { input, null };
+    let streams = Streams { input, persons, null };
     match &policy.confinement {
         Some(confinement) if confinement.means.namespaces => {
             namespace::enter_all(confinement.network)?;
@@ -130,6 +130,8 @@ fn init(socket: &UnixStream, policy: &Policy, streams: Streams) -> io::Result<()
 /// What is only held for the plugin.
 pub(super) struct Streams {
     pub(super) input: OwnedFd,
+    /// A person's, for one that has them.
+    pub(super) persons: Option<super::Streams>,
     null: File,
 }
 

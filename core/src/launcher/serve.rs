@@ -27,7 +27,7 @@ pub(super) fn serve(
     listener: Option<TcpListener>,
 ) -> io::Result<()> {
     let deaths = run::deaths()?;
-    let plugin = begin::begin(policy, &streams.input)?;
+    let plugin = begin::begin(policy, &streams, &tree)?;
     streams.release()?;
     match tree {
         Tree::Namespace => Report::Inside(plugin.as_raw_nonzero().get()).send_with(socket, listener.as_ref()),

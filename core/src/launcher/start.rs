@@ -21,10 +21,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{
-    Containment, NAME, Policy, Report,
-    message::{Heard, send_with},
-};
+use super::{Containment, NAME, Policy, Report, Streams, descriptors, message::Heard};
 
 /// How long a launcher may take until the plugin begins; longer only where it is halted.
 const LAUNCH: Duration = Duration::from_secs(10);
@@ -46,31 +43,39 @@ pub(crate) struct Launched {
     pub(crate) listener: Option<TcpListener>,
 }
 
-/// Starts `launcher`, and the plugin through it.
+/// Starts `launcher`, and the plugin through it; one that is given a person's streams speaks the protocol beside them.
 ///
 /// # Errors
 /// The system's, about the plugin's program as if it had been started directly; or one about the launcher, which says
 /// so.
-pub(crate) async fn start(launcher: &Path, policy: &Policy) -> io::Result<Launched> {
+pub(crate) async fn start(
+    launcher: &Path,
+    policy: &Policy,
+    streams: Option<&Streams>,
+) -> io::Result<Launched> {
     if policy.confinement.is_some() {
-        return attempt(launcher, policy)
+        return attempt(launcher, policy, streams)
             .await?
             .ok_or_else(|| broken(launcher, "finds no namespace, and does not say why"));
     }
     if policy.containment == Containment::Namespace && !NO_NAMESPACE.load(Ordering::Relaxed) {
-        if let Some(launched) = attempt(launcher, policy).await? {
+        if let Some(launched) = attempt(launcher, policy, streams).await? {
             return Ok(launched);
         }
         NO_NAMESPACE.store(true, Ordering::Relaxed);
     }
     let without = Policy { containment: Containment::Subreaper, ..policy.clone() };
-    attempt(launcher, &without)
+    attempt(launcher, &without, streams)
         .await?
         .ok_or_else(|| broken(launcher, "wants a namespace that it was not to make"))
 }
 
 /// `None` where there can be no namespace, and this launcher was spent on finding that out.
-async fn attempt(launcher: &Path, policy: &Policy) -> io::Result<Option<Launched>> {
+async fn attempt(
+    launcher: &Path,
+    policy: &Policy,
+    streams: Option<&Streams>,
+) -> io::Result<Option<Launched>> {
     let (length, body) = policy.frame()?;
     let (ours, theirs) = Socket::pair()?;
     set_socket_passcred(&ours, true)?;
@@ -92,7 +97,9 @@ async fn attempt(launcher: &Path, policy: &Policy) -> io::Result<Option<Launched
         .map_err(|error| broken(launcher, &format!("cannot be started: {error}")))?;
     let report = async {
         // With the length goes the plugin's end of its input, which is then the launcher's alone.
-        let sent = send_with(&socket, &length, plugins_input.as_fd());
+        let persons = streams.into_iter().flatten().map(AsFd::as_fd);
+        let beside: Vec<_> = [plugins_input.as_fd()].into_iter().chain(persons).collect();
+        let sent = descriptors::send(&socket, &length, &beside);
         drop(plugins_input);
         if sent.is_ok() {
             // One that gives up before it has read all of this still says why.

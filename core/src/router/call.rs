@@ -152,14 +152,20 @@ impl Router {
         let id = session.peer.next_id();
         let connection = (plugin.number, session.generation);
         // Before it is sent, so that the plugin's own calls find their parent however soon they come.
-        self.tree().insert(connection, Id::Number(id), node.clone());
-        let open = Open { router: self, connection, id: Id::Number(id), node, answered: false };
+        let open = self.open(connection, Id::Number(id), node);
         let (answer, progress) = session.peer.call_holding(id, method, params, node.clone(), listens);
         (open, answer, progress)
+    }
+
+    /// Puts a request into the tree that is about to be sent.
+    pub(super) fn open<'a>(&'a self, connection: Connection, id: Id, node: &'a Arc<Node>) -> Open<'a> {
+        self.tree().insert(connection, id.clone(), node.clone());
+        Open { router: self, connection, id, node, answered: false }
     }
 }
 
 /// Keeps a request in the tree while it is open.
+#[must_use = "it is out of the tree when this is dropped"]
 pub(super) struct Open<'a> {
     router: &'a Router,
     connection: Connection,

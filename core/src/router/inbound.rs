@@ -288,6 +288,10 @@ impl PluginService {
 
     /// Of its own accord a plugin calls others only while it is ready itself.
     fn ready(&self, router: &Router) -> Result<(), Error> {
+        // What runs in a person's foreground is ready when it has its request.
+        if router.tree().any(self.connection).is_some() {
+            return Ok(());
+        }
         let supervisor = router.plugin(&self.name)?.supervisor();
         match router.session(&self.name, self.connection) {
             Some(_) => Ok(()),

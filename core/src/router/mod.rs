@@ -12,6 +12,7 @@ mod child;
 mod clock;
 mod deliver;
 pub mod errors;
+mod foreground;
 mod inbound;
 mod network;
 mod offers;
@@ -48,6 +49,7 @@ use crate::{
 };
 
 pub use bus::Publisher;
+pub use foreground::{Outcome, Run};
 pub use inbound::{Host, PluginService};
 pub use offers::Offer;
 pub use plugin::{Known, Plugin};

@@ -24,13 +24,13 @@ pub struct Named {
 }
 
 /// What a request may not name.
-struct Out {
-    path: PathBuf,
-    why: OutOfReach,
+pub(super) struct Out {
+    pub(super) path: PathBuf,
+    pub(super) why: OutOfReach,
     /// What would have to be granted for the path as it was said, whatever it leads to.
-    said: Permission,
+    pub(super) said: Permission,
     /// It is to be changed and leads there by a link, which may itself be meant: nothing is to be let in for that.
-    by_link: bool,
+    pub(super) by_link: bool,
 }
 
 impl Router {
@@ -102,7 +102,7 @@ impl Router {
         self.reaches_for(caller, &plugin.name, named, handler.effects, &call.root).await
     }
 
-    fn out_of_reach(
+    pub(super) fn out_of_reach(
         &self,
         plugin: &str,
         (caller, named): (Option<&str>, bool),
@@ -177,11 +177,11 @@ fn check(reach: &FileAccess, named: &Named, writes: bool) -> Option<OutOfReach> 
 }
 
 /// Looks at files, which may be far away, beside the runtime's threads.
-async fn blocking<T: Send + Default + 'static>(look: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) async fn blocking<T: Send + Default + 'static>(look: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(look).await.unwrap_or_default()
 }
 
-fn own(plugin: &str, path: &Path) -> Error {
+pub(super) fn own(plugin: &str, path: &Path) -> Error {
     let message = format!("`{}` is AstrOS's own: no plugin may be let in", path.display());
     Error::new(ErrorCode::PERMISSION_DENIED, message).with_plugin(plugin).with("path", path.to_string_lossy())
 }

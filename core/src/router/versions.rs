@@ -58,6 +58,11 @@ impl Versions {
 }
 
 impl Plugin {
+    /// Cancelled when it is stopped for good.
+    pub(super) fn stopping(&self) -> CancellationToken {
+        self.versions.stopping.clone()
+    }
+
     /// Supervises the version that serves now.
     pub fn supervisor(&self) -> Supervisor {
         self.versions.current()

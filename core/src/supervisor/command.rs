@@ -12,23 +12,25 @@ use super::{
     dbus::{self, Buses},
     environment, packages, program, python,
 };
-use crate::launcher::{self, Confinement, Network, PROXY_PORT, Policy};
+use crate::launcher::{self, Confinement, Network, PROXY_PORT, Policy, Streams};
 
 /// What starts a process, and what has to be there as long as it runs.
 pub(crate) struct Prepared {
     pub(crate) policy: Policy,
     pub(crate) buses: Buses,
     pub(crate) scratch: Option<TempDir>,
+    /// A person's, for a process in the foreground.
+    pub(crate) streams: Option<Streams>,
 }
 
-/// Finds the program, makes the plugin's folders, and says how it is started: in the plugin's folder, with nothing in
-/// its environment but what is allowed.
+/// Finds the program, makes the plugin's folders, and says how it is started: in the plugin's folder, or in a person's
+/// foreground, with nothing in its environment but what is allowed.
 pub(crate) async fn command(spec: &Spec) -> Result<Prepared, Error> {
     let mut args: Vec<OsString> = Vec::new();
     let program = match &spec.launch {
         Launch::Executable(path) => program::executable(spec, path)?,
         Launch::Python { target, interpreter } => {
-            args.extend(["-m", "astros.run", target].map(OsString::from));
+            args.extend(python::arguments(spec, target));
             let interpreter = python::interpreter(spec, interpreter.as_deref()).await?;
             packages::check(spec, &interpreter)?;
             interpreter
@@ -37,12 +39,12 @@ pub(crate) async fn command(spec: &Spec) -> Result<Prepared, Error> {
             let (first, rest) = words.split_first().ok_or_else(|| {
                 program::unavailable(spec, "its command is empty").with_hint("correct `run` in its manifest")
             })?;
-            args.extend(rest.iter().map(OsString::from));
+            args.extend(rest.iter().map(|word| spec.word(word)));
             let path = program::command(spec, Path::new(first))?;
             if first.starts_with("python") { python::behind_shim(spec, path).await } else { path }
         }
     };
-    args.extend(spec.args.iter().map(OsString::from));
+    args.extend(spec.args.iter().map(|word| spec.word(word)));
     make_directories(spec)?;
     let mut confinement = confine(spec, &program, launcher::machine(spec.launcher.as_deref()).await)?;
     let scratch = confinement.as_mut().and_then(|confinement| scratch(spec, confinement)).transpose()?;
@@ -59,12 +61,12 @@ pub(crate) async fn command(spec: &Spec) -> Result<Prepared, Error> {
         program: program.into(),
         args,
         environment,
-        folder: spec.folder.clone().into(),
+        folder: spec.working_directory().into(),
         containment: spec.containment,
         open_files: launcher::usual_open_files(),
         confinement,
     };
-    Ok(Prepared { policy, buses, scratch })
+    Ok(Prepared { policy, buses, scratch, streams: None })
 }
 
 /// The folder of a plugin's temporary files, where it has no `/tmp` of its own.
@@ -107,6 +109,9 @@ fn variables(spec: &Spec, confinement: Option<&Confinement>) -> Vec<(OsString, O
         session_bus,
         &spec.secrets.variables,
     );
+    if let Some(foreground) = &spec.foreground {
+        variables = foreground.variables(variables);
+    }
     let newest = SUPPORTED.iter().max().expect("the protocol crate speaks a version");
     variables.push(("ASTROS_PROTOCOL".into(), newest.to_string().into()));
     if let Some(sdk) = &spec.python_sdk {

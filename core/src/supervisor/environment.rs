@@ -5,6 +5,22 @@ use std::ffi::{OsStr, OsString};
 
 /// What every plugin gets; `LC_` stands for all that begins so.
 const ALLOWED: [&str; 8] = ["PATH", "HOME", "USER", "LANG", "LC_", "TZ", "TERM", "TMPDIR"];
+/// What a terminal, a person's language and their taste are; in the foreground it is theirs.
+const SHOWN: [&str; 13] = [
+    "TERM",
+    "COLORTERM",
+    "TERM_PROGRAM",
+    "TERM_PROGRAM_VERSION",
+    "VTE_VERSION",
+    "COLUMNS",
+    "LINES",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "LANG",
+    "LC_",
+];
 /// What looks as if it were some plugin's own, and is the daemon's.
 const RESERVED: [&str; 8] = [
     "ASTROS_HOME",
@@ -39,8 +55,17 @@ pub(crate) fn allowed(
     kept.cloned().collect()
 }
 
+/// Whether a variable says how a person's terminal and language are.
+pub(crate) fn is_shown(name: &str) -> bool {
+    is_among(&SHOWN, name)
+}
+
 fn is_general(name: &str) -> bool {
-    ALLOWED.iter().any(|allowed| name == *allowed || allowed.ends_with('_') && name.starts_with(allowed))
+    is_among(&ALLOWED, name)
+}
+
+fn is_among(names: &[&str], name: &str) -> bool {
+    names.iter().any(|one| name == *one || one.ends_with('_') && name.starts_with(one))
 }
 
 /// Whether the name begins with this plugin's prefix, and with no other plugin's that is as long or longer.

@@ -8,6 +8,7 @@
 
 mod attended;
 mod event;
+mod foreground;
 mod handle;
 mod secrets;
 mod session;
@@ -42,6 +43,7 @@ mod words;
 
 pub use confine::{FileAccess, OutOfReach};
 pub use event::{Event, Host, Kill, LogLine};
+pub use foreground::{Ending, Foreground, InForeground, Signalled, Streams};
 pub use handle::Supervisor;
 pub use secrets::Secrets;
 pub use session::{Crash, Session};
@@ -56,5 +58,7 @@ pub(crate) use once::{Started, exit, start};
 pub(crate) use packages::{environment_of, lacking};
 pub(crate) use process::Process;
 pub(crate) use python::outside as interpreter_outside;
+
+pub(crate) use crate::launcher::descriptors;
 
 pub use crate::launcher::{Containment, Limits, Machine, machine, raise_open_files};

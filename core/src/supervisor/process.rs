@@ -80,7 +80,7 @@ impl Process {
         tell: impl Fn(proxy::Report) + Send + Sync + 'static,
     ) -> io::Result<(Process, Pipes)> {
         let started = Instant::now();
-        let Prepared { policy, buses, scratch } = prepared;
+        let Prepared { policy, buses, scratch, streams } = prepared;
         let launcher = match policy.containment {
             Containment::Group => None,
             _ => launcher::program(spec.launcher.as_deref()),
@@ -88,7 +88,7 @@ impl Process {
         let mut network = None;
         let (mut child, input, pid, reach) = match launcher {
             Some(launcher) => {
-                let launched = launcher::start(&launcher, &policy).await?;
+                let launched = launcher::start(&launcher, &policy, streams.as_ref()).await?;
                 if let Some(listener) = launched.listener {
                     network = Some(proxy::serve(listener, &spec.name, &spec.hosts(), tell)?);
                 }
@@ -101,6 +101,11 @@ impl Process {
             }
             None if policy.confinement.is_some() => {
                 return Err(io::Error::other("its sandbox cannot be set up: there is no `astros-launcher`"));
+            }
+            None if streams.is_some() => {
+                return Err(io::Error::other(
+                    "only an `astros-launcher` gives it a person's streams: there is none",
+                ));
             }
             None => {
                 let (child, input) = directly(&policy)?;

@@ -17,7 +17,7 @@ use astros_protocol::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Admission, Containment, Secrets, program, watchdog::Watch};
+use super::{Admission, Containment, Foreground, Secrets, program, watchdog::Watch};
 use crate::{launcher, python::Requirement, recording::Recorder};
 
 /// How long the requests of a version that was superseded may go on.
@@ -114,6 +114,8 @@ pub struct Spec {
     pub dev_mode: bool,
     /// Where its traffic is recorded.
     pub recorder: Option<Recorder>,
+    /// Where a person runs one of its processes; none: in the background, as most.
+    pub foreground: Option<Foreground>,
 }
 
 impl Spec {
@@ -151,6 +153,7 @@ impl Spec {
             default_deadline_ms: None,
             dev_mode: false,
             recorder: None,
+            foreground: None,
         }
     }
 
@@ -161,6 +164,18 @@ impl Spec {
             Launch::Command(words) => program::command(self, Path::new(words.first()?)).ok(),
             Launch::Python { .. } => program::on_path(self, Path::new("python3")),
         }
+    }
+
+    /// Where its process starts.
+    pub(crate) fn working_directory(&self) -> PathBuf {
+        self.foreground.as_ref().map_or_else(|| self.folder.clone(), |foreground| foreground.cwd.clone())
+    }
+
+    /// An argument of its command line: what names a file of its folder still does so from elsewhere.
+    pub(crate) fn word(&self, word: &str) -> OsString {
+        let file = self.folder.join(word);
+        let is_file = self.foreground.is_some() && !word.starts_with('-') && file.exists();
+        if is_file { file.into() } else { word.into() }
     }
 
     /// The hosts of its permission `network`.

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use minijinja::{
-    Environment, Error, UndefinedBehavior,
+    Environment, Error, ErrorKind, UndefinedBehavior,
     value::{Serde, Value as Found},
 };
 use serde_json::Value;
@@ -17,8 +17,21 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
+    environment.set_formatter(|out, _, value| {
+        // In a text, too, a value is what it is in JSON.
+        let written = match value.as_str() {
+            _ if value.is_undefined() => return Err(ErrorKind::UndefinedError.into()),
+            Some(text) => out.write_str(text),
+            None => out.write_str(&json(value)?),
+        };
+        Ok(written?)
+    });
     environment
 });
+
+fn json(value: &Found) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
+}
 
 /// What expressions see.
 #[derive(Clone, Debug)]

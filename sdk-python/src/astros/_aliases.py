@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+from functools import partial
 from importlib.machinery import ModuleSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
+    from typing import Any
 
 # Each module, and those of ours whose names it has; the others are packages that only lead there.
 MODULES = {
@@ -28,7 +30,7 @@ MODULES = {
 
 
 class _Finder:
-    """Finds these names where nobody else does, and makes modules with the names of ours."""
+    """Finds these names where nobody else does, and makes modules that have the names of ours."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -43,9 +45,15 @@ class _Finder:
     def exec_module(self, module: ModuleType) -> None:
         if target := MODULES[module.__name__]:
             ours = importlib.import_module(target)
-            module.__doc__ = ours.__doc__
-            names: list[str] = ours.__all__
-            module.__dict__.update({name: getattr(ours, name) for name in names}, __all__=list(names))
+            module.__dict__.update(
+                __doc__=ours.__doc__, __all__=list(ours.__all__), __getattr__=partial(_of, ours, module.__name__)
+            )
+
+
+def _of(ours: ModuleType, alias: str, name: str) -> Any:
+    if name in ours.__all__:
+        return getattr(ours, name)
+    raise AttributeError(f"module `{alias}` has no `{name}`")
 
 
 def install() -> None:

@@ -120,6 +120,7 @@ class Server:
         old, new = self.plugin._astros_settings, request.params.get("new")
         if not isinstance(new, dict):
             raise InvalidParams("`settings/changed` needs `new`, an object")
+        getattr(self.plugin, "config", None)  # LocalAgent's is read at its first use: before there are new ones
         self.plugin._astros_settings = new
         try:
             await self._call(self.plugin.on_settings_changed, old, new)

@@ -7,6 +7,7 @@ use astros_protocol::{
     Extra, Intent, Meta, Request, Response,
     bus::{BusDeliver, BusMessage, DeliverParams, PublishParams},
     call::{CallPluginParams, HandleIntent, HandleIntentParams},
+    command::{CommandRun, CommandRunParams, Terminal},
     lifecycle::{
         Directories, Identity, Initialize, InitializeParams, InitializeResult, Limits, Product, Sandbox,
         Shutdown, ShutdownParams,
@@ -15,6 +16,7 @@ use astros_protocol::{
     settings::{SettingsChanged, SettingsChangedParams},
     stream::{Cancel, CancelParams, ProgressValue},
     version::SUPPORTED,
+    workflow::{WorkflowResult, WorkflowRun, WorkflowRunParams, WorkflowStep},
 };
 use serde_json::{Value, json};
 use tokio::{io::duplex, task::JoinHandle, time::Instant};
@@ -65,6 +67,20 @@ impl TestHost {
         self.begin(handler, params).await
     }
 
+    /// Runs a command as it is typed after `astros`; gives its exit code. It prints where the test does.
+    pub async fn run_command(&self, words: &[&str]) -> Result<u8> {
+        let argv: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let params = CommandRunParams {
+            command: argv.first().cloned().unwrap_or_default(),
+            args: Extra::new(),
+            argv,
+            cwd: "/".to_owned(),
+            terminal: Terminal::default(),
+            meta: Meta::default(),
+        };
+        Ok(self.peer.request::<CommandRun>(&params).await?.exit_code)
+    }
+
     /// Lets a handler serve an intent, as `astros ask` would.
     pub async fn handle(&self, handler: &str, intent: Intent) -> Result<Response> {
         self.begin_intent(handler, intent).await
@@ -82,14 +98,7 @@ impl TestHost {
     }
 
     fn begin_intent(&self, handler: &str, intent: Intent) -> TestCall {
-        let meta = Meta {
-            correlation_id: Some("test".to_owned()),
-            deadline_ms: Some(30_000),
-            attempt: Some(1),
-            progress: true,
-            ..Meta::default()
-        };
-        let asked = HandleIntentParams { handler: handler.to_owned(), intent, meta };
+        let asked = HandleIntentParams { handler: handler.to_owned(), intent, meta: meta() };
         let (call, mut news) = self.peer.call_with_progress(HandleIntent::METHOD, &asked);
         let services = self.services.clone();
         tokio::spawn(async move {
@@ -98,6 +107,11 @@ impl TestHost {
             }
         });
         TestCall { call, peer: self.peer.clone() }
+    }
+
+    /// Lets a part of workflows do its work: `host.run_step(WorkflowStep::agent("reviewer", "look for leaks"))`.
+    pub async fn run_step(&self, step: WorkflowStep) -> Result<WorkflowResult> {
+        Ok(self.peer.request::<WorkflowRun>(&WorkflowRunParams { step, meta: meta() }).await?)
     }
 
     /// Answers the plugin's calls of another plugin's handler. Calls of what nobody answers fail with
@@ -204,6 +218,16 @@ impl IntoFuture for TestCall {
             serde_json::from_str(raw.get())
                 .map_err(|error| Error::msg(format!("the answer is no Response: {error}")))
         })
+    }
+}
+
+fn meta() -> Meta {
+    Meta {
+        correlation_id: Some("test".to_owned()),
+        deadline_ms: Some(30_000),
+        attempt: Some(1),
+        progress: true,
+        ..Meta::default()
     }
 }
 

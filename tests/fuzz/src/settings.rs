@@ -1,11 +1,11 @@
-//! Settings: put together of four places and held against a schema, whatever stands in any of them.
+//! Settings: put together of several places and held against a schema, whatever stands in any of them.
 
 use std::{collections::BTreeMap, path::Path};
 
 use arbitrary::{Result, Unstructured};
 use astros_core::services::settings::{Claims, Setting, SettingsError, Sources, overrides, resolve};
 use astros_protocol::{Error, manifest::Configuration};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::json;
 
@@ -36,13 +36,17 @@ fn resolves(u: &mut Unstructured<'_>) -> Result<()> {
     })?;
     let mut environment = overrides(["p", "p-q"], &Claims::new(), variables);
     let environment = environment.remove("p").unwrap_or_default();
+    let commands: BTreeMap<_, _> = json::members(u, json::value)?.into_iter().collect();
     let sources = Sources {
         plugin: "p",
         configuration: &configuration,
         schema: schema.as_ref().map(|schema| (schema, "plugin.yaml")),
+        defaults: &Map::new(),
         requires_config: u.arbitrary()?,
+        own_file: (Path::new("/h/p.yaml"), &BTreeMap::new()),
         configured: &configured,
         file: Path::new("/h/astros.yaml"),
+        commands: &commands,
         secrets: &BTreeMap::new(),
         environment: &environment,
     };
@@ -53,7 +57,7 @@ fn resolves(u: &mut Unstructured<'_>) -> Result<()> {
         (once, twice) => assert_eq!(*once, twice, "twice the same"),
     }
     match resolved {
-        Ok(settings) => hold(&Value::Object(settings), &sources),
+        Ok(settled) => hold(&Value::Object(settled.settings), &sources),
         Err(error) => explains_itself(error),
     }
     Ok(())
@@ -74,14 +78,17 @@ fn hold(settings: &Value, sources: &Sources<'_>) {
     };
     for (name, setting) in sources.configured {
         assert!(
-            set_by_variable(name) || settings[name] == setting.value,
+            set_by_variable(name) || sources.commands.contains_key(name) || settings[name] == setting.value,
             "`{name}` was set to {:?}",
             setting.value
         );
     }
     for (name, default) in &sources.configuration.settings {
         assert!(
-            set_by_variable(name) || sources.configured.contains_key(name) || settings[name] == *default,
+            set_by_variable(name)
+                || sources.commands.contains_key(name)
+                || sources.configured.contains_key(name)
+                || settings[name] == *default,
             "`{name}` has a default"
         );
     }
@@ -96,7 +103,9 @@ fn explains_itself(error: SettingsError) {
                 problems.iter().all(|problem| problem.pointer.is_empty() || problem.pointer.starts_with('/'))
             );
         }
-        SettingsError::BadSchema { reason, .. } | SettingsError::Secrets { reason, .. } => {
+        SettingsError::BadSchema { reason, .. }
+        | SettingsError::Secrets { reason, .. }
+        | SettingsError::File { reason, .. } => {
             assert!(!reason.is_empty())
         }
     }

@@ -3,6 +3,7 @@
 mod bad_input;
 mod bus;
 mod command;
+mod commands;
 mod conformance;
 mod control;
 mod crash;

@@ -74,7 +74,7 @@ pub(super) fn run_beside(
     let launcher = program(None).expect("`astros-launcher` is built beside the tests");
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut launched = start(&launcher, &policy).await.map_err(|error| error.to_string())?;
+        let mut launched = start(&launcher, &policy, None).await.map_err(|error| error.to_string())?;
         drop(launched.input);
         beside(launched.listener);
         let (mut output, mut errors) = (String::new(), String::new());

@@ -91,6 +91,10 @@ impl Files {
                 _ => {}
             }
         }
+        if let Some(foreground) = &spec.foreground {
+            let named = [&foreground.cwd].into_iter().chain(&foreground.paths);
+            named.for_each(|path| files.add_named(path, home.as_deref()));
+        }
         files.protect(spec);
         // Stronger than any grant; what the plugin has of its own lies deeper, and comes after.
         for folder in &spec.hidden {
@@ -153,6 +157,27 @@ impl Files {
                 self.add(&entry.path(), Access::Write);
             }
         }
+    }
+
+    /// What a person names as they run something: to read and to change, but for what is hidden in their home.
+    fn add_named(&mut self, path: &Path, home: Option<&Path>) {
+        let mut links = hops(path);
+        let real = links.pop().unwrap_or_default();
+        // A plugin may have made the link.
+        if !links.iter().all(|link| link.parent() == Some(Path::new("/"))) {
+            return;
+        }
+        // The plugin has its own of these.
+        if ["/proc", "/dev"].iter().any(|machine| real.starts_with(machine)) {
+            return;
+        }
+        let in_home = home.and_then(|home| real.strip_prefix(home).ok());
+        let hidden = in_home.is_some_and(|inside| inside.to_string_lossy().starts_with('.'));
+        if !hidden && home != Some(&real) {
+            self.add(&real, Access::Write);
+        }
+        // A new file in a home could be one that the person's programs read.
+        home.iter().filter(|home| home.starts_with(&real)).for_each(|home| self.add_home(home));
     }
 
     /// What the person starts by its name is started without a sandbox, and what is put among plugins has its own

@@ -1,0 +1,109 @@
+//! The commands that plugins add: `astros analyze-project . --detailed`.
+//!
+//! What they take is known from what their plugins said of them, so that help and completion start nothing. One that is
+//! run has a process of its own, on the terminal of this one.
+
+mod complete;
+mod help;
+mod parser;
+mod run;
+mod terminal;
+mod values;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use astros_protocol::{Error, ErrorCode};
+
+pub(super) use complete::{complete_if_asked, completion};
+pub(super) use help::print_help;
+
+use super::{args::Global, connect::Needs, connect::connect, end, interrupted, options, output::Output};
+use crate::{
+    control::{Client, api::ControlClient, client::answered},
+    daemon::{Catalog, Offered, Options, Word},
+    services::printable::printable,
+};
+
+/// Runs a command that is not one of `astros` itself.
+pub(super) async fn run(words: Vec<OsString>, global: &Global, output: &Output) -> Result<ExitCode, Error> {
+    let words = words.into_iter().map(text).collect::<Result<Vec<String>, Error>>()?;
+    let [name, rest @ ..] = &words[..] else { return Ok(ExitCode::SUCCESS) };
+    if name == "help" {
+        return help::of(rest, global, output).await;
+    }
+    let asks_for_help = rest.iter().any(|word| word == "--help" || word == "-h");
+    if asks_for_help
+        && let Some(offered) = Known::find(options(global)?).await?.command(name).await?
+        && let Err(usage) = values::read(&offered, &words)
+    {
+        return Ok(say(&usage));
+    }
+    let connected = connect(options(global)?, Needs::Any, output).await?;
+    let client = connected.client();
+    let offered = tokio::select! {
+        offered = client.command(name.clone()) => answered(offered),
+        error = interrupted() => Err(error),
+    };
+    let outcome = match offered.map(|offered| (values::read(&offered, &words), offered)) {
+        Ok((Ok(typed), offered)) => run::run(&offered, typed, words, client, output).await,
+        Ok((Err(usage), _)) => Ok(say(&usage)),
+        Err(error) => Err(error),
+    };
+    end(connected, outcome, output).await
+}
+
+/// What clap has to say: help on standard output, what is wrong on standard error.
+fn say(usage: &clap::Error) -> ExitCode {
+    // Nobody is left to be told of a stream that is closed.
+    let _ = usage.print();
+    ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2))
+}
+
+fn text(word: OsString) -> Result<String, Error> {
+    word.into_string().map_err(|word| {
+        let message = format!("`{}` is no UTF-8, expected text: plugins take nothing else", word.display());
+        Error::new(ErrorCode::INVALID_PARAMS, message)
+    })
+}
+
+/// What is known of plugins' commands, with no process started for it.
+enum Known {
+    /// To the daemon that runs.
+    Running(Box<Client>),
+    /// On disk.
+    Read(Catalog),
+}
+
+impl Known {
+    async fn find(options: Options) -> Result<Known, Error> {
+        let paths = options.paths()?;
+        let fits =
+            |client: &Client| client.hello().is_of(&paths) && client.hello().has(&options.named_folders());
+        match Client::connect(&paths.runtime).await?.filter(fits) {
+            Some(client) => Ok(Known::Running(Box::new(client))),
+            None => Ok(Known::Read(Catalog::read(options).await?)),
+        }
+    }
+
+    async fn words(&self) -> Result<Vec<Word>, Error> {
+        match self {
+            Known::Running(client) => answered(client.commands().await),
+            Known::Read(catalog) => Ok(catalog.words()),
+        }
+    }
+
+    /// A command that can be run; none where it is not known whether there is one.
+    async fn command(&self, name: &str) -> Result<Option<Offered>, Error> {
+        let known = self.words().await?.iter().any(|word| word.name == name);
+        match self {
+            Known::Running(client) if known => answered(client.command(name.to_owned()).await).map(Some),
+            Known::Read(catalog) if known => catalog.find(name).transpose(),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// A plugin's words in a help text: nothing in them moves the terminal.
+fn shown(text: &str) -> String {
+    printable(text.trim()).into_owned()
+}

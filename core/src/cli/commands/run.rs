@@ -1,0 +1,169 @@
+//! A command at work: its news, the person's signals on their way to it, and what comes of it.
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use astros_protocol::{Error, ErrorCode};
+use tokio::{
+    signal::unix::{Signal as Stream, SignalKind, signal},
+    sync::mpsc,
+};
+
+use super::{
+    terminal::{self, Terminal},
+    values::Typed,
+};
+use crate::{
+    cli::{ask::person, output::Output, question},
+    control::{
+        Client,
+        api::{Command, ControlClient, News, Wanted},
+        client::{answered, follow_command},
+    },
+    daemon::{Finished, Offered},
+};
+
+/// A second Ctrl-C within this means that the first did not help.
+const AGAIN: Duration = Duration::from_secs(2);
+/// The exit code of what was interrupted.
+const INTERRUPTED: u8 = 130;
+
+/// Runs it to its end, whose exit code is its own.
+pub(super) async fn run(
+    offered: &Offered,
+    typed: Typed,
+    argv: Vec<String>,
+    daemon: &Client,
+    output: &Output,
+) -> Result<ExitCode, Error> {
+    let mut signals = Signals::new()?;
+    let mut terminal = Terminal::new();
+    let lease = daemon.lend(terminal::streams()?).await?;
+    let command = Command {
+        streams: lease.token.clone(),
+        plugin: offered.plugin.clone(),
+        command: typed.command,
+        args: typed.args,
+        argv,
+        terminal: terminal.drawn(output),
+        environment: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+    };
+    let wanted = Wanted { questions: question::can_ask(output), ..Wanted::default() };
+    let begun = daemon.run(command, Some(person(None, None)?), Some(wanted)).await;
+    terminal::let_go(output);
+    let (asked, mut questions) = mpsc::unbounded_channel();
+    let hear = |news| {
+        if let News::Question(question) = news {
+            let _ = asked.send(question);
+        }
+    };
+    let mut killed = false;
+    let finished = {
+        let following = follow_command(begun, hear);
+        tokio::pin!(following);
+        loop {
+            tokio::select! {
+                biased;
+                finished = &mut following => break finished,
+                name = signals.next() => {
+                    killed |= name == KILL;
+                    let told = answered(daemon.signal(lease.token.clone(), name.to_owned()).await);
+                    match name {
+                        "SIGTSTP" => {
+                            terminal.halt();
+                            for name in ["SIGCONT", "SIGWINCH"] {
+                                let _ = daemon.signal(lease.token.clone(), name.to_owned()).await;
+                            }
+                        }
+                        // It has not begun, or is over: nobody waits for it any more.
+                        "SIGCONT" | "SIGWINCH" => {}
+                        _ if told.is_err() => break Err(interrupted()),
+                        _ => {}
+                    }
+                }
+                Some(question) = questions.recv() => {
+                    if let Err(error) = question::ask(&question, None, daemon, output).await {
+                        break Err(error);
+                    }
+                }
+            }
+        }
+    };
+    end(finished, killed, &terminal, output)
+}
+
+const KILL: &str = "SIGKILL";
+
+fn end(
+    finished: Result<Finished, Error>,
+    killed: bool,
+    terminal: &Terminal,
+    output: &Output,
+) -> Result<ExitCode, Error> {
+    let finished = finished.inspect_err(|_| terminal.restore())?;
+    if finished.exit_code >= 128 || finished.complaint.is_some() {
+        terminal.restore();
+    }
+    if killed {
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    if let Some(complaint) = &finished.complaint {
+        output.error(complaint);
+    }
+    Ok(ExitCode::from(finished.exit_code))
+}
+
+fn interrupted() -> Error {
+    Error::new(ErrorCode::CANCELLED, "interrupted")
+}
+
+/// What this process is told that is meant for the command.
+struct Signals {
+    streams: [(Stream, &'static str); 7],
+    /// The last Ctrl-C.
+    last: Option<Instant>,
+}
+
+impl Signals {
+    fn new() -> Result<Signals, Error> {
+        let stop = SignalKind::from_raw(nix::libc::SIGTSTP);
+        let go_on = SignalKind::from_raw(nix::libc::SIGCONT);
+        let hear = |kind| {
+            signal(kind).map_err(|error| {
+                Error::new(ErrorCode::INTERNAL_ERROR, format!("signals cannot be seen: {error}"))
+            })
+        };
+        let streams = [
+            (hear(SignalKind::interrupt())?, "SIGINT"),
+            (hear(SignalKind::terminate())?, "SIGTERM"),
+            (hear(SignalKind::hangup())?, "SIGHUP"),
+            (hear(SignalKind::quit())?, "SIGQUIT"),
+            (hear(stop)?, "SIGTSTP"),
+            (hear(go_on)?, "SIGCONT"),
+            (hear(SignalKind::window_change())?, "SIGWINCH"),
+        ];
+        Ok(Signals { streams, last: None })
+    }
+
+    /// The next one; a Ctrl-C that comes soon after another kills.
+    async fn next(&mut self) -> &'static str {
+        let waiting = self.streams.iter_mut().map(|(stream, name)| {
+            Box::pin(async move {
+                if stream.recv().await.is_none() {
+                    std::future::pending::<()>().await;
+                }
+                *name
+            })
+        });
+        let (name, ..) = futures_util::future::select_all(waiting).await;
+        if name != "SIGINT" {
+            return name;
+        }
+        let again = self.last.replace(Instant::now()).is_some_and(|last| last.elapsed() < AGAIN);
+        if again { KILL } else { name }
+    }
+}

@@ -1,0 +1,106 @@
+//! The terminal that a command runs on, as the person left it: what the command gets of it, and how it is put back.
+
+use std::{
+    fs::File,
+    io::{self, IsTerminal},
+    os::fd::{AsFd, OwnedFd},
+};
+
+use astros_protocol::{Error, ErrorCode, command::Terminal as Drawn};
+use nix::{
+    sys::{
+        signal::{Signal, raise},
+        termios::{SetArg, Termios, tcgetattr, tcsetattr},
+    },
+    unistd::{dup2_stdin, dup2_stdout, getpgrp, tcgetpgrp},
+};
+
+use crate::{cli::output::Output, supervisor::Streams};
+
+/// What this process was started on.
+pub(super) struct Terminal {
+    /// The terminal, where there is one, and how it was.
+    shared: Option<(OwnedFd, Termios)>,
+    /// How a command left it that is stopped.
+    stopped: Option<Termios>,
+}
+
+impl Terminal {
+    pub(super) fn new() -> Terminal {
+        let streams = [own(&io::stdin()), own(&io::stdout()), own(&io::stderr())];
+        let shared = streams.into_iter().flatten().find_map(|one| {
+            let state = tcgetattr(&one).ok()?;
+            Some((one, state))
+        });
+        Terminal { shared, stopped: None }
+    }
+
+    /// Puts it back as it was: whoever changed it is gone.
+    pub(super) fn restore(&self) {
+        if let Some((terminal, state)) = &self.shared {
+            self.set(terminal, state);
+        }
+    }
+
+    /// Halts this process, as the terminal's Ctrl-Z means; the command has halted before. Comes back when somebody lets
+    /// it go on.
+    pub(super) fn halt(&mut self) {
+        if let Some((terminal, _)) = &self.shared {
+            self.stopped = tcgetattr(terminal).ok();
+        }
+        self.restore();
+        // In its group the shell sees that all of a job has stopped.
+        let _ = raise(Signal::SIGSTOP);
+        if let (Some((terminal, _)), Some(state)) = (&self.shared, self.stopped.take()) {
+            self.set(terminal, &state);
+        }
+    }
+
+    /// Who is in the background would be stopped for that.
+    fn set(&self, terminal: &OwnedFd, state: &Termios) {
+        if !is_behind(terminal) {
+            let _ = tcsetattr(terminal, SetArg::TCSADRAIN, state);
+        }
+    }
+
+    /// How it is drawn on.
+    pub(super) fn drawn(&self, output: &Output) -> Drawn {
+        let (_, width) = console::Term::stdout().size();
+        let interactive = io::stdin().is_terminal() && io::stdout().is_terminal();
+        Drawn { width: width.into(), color: output.has_color(), interactive }
+    }
+}
+
+/// The streams of this process, for a command to run on; in the background nobody types for it.
+pub(super) fn streams() -> Result<Streams, Error> {
+    let unusable = |error: io::Error| {
+        Error::new(ErrorCode::INTERNAL_ERROR, format!("the standard streams cannot be given on: {error}"))
+    };
+    let null = || File::options().read(true).write(true).open("/dev/null").map(OwnedFd::from);
+    let stdin = io::stdin();
+    let input = if is_behind(&stdin) { None } else { own(&stdin) };
+    let or_null = |stream: Option<OwnedFd>| stream.map_or_else(null, Ok).map_err(unusable);
+    Ok([or_null(input)?, or_null(own(&io::stdout()))?, or_null(own(&io::stderr()))?])
+}
+
+/// Lets go of what the command alone is to hold: others see by its end that nobody reads or writes any more.
+pub(super) fn let_go(output: &Output) {
+    let Ok(null) = File::options().read(true).write(true).open("/dev/null") else { return };
+    if !io::stdin().is_terminal() {
+        let _ = dup2_stdin(&null);
+    }
+    // Where JSON is wanted, an error goes there.
+    if !io::stdout().is_terminal() && !output.json {
+        let _ = dup2_stdout(&null);
+    }
+}
+
+/// Whether others have this terminal's foreground.
+fn is_behind(terminal: &impl AsFd) -> bool {
+    tcgetpgrp(terminal).is_ok_and(|group| group != getpgrp())
+}
+
+/// A copy, where the stream is open.
+fn own(stream: &impl AsFd) -> Option<OwnedFd> {
+    stream.as_fd().try_clone_to_owned().ok()
+}

@@ -1,0 +1,86 @@
+//! The commands that plugins add to `astros`: which word is whose, and how one is run.
+
+mod catalog;
+mod run;
+mod shape;
+
+pub use catalog::{Catalog, Offered, Word};
+pub use run::{CommandRun, Finished};
+
+use std::sync::Arc;
+
+use astros_protocol::Error;
+
+use super::{
+    Daemon, Options,
+    setup::{Base, Installed, Setup},
+};
+use crate::{
+    services::storage::Store,
+    supervisor::{Admission, Machine},
+};
+use catalog::Source;
+
+/// What plugins could run on; whether they can is seen when one does.
+static ANY: Machine = Machine {
+    namespaces: true,
+    landlock: Some(u32::MAX),
+    seccomp: true,
+    why_no_namespaces: None,
+    why_no_seccomp: None,
+};
+
+impl Catalog {
+    /// What is known without a daemon, and without any process: of plugins that never said what they offer, nothing is.
+    ///
+    /// # Errors
+    /// As [`Daemon::start`].
+    pub async fn read(options: Options) -> Result<Catalog, Error> {
+        let own = options.own_commands.clone();
+        let base = Arc::new(Base::new(options, &ANY)?);
+        let store = Store::open(&base.paths.database())?;
+        let setup = Setup::read(&base, base.config()?, &store).await?;
+        let sources = setup.plugins.values().filter_map(|installed| source(installed, None));
+        Ok(Catalog::new(own, sources))
+    }
+}
+
+impl Daemon {
+    /// The commands of all plugins, as far as they said what they offer; none is started.
+    pub fn commands(&self) -> Catalog {
+        let setup = self.setup();
+        let sources = setup.plugins.values().filter_map(|installed| {
+            let described = self.router.plugin(&installed.entry.name).ok()?.description();
+            source(installed, described)
+        });
+        Catalog::new(self.base.options.own_commands.clone(), sources)
+    }
+
+    /// The command that a word names. Where nobody has it, those that never said what they offer are asked.
+    ///
+    /// # Errors
+    /// There is none, or it is not clear whose; its plugin may not run.
+    pub async fn command(&self, name: &str) -> Result<Offered, Error> {
+        if let Some(found) = self.commands().find(name) {
+            return found;
+        }
+        let unable = self.learn().await;
+        let catalog = self.commands();
+        let Some(found) = catalog.find(name) else { return Err(catalog.unknown(name, &unable)) };
+        found
+    }
+}
+
+fn source(
+    installed: &Installed,
+    described: Option<Arc<astros_protocol::PluginDescription>>,
+) -> Option<Source> {
+    let description = described.or_else(|| installed.description.clone())?;
+    let refusal = match &installed.spec.admission {
+        Admission::Enabled => None,
+        Admission::Disabled { reason } => Some((format!("is disabled: {reason}"), None)),
+        Admission::Blocked { reason, hint } => Some((format!("is blocked: {reason}"), Some(hint.clone()))),
+    };
+    let (plugin, origin) = (installed.entry.name.clone(), installed.entry.origin);
+    Some(Source { plugin, origin, refusal, description })
+}

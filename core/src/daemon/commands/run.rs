@@ -1,0 +1,189 @@
+//! A person runs a command of a plugin's.
+
+use std::path::Path;
+
+use astros_protocol::{
+    Error, ErrorCode, Extra,
+    command::{CommandDescription, CommandRun as Request, CommandRunParams, CommandValue, Terminal},
+    manifest::Exit,
+};
+use nix::sys::signal::Signal;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::super::{Daemon, misconfigured};
+use crate::{
+    agent::Person,
+    router::{Named, Outcome, Run},
+    supervisor::{Ending, Signalled, Streams},
+};
+
+/// What ends a program because a person or a pipe wants it: nothing to complain of.
+const WANTED: [Signal; 5] =
+    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGPIPE];
+/// The exit code of a plugin that did not keep to the protocol.
+const FAILED: u8 = 5;
+
+/// What is run, and where.
+pub struct CommandRun {
+    pub plugin: String,
+    /// The words of the command.
+    pub command: String,
+    pub args: Extra,
+    pub argv: Vec<String>,
+    pub terminal: Terminal,
+    /// The person's, of which the plugin gets how their terminal and language are.
+    pub environment: Vec<(String, String)>,
+    pub streams: Streams,
+    pub signals: mpsc::Receiver<Signalled>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finished {
+    pub exit_code: u8,
+    /// What the command found, for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Value>,
+    /// Its process ended without an answer, by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complaint: Option<Error>,
+}
+
+impl Daemon {
+    /// Runs a command in a process of its own, until it has ended. Dropped, it is killed.
+    ///
+    /// # Errors
+    /// Its plugin may not run or does not start, does not see what the person names, or answers with an error.
+    pub async fn run_command(&self, run: CommandRun, person: &Person) -> Result<Finished, Error> {
+        self.may_run(&run.plugin)?;
+        let CommandRun { plugin, command, args, argv, terminal, environment, streams, signals } = run;
+        let cwd = person.cwd.canonicalize().map_err(|error| {
+            misconfigured(format!("the current folder `{}` cannot be used: {error}", person.cwd.display()))
+        })?;
+        let described = self.router.plugin(&plugin)?.described().await?;
+        let described = find(&described.commands, &command);
+        let named = named(&cwd, described, &args, &argv);
+        let root = person.root();
+        let (plugin_name, name) = (plugin.clone(), command.clone());
+        let run = Run { plugin: &plugin, name: &name, cwd, named, environment, streams, root, signals };
+        let cwd = run.cwd.to_string_lossy().into_owned();
+        let params = |meta| CommandRunParams { command, args, argv, cwd, terminal, meta };
+        Ok(match self.router.run::<Request>(run, params).await? {
+            Outcome::Answered(result) => {
+                Finished { exit_code: result.exit_code, data: result.data, complaint: None }
+            }
+            Outcome::Ended(ending) => ended(&plugin_name, &name, ending),
+        })
+    }
+}
+
+fn ended(plugin: &str, command: &str, Ending { exit, story }: Ending) -> Finished {
+    let signal = match &exit {
+        Some(Exit::Signal(name)) => name.parse::<Signal>().ok(),
+        _ => None,
+    };
+    let exit_code = match (&exit, signal) {
+        (_, Some(signal)) => 128 + signal as u8,
+        (Some(Exit::Status(code @ 1..)), _) => *code,
+        _ => FAILED,
+    };
+    if signal.is_some_and(|signal| WANTED.contains(&signal)) {
+        return Finished { exit_code, data: None, complaint: None };
+    }
+    let message = format!("plugin `{plugin}` ended while it ran `{command}`: {story}");
+    let complaint = Error::new(ErrorCode::PLUGIN_CRASHED, message).with_plugin(plugin);
+    Finished { exit_code, data: None, complaint: Some(complaint) }
+}
+
+/// The command that these words lead to.
+fn find<'a>(commands: &'a [CommandDescription], words: &str) -> Vec<&'a CommandDescription> {
+    let (mut commands, mut way) = (commands, Vec::new());
+    for word in words.split(' ') {
+        let Some(next) = commands.iter().find(|one| one.name == word) else { break };
+        way.push(next);
+        commands = &next.commands;
+    }
+    way
+}
+
+/// What of a command line names files: what is declared as a path, and whatever word or value is one.
+fn named(cwd: &Path, way: Vec<&CommandDescription>, args: &Extra, argv: &[String]) -> Vec<Named> {
+    let is_path = |name: &String| {
+        let mut parameters = way.iter().flat_map(|command| &command.parameters);
+        parameters.any(|one| one.name == *name && one.r#type == CommandValue::Path)
+    };
+    let mut named: Vec<Named> = Vec::new();
+    for (name, value) in args {
+        let surely = is_path(name);
+        texts(value, &mut |text| named.push(Named { path: cwd.join(text), surely }));
+    }
+    let words = argv.iter().skip(1).flat_map(|word| {
+        let value = word.split_once('=').filter(|_| word.starts_with('-'));
+        [Some(&**word), value.map(|(_, value)| value)].into_iter().flatten()
+    });
+    named.extend(words.map(|word| Named { path: cwd.join(word), surely: false }));
+    named.retain(|one| one.surely || is_meant(&one.path, cwd));
+    named
+}
+
+/// Whether a word that may be anything is a file's name: `/` and what it leads to by chance are not.
+fn is_meant(path: &Path, cwd: &Path) -> bool {
+    let real = path.canonicalize();
+    real.is_ok_and(|real| {
+        !cwd.starts_with(&real) && real.parent().is_some_and(|above| above != Path::new("/"))
+    })
+}
+
+fn texts(value: &Value, take: &mut impl FnMut(&str)) {
+    match value {
+        Value::String(text) if !text.is_empty() => take(text),
+        Value::Array(all) => all.iter().for_each(|one| texts(one, take)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn takes_for_files_what_is_declared_and_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let cwd = folder.path().join("here");
+        std::fs::create_dir(&cwd).unwrap();
+        for name in ["in.txt", "here/x", "log"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let command: CommandDescription = serde_json::from_value(json!({ "name": "c", "parameters": [
+            { "name": "out", "type": "path", "flags": ["-o"] }, { "name": "word" },
+        ]}))
+        .unwrap();
+        let args = json!({ "out": "new.txt", "word": ["/", "../in.txt", "", ".."] });
+        let argv = ["c", "--log=../log", "-x=/", "-onew.txt", "nothing"].map(str::to_owned);
+        let found = named(&cwd, vec![&command], args.as_object().unwrap(), &argv);
+        let found: Vec<_> = found.into_iter().map(|one| (one.path, one.surely)).collect();
+        let at = |name: &str| cwd.join(name);
+        assert_eq!(found, [(at("new.txt"), true), (at("../in.txt"), false), (at("../log"), false)]);
+    }
+
+    #[test]
+    fn tells_a_crash_from_a_wish_by_its_exit_code() {
+        let end = |exit| ended("p", "c", Ending { exit, story: "ended".to_owned() });
+        let signal = |name: &str| Some(Exit::Signal(name.to_owned()));
+        for (exit, code, complains) in [
+            (signal("SIGINT"), 130, false),
+            (signal("SIGPIPE"), 141, false),
+            (signal("SIGSEGV"), 139, true),
+            (Some(Exit::Status(3)), 3, true),
+            (Some(Exit::Status(0)), FAILED, true),
+            (None, FAILED, true),
+        ] {
+            let finished = end(exit.clone());
+            assert_eq!((finished.exit_code, finished.complaint.is_some()), (code, complains), "{exit:?}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! One request to a plugin in a person's foreground: a process of its own for it, with the person's terminal, as a root of
+//! the call tree. It has no deadline, takes no slot, and nothing of the plugin's other processes is touched.
+
+use std::{path::PathBuf, sync::Arc};
+
+use astros_peer::Failure;
+use astros_protocol::{Error, ErrorCode, Id, Meta, Request, manifest::Exit};
+use rustix::process::Signal;
+use tokio::sync::mpsc;
+
+use super::{
+    LONGEST, Named, Plugin, Router, errors,
+    reach::{self, Out},
+    tree::{Link, Node, Root},
+    wire::Traceparent,
+};
+use crate::supervisor::{Ending, FileAccess, Foreground, InForeground, OutOfReach, Signalled, Spec, Streams};
+
+/// What is run, by whom and where.
+pub struct Run<'a> {
+    pub plugin: &'a str,
+    /// What is run, in the chain of calls and in counts.
+    pub name: &'a str,
+    /// The person's folder, absolute and without links.
+    pub cwd: PathBuf,
+    /// What they name: the process may read and write what is there of it.
+    pub named: Vec<Named>,
+    /// Their environment, of which it gets how their terminal and language are.
+    pub environment: Vec<(String, String)>,
+    pub streams: Streams,
+    pub root: Arc<Root>,
+    pub signals: mpsc::Receiver<Signalled>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Outcome<R> {
+    Answered(R),
+    /// Its process ended without an answer.
+    Ended(Ending),
+}
+
+impl Router {
+    /// Runs it. Dropped, its process is killed with all that it started.
+    ///
+    /// # Errors
+    /// The plugin does not start, does not see what the person names, or answers with an error.
+    pub async fn run<R: Request>(
+        &self,
+        run: Run<'_>,
+        params: impl FnOnce(Meta) -> R::Params,
+    ) -> Result<Outcome<R::Result>, Error> {
+        let plugin = self.plugin(run.plugin)?;
+        let timer = plugin.metrics.begin(run.name);
+        let outcome = self.in_foreground::<R>(&plugin, run, params).await;
+        timer.end(outcome.as_ref().err());
+        outcome
+    }
+
+    async fn in_foreground<R: Request>(
+        &self,
+        plugin: &Plugin,
+        run: Run<'_>,
+        params: impl FnOnce(Meta) -> R::Params,
+    ) -> Result<Outcome<R::Result>, Error> {
+        let Run { name, cwd, named, environment, streams, root, mut signals, .. } = run;
+        let supervisor = plugin.supervisor();
+        let paths = named.iter().map(|one| one.path.clone()).collect();
+        let foreground = Foreground { cwd, paths, environment };
+        self.sees(plugin, &foreground, named, &root).await?;
+        let stopping = plugin.stopping();
+        let mut process = tokio::select! {
+            started = InForeground::start(&supervisor, &plugin.host, foreground, streams) => started?,
+            signal = fatal(&mut signals) => return Ok(Outcome::Ended(by(signal))),
+            () = stopping.cancelled() => return Err(stops(plugin)),
+        };
+        let link = Link::extend(None, &plugin.name, name)?;
+        let node = Node::new(root.clone(), link, root.clock.now() + LONGEST, None);
+        let id = process.peer().next_id();
+        let connection = (plugin.number, process.generation);
+        let open = self.open(connection, Id::Number(id), &node);
+        let params = params(meta(&node));
+        let (mut answer, _) = process.peer().call_holding(id, R::METHOD, &params, node.clone(), false);
+        let answer = tokio::select! {
+            biased;
+            answer = &mut answer => answer,
+            () = process.attend(&mut signals) => {
+                process.hear_out().await;
+                answer.await
+            }
+            () = stopping.cancelled() => Err(Failure::Here(stops(plugin))),
+        };
+        drop(open);
+        let answer = match answer {
+            Err(Failure::Closed | Failure::Unsent) => return Ok(Outcome::Ended(process.end().await)),
+            answer => answer,
+        };
+        tokio::select! {
+            () = process.stop("what it was started for is done") => {}
+            _ = fatal(&mut signals) => {}
+        }
+        process.end().await;
+        match answer {
+            Ok(result) => serde_json::from_str(result.get()).map(Outcome::Answered).map_err(|error| {
+                let message =
+                    format!("the answer of `{}` to `{}` does not fit: {error}", plugin.name, R::METHOD);
+                Error::new(ErrorCode::BAD_RESPONSE, message).with_plugin(&*plugin.name)
+            }),
+            Err(Failure::Error(mut error)) => {
+                supervisor.spec().secrets.hide_in_error(&mut error);
+                Err(errors::from_plugin(error, &plugin.name, name))
+            }
+            Err(Failure::Here(error)) => Err(errors::failed_here(error, plugin, name)),
+            Err(failure) => Err(Error::new(ErrorCode::PLUGIN_CRASHED, failure.to_string())),
+        }
+    }
+
+    /// Refuses what the process would not see: inside of its sandbox nobody could say why.
+    async fn sees(
+        &self,
+        plugin: &Plugin,
+        foreground: &Foreground,
+        mut named: Vec<Named>,
+        root: &Root,
+    ) -> Result<(), Error> {
+        let cwd = foreground.cwd.clone();
+        let spec = Spec { foreground: Some(foreground.clone()), ..(*plugin.supervisor().spec()).clone() };
+        named.retain(|one| one.surely);
+        named.insert(0, Named { path: cwd, surely: true });
+        let unseen = reach::blocking(move || {
+            let reach = FileAccess::of(&spec)?;
+            named.into_iter().find_map(|one| {
+                let why = reach.check(&one.path, false).err()?;
+                let said = reach.permission(&one.path, false);
+                Some(Out { path: one.path, why, said, by_link: false })
+            })
+        });
+        match unseen.await {
+            None => Ok(()),
+            Some(out) => Err(match out.why.clone() {
+                OutOfReach::Own => reach::own(&plugin.name, &out.path),
+                OutOfReach::Needs(permission) => {
+                    self.out_of_reach(&plugin.name, (None, true), &out, &permission, false, root)
+                }
+            }),
+        }
+    }
+}
+
+/// Resolves with a signal that ends what has not begun; others are passed over.
+async fn fatal(signals: &mut mpsc::Receiver<Signalled>) -> Signal {
+    loop {
+        let Some(Signalled { signal, done }) = signals.recv().await else {
+            return std::future::pending().await;
+        };
+        let _ = done.send(());
+        if [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::KILL].contains(&signal) {
+            return signal;
+        }
+    }
+}
+
+fn by(signal: Signal) -> Ending {
+    let name = nix::sys::signal::Signal::try_from(signal.as_raw())
+        .map_or("SIGKILL", nix::sys::signal::Signal::as_str);
+    Ending {
+        exit: Some(Exit::Signal(name.to_owned())),
+        story: format!("killed by {name} before it was ready"),
+    }
+}
+
+fn stops(plugin: &Plugin) -> Error {
+    let message =
+        format!("`{}` was stopped before it had ended: AstrOS stops, or the plugin is removed", plugin.name);
+    Error::new(ErrorCode::SHUTTING_DOWN, message).with_plugin(&*plugin.name)
+}
+
+fn meta(node: &Node) -> Meta {
+    let root = &*node.root;
+    Meta {
+        correlation_id: Some(root.correlation_id.clone()),
+        traceparent: serde_json::to_value(Traceparent(&root.correlation_id, node.link.span()))
+            .ok()
+            .and_then(|value| value.as_str().map(str::to_owned)),
+        user_id: root.user_id.clone(),
+        session_id: root.session_id.clone(),
+        cwd: root.cwd.clone(),
+        locale: root.locale.clone(),
+        attempt: Some(1),
+        ..Meta::default()
+    }
+}

@@ -1,0 +1,161 @@
+//! A process of a plugin's in a person's foreground: of its own beside those that the supervisor keeps, with the person's
+//! streams, folder and terminal, for one request.
+//!
+//! It is held to what the plugin is held to, and sees what the person names in addition. Nobody watches over it and
+//! nothing starts it again: it ends with its request, or by the person's hand.
+
+use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
+
+use astros_peer::Peer;
+use astros_protocol::{Error, ErrorCode, manifest::Exit};
+use rustix::process::Signal;
+use tokio::sync::mpsc;
+
+use super::{
+    Host, Spec, Supervisor,
+    command::command,
+    environment,
+    handshake::{Unready, initialize},
+    program::spawn_failed,
+    running::Running,
+    task::next_generation,
+    words,
+};
+
+pub use crate::launcher::Streams;
+
+/// A plugin has so long for a terminal's Ctrl-Z before it is stopped: to leave the terminal as it found it.
+const STOPPING: Duration = Duration::from_millis(40);
+
+/// Where a person runs something.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Foreground {
+    /// The working directory, absolute and without links.
+    pub cwd: PathBuf,
+    /// What they name, absolute: the process may read and write it.
+    pub paths: Vec<PathBuf>,
+    /// How their terminal and language are, of their environment: what else is in it is passed over.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Foreground {
+    /// The variables of a process, from those that it would have in the background.
+    pub(super) fn variables(&self, background: Vec<(OsString, OsString)>) -> Vec<(OsString, OsString)> {
+        let others =
+            background.into_iter().filter(|(name, _)| !name.to_str().is_some_and(environment::is_shown));
+        let own = self.environment.iter().filter(|(name, _)| environment::is_shown(name));
+        let own = own.map(|(name, value)| (name.into(), value.into()));
+        let here = [("PWD".into(), self.cwd.clone().into()), ("ASTROS_RPC_FDS".into(), "3,4".into())];
+        others.chain(own).chain(here).collect()
+    }
+}
+
+/// How such a process ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ending {
+    /// None where the host had to end it.
+    pub exit: Option<Exit>,
+    /// `killed by SIGSEGV after 1.2 s`.
+    pub story: String,
+}
+
+/// The process. Dropped, it is killed with all that it started.
+pub struct InForeground {
+    spec: Spec,
+    running: Running,
+    pub generation: u64,
+}
+
+impl InForeground {
+    /// Starts it, and tells it what a plugin is told first.
+    ///
+    /// # Errors
+    /// The plugin cannot be started, ends, or refuses.
+    pub async fn start<H: Host>(
+        supervisor: &Supervisor,
+        host: &Arc<H>,
+        foreground: Foreground,
+        streams: Streams,
+    ) -> Result<InForeground, Error> {
+        let spec = Spec { foreground: Some(foreground), ..(*supervisor.spec()).clone() };
+        let prepared = super::command::Prepared { streams: Some(streams), ..command(&spec).await? };
+        let (generation, program) = (next_generation(), prepared.policy.program.clone());
+        let (teller, plugin) = (host.clone(), spec.name.clone());
+        let network = move |report| teller.network(&plugin, generation, report);
+        let service = host.service(&spec.name, generation);
+        // Its standard error is the person's.
+        let running = Running::start(&spec, prepared, service, |_| {}, network).await;
+        let running = running.map_err(|error| spawn_failed(&spec, program.as_ref(), &error))?;
+        let mut process = InForeground { spec, running, generation };
+        match initialize(&process.spec, 0, &mut process.running).await {
+            Ok(_) => Ok(process),
+            Err(Unready::Refused(error)) => {
+                process.running.stop("it could not be started", Duration::ZERO, false).await;
+                process.end().await;
+                Err(*error)
+            }
+            Err(Unready::Ended) => Err(process.ended_early().await),
+        }
+    }
+
+    async fn ended_early(self) -> Error {
+        let name = self.spec.name.clone();
+        let Ending { exit, story } = self.end().await;
+        let error =
+            Error::new(ErrorCode::PLUGIN_CRASHED, format!("plugin `{name}` {story}, before it was ready"));
+        let error = error.with_plugin(&name).with_hint("it says why on its standard error, if it does");
+        match exit {
+            Some(Exit::Signal(signal)) => error.with("signal", signal),
+            _ => error,
+        }
+    }
+
+    pub fn peer(&self) -> &Peer {
+        &self.running.peer
+    }
+
+    /// Passes the person's signals on; resolves when the process has ended, or closed its connection.
+    pub async fn attend(&mut self, signals: &mut mpsc::Receiver<Signalled>) {
+        loop {
+            let signalled = tokio::select! {
+                () = self.running.over() => return,
+                Some(signalled) = signals.recv() => signalled,
+            };
+            self.running.process.signal(signalled.signal);
+            if signalled.signal == Signal::TSTP {
+                tokio::time::sleep(STOPPING).await;
+                // Whoever handles that one has had its chance.
+                self.running.process.signal(Signal::STOP);
+            }
+            let _ = signalled.done.send(());
+        }
+    }
+
+    /// What it wrote is read to its end: every open request has its outcome then.
+    pub async fn hear_out(&mut self) {
+        self.running.hear_out().await;
+    }
+
+    /// Asks it to end, as at the end of any process.
+    pub async fn stop(&mut self, reason: &str) {
+        let grace = self.spec.supervision.stop_grace;
+        self.running.stop(reason, grace, true).await;
+    }
+
+    /// Kills what is left of it, and tells how it ended.
+    pub async fn end(self) -> Ending {
+        let end = self.running.end().await;
+        Ending {
+            exit: end.exit,
+            story: format!("{} after {}", end.crash.exit, words::duration(end.crash.ran)),
+        }
+    }
+}
+
+/// A signal that a person's terminal, or they themselves, sent.
+#[derive(Debug)]
+pub struct Signalled {
+    pub signal: Signal,
+    /// Told when the process has it; and after a stop, when it has stopped.
+    pub done: tokio::sync::oneshot::Sender<()>,
+}

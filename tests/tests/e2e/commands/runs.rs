@@ -1,0 +1,196 @@
+//! How a command runs: what it is given, what comes out, how it ends, what it may see.
+
+use std::fs;
+
+use astros_tests::{World, adversary, eventually, processes};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use super::{simple, tool};
+
+#[test]
+fn gives_arguments_by_their_types_with_defaults_and_the_words_as_typed() {
+    let commands = json!([{ "name": "shop", "parameters": [
+        { "name": "loud", "type": "boolean", "flags": ["--loud"], "off_flags": ["--quiet"], "default": true },
+    ], "commands": [{ "name": "buy", "parameters": [
+        { "name": "what", "required": true, "choices": ["tea", "milk"] },
+        { "name": "count", "type": "integer", "flags": ["--count", "-c"], "default": 1 },
+        { "name": "tag", "flags": ["--tag"], "repeated": true },
+    ]}]}]);
+    let run = r#"printf '%s' "$line" | jq -c '.params | {command, args, argv, cwd}'; code=3"#;
+    let world = World::new().with(tool("shop", commands, run));
+    let plain = world.astros(["shop", "buy", "tea"]).run().exits(3).json();
+    assert_eq!(plain["args"], json!({ "loud": true, "what": "tea", "count": 1, "tag": [] }));
+    assert_eq!(plain["cwd"], json!(world.path("tmp").parent()), "{plain}");
+    let full = ["shop", "--quiet", "buy", "milk", "-c", "7", "--tag=a", "--tag", "b"];
+    let full = world.astros(full).run().exits(3).json();
+    assert_eq!(full["args"], json!({ "loud": false, "what": "milk", "count": 7, "tag": ["a", "b"] }));
+    let argv = json!(["shop", "--quiet", "buy", "milk", "-c", "7", "--tag=a", "--tag", "b"]);
+    assert_eq!((&full["command"], &full["argv"]), (&json!("shop buy"), &argv));
+
+    for (line, why) in [
+        (&["shop", "buy"][..], "<WHAT>"),
+        (&["shop", "buy", "beer"][..], "tea, milk"),
+        (&["shop", "buy", "tea", "--count", "many"][..], "invalid value 'many'"),
+        (&["shop", "sell"][..], "sell"),
+        (&["shop", "buy", "tea", "--cout", "2"][..], "--count"),
+    ] {
+        world.astros(line).run().exits(2).prints_nothing().warns(why);
+    }
+}
+
+#[test]
+fn passes_pipes_on_byte_for_byte() {
+    let world = World::new().with(simple("filter", "cat; echo done >&2"));
+    let much: String = (0..200_000).map(|number| format!("{number}\u{1f375}\t")).collect();
+    let passed = world.astros(["filter"]).stdin(much.clone()).run().succeeds();
+    assert!(passed.stdout == much, "{} bytes became {}", much.len(), passed.stdout.len());
+    assert_eq!(passed.stderr, "done\n", "standard error is the person's");
+    let daemon = world.daemon([""; 0]);
+    let again = world.astros(["filter"]).stdin("by a daemon\n").run().succeeds();
+    assert_eq!(again.stdout, "by a daemon\n");
+    drop(daemon.stop());
+}
+
+#[test]
+fn ends_with_its_reader() {
+    let world = World::new().with(simple("forever", "exec yes"));
+    let line = "\"$@\" | head -1; echo ended";
+    assert_eq!(world.astros(["forever"]).in_shell(line).run().succeeds().stdout, "y\nended\n");
+    assert_eq!(world.processes(), [0; 0]);
+}
+
+#[test]
+fn ends_by_signals_with_all_that_it_started() {
+    let world = World::new().with(simple("nap", "touch \"$HOME/notes/naps\"; sleep 600"));
+    let note = world.note("naps");
+    for daemon in [None, Some(world.daemon([""; 0]))] {
+        for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGHUP, 129)] {
+            let running = world.astros(["nap"]).spawn();
+            eventually("it naps", || note.exists().then_some(()));
+            running.signal(signal);
+            running.finish().exits(code).prints_nothing().never_says("error");
+            fs::remove_file(&note).unwrap();
+        }
+        drop(daemon.map(|daemon| daemon.stop()));
+    }
+}
+
+#[test]
+fn a_second_interrupt_kills_who_does_not_heed_the_first() {
+    let run = "trap 'echo no' INT; touch \"$HOME/notes/naps\"; while :; do sleep 0.1; done";
+    let world = World::new().with(simple("stubborn", run));
+    let note = world.note("naps");
+    let running = world.astros(["stubborn"]).spawn();
+    eventually("it naps", || note.exists().then_some(()));
+    running.signal(Signal::SIGINT);
+    eventually("it has heard", || running.stdout().contains("no").then_some(()));
+    running.signal(Signal::SIGINT);
+    running.finish().exits(130);
+}
+
+#[test]
+fn dies_with_its_client_and_with_its_daemon() {
+    let world = World::new().with(simple("nap", "touch \"$HOME/notes/naps\"; sleep 600"));
+    let note = world.note("naps");
+    let daemon = world.daemon([""; 0]);
+    let nap = || {
+        let running = world.astros(["nap"]).spawn();
+        eventually("it naps", || note.exists().then_some(()));
+        fs::remove_file(&note).unwrap();
+        running
+    };
+    let client = nap();
+    client.signal(Signal::SIGKILL);
+    drop(client.finish());
+    let naps = |pid: &u32| processes::describe(*pid).contains("sleep 600");
+    eventually("nobody naps", || (!world.processes().iter().any(naps)).then_some(()));
+    let client = nap();
+    daemon.signal(Signal::SIGKILL);
+    client.finish().exits(3).warns("the daemon went away");
+    drop(daemon.finish());
+    eventually("nobody is left", || world.processes().is_empty().then_some(()));
+}
+
+#[test]
+fn a_daemon_that_stops_ends_what_runs() {
+    let world = World::new().with(simple("nap", "touch \"$HOME/notes/naps\"; sleep 600"));
+    let daemon = world.daemon([""; 0]);
+    let client = world.astros(["nap"]).spawn();
+    eventually("it naps", || world.note("naps").exists().then_some(()));
+    drop(daemon.stop());
+    let code = client.finish().code;
+    assert!(code.is_some_and(|code| code != 0), "{code:?}");
+}
+
+#[test]
+fn tells_a_crash_and_leaves_other_ends_to_the_program() {
+    let run = r#"case $(printf '%s' "$line" | jq -r '.params.args.words[0]') in
+        segv) kill -SEGV $$ ;;
+        exit) echo "its last words" >&2; exit 9 ;;
+    esac"#;
+    let world = World::new().with(simple("end", run));
+    let crashed = world.astros(["end", "segv"]).run().exits(139);
+    crashed.warns("plugin `end` ended while it ran `end`: killed by SIGSEGV");
+    world.astros(["end", "exit"]).run().exits(9).warns("its last words").warns("exited with status 9");
+    world.astros(["end", "well"]).run().succeeds().prints_nothing();
+}
+
+#[test]
+fn sees_the_folder_that_it_runs_in_and_what_is_named_and_no_more() {
+    let run = r#"for file in $(printf '%s' "$line" | jq -r '.params.args.words[]'); do
+        file=${file#--file=}; if [ -r "$file" ]; then cat "$file"; else echo "not $file"; fi; done
+        pwd; echo made > made.txt; ls -A "$HOME/secret" "$HOME/.ssh" 2>&1 | head -1"#;
+    let world = World::new().with(simple("look", run));
+    world.file("home/.ssh/key", "key");
+    world.file("home/secret/diary", "diary");
+    let here = world.file("home/project/in.txt", "in\n").parent().unwrap().to_owned();
+    let outside = world.file("elsewhere/out.txt", "out\n");
+    let outside = outside.to_str().unwrap();
+    let line = ["look", "in.txt", "--", outside, &format!("--file={outside}"), "../secret/nothing"];
+    let seen = world.astros(line).within(&here).run().succeeds();
+    let expected = format!("in\nout\nout\nnot ../secret/nothing\n{}\n", here.display());
+    assert!(seen.stdout.starts_with(&expected), "{}", seen.stdout);
+    seen.never_says("diary").never_says("key\n");
+    assert_eq!(fs::read_to_string(here.join("made.txt")).unwrap(), "made\n");
+    let secret = world.path("home/.ssh");
+    let refused = world.astros(["look"]).within(&secret).run().exits(6).prints_nothing();
+    refused.warns("`look` may not read").warns("astros plugins grant look 'file_system: read ~/.ssh'");
+    let own = world.home().join("data");
+    world.astros(["look"]).within(&own).run().exits(6).warns("AstrOS's own");
+}
+
+#[test]
+fn uses_the_host_as_a_root_of_calls_in_the_persons_name() {
+    let run = r#"ask() { printf '{"jsonrpc": "2.0", "id": "own-%s", "method": "%s", "params": %s}\n' "$1" "$2" "$3" >&6; IFS= read -r answer <&5; }
+        ask 1 storage/set '{"key": "k", "value": 7}'; ask 2 storage/get '{"key": "k"}'
+        printf '%s' "$answer" | jq -c .result.value
+        ask 3 call_plugin '{"plugin": "villain", "handler": "echo", "params": {"a": 1}}'
+        printf '%s' "$answer" | jq -c '.result.data.meta | [.user_id, .chain]'
+        ask 4 user/ask '{"question": "really?"}'
+        printf '%s' "$answer" | jq -c .result.declined
+        ask 5 ai/complete '{"prompt": "x"}'
+        printf '%s' "$answer" | jq -c .error.data.kind"#;
+    let world = World::new().with(simple("caller", run)).with(adversary("villain"));
+    let called = world.astros(["caller"]).run().succeeds();
+    assert_eq!(called.stdout, "7\n[\"ada\",[\"caller.caller\"]]\ntrue\n\"permission_denied\"\n");
+}
+
+#[test]
+fn leaves_the_shared_process_alone_and_runs_many_at_once() {
+    let run = "touch \"$HOME/notes/$(printf '%s' \"$line\" | jq -r '.params.args.words[0]')\"; sleep 600";
+    let world = World::new().with(simple("many", run));
+    let daemon = world.daemon([""; 0]);
+    let running: Vec<_> = (0..4).map(|number| world.astros(["many", &number.to_string()]).spawn()).collect();
+    for number in 0..4 {
+        eventually("all run", || world.note(&number.to_string()).exists().then_some(()));
+    }
+    let before = world.listed("many");
+    assert_eq!(before["restarts"], Value::from(0));
+    for one in running {
+        one.signal(Signal::SIGTERM);
+        one.finish().exits(143);
+    }
+    assert_eq!(world.listed("many")["pids"], before["pids"]);
+    drop(daemon.stop());
+}

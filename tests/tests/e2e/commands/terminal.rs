@@ -1,0 +1,82 @@
+//! On a terminal a command is as any program: prompts, colours, sizes, Ctrl-Z, questions of the host.
+
+use std::fs;
+
+use astros_tests::{World, eventually};
+use nix::sys::signal::Signal;
+
+use super::simple;
+
+#[test]
+fn prompts_draws_and_is_told_of_the_terminal() {
+    let run = r#"printf '%s' "$line" | jq -c '.params.terminal' | tr -d '\n'; [ -t 0 ] && [ -t 1 ] && echo " all tty"
+        echo "$TERM $COLORTERM ${ASTROS_HOME:-hidden}"; printf 'name? '; read name; printf '\033[1mhello %s\033[0m\n' "$name""#;
+    let world = World::new().with(simple("greet", run));
+    for daemon in [None, Some(world.daemon([""; 0]))] {
+        let mut greet = world.astros(["greet"]).env("COLORTERM", "truecolor").spawn_on_a_terminal();
+        let told = greet.shows("all tty");
+        assert!(told.contains("100") && told.contains("true"), "{told}");
+        greet.shows("xterm truecolor hidden");
+        greet.shows("name? ");
+        greet.types("ada\n");
+        greet.shows("\u{1b}[1mhello ada");
+        assert_eq!(greet.finish(), Some(0));
+        drop(daemon.map(|daemon| daemon.stop()));
+    }
+}
+
+#[test]
+fn is_told_when_the_window_changes() {
+    let run = "trap 'stty size; exit 4' WINCH; echo ready; while :; do sleep 0.05; done";
+    let world = World::new().with(simple("sized", run));
+    let mut sized = world.astros(["sized"]).spawn_on_a_terminal();
+    sized.shows("ready");
+    sized.resize(42);
+    sized.shows("25 42");
+    assert_eq!(sized.finish(), Some(4));
+}
+
+#[test]
+fn puts_the_terminal_back_where_a_command_dies_in_raw_mode() {
+    let world = World::new().with(simple("raw", "stty raw -echo; echo raw; read -r _; kill -KILL $$"));
+    let mut raw = world.astros(["raw"]).spawn_on_a_terminal();
+    raw.shows("raw");
+    assert!(!raw.is_cooked());
+    raw.types("\n");
+    raw.shows("killed by SIGKILL");
+    eventually("the terminal is as it was", || raw.is_cooked().then_some(()));
+    assert_eq!(raw.finish(), Some(137));
+}
+
+#[test]
+fn halts_with_its_client_and_goes_on_with_it() {
+    let run =
+        "stty raw -echo; for i in 1 2 3 4 5 6 7 8 9; do echo \"tick $i \"; sleep 0.1; done; stty cooked echo";
+    let world = World::new().with(simple("clock", run));
+    for daemon in [None, Some(world.daemon([""; 0]))] {
+        let mut clock = world.astros(["clock"]).spawn_on_a_terminal();
+        clock.shows("tick 2 ");
+        clock.signal(Signal::SIGTSTP);
+        let state = || {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", clock.pid())).unwrap_or_default();
+            stat.rsplit_once(") ").map(|(_, rest)| rest[..1].to_owned())
+        };
+        eventually("the client halts", || (state()? == "T").then_some(()));
+        clock.signal(Signal::SIGCONT);
+        clock.shows("tick 9 ");
+        assert_eq!(clock.finish(), Some(0));
+        drop(daemon.map(|daemon| daemon.stop()));
+    }
+}
+
+#[test]
+fn asks_the_person_at_the_clients_terminal() {
+    let run = r#"printf '{"jsonrpc": "2.0", "id": "own-1", "method": "user/ask", "params": {"question": "tea or milk?", "choices": ["tea", "milk"]}}\n' >&6
+        IFS= read -r answer <&5; printf '%s' "$answer" | jq -r '.result.answer + " it is"'"#;
+    let world = World::new().with(simple("waiter", run));
+    let mut waiter = world.astros(["waiter"]).spawn_on_a_terminal();
+    waiter.shows("tea or milk?");
+    waiter.types("milk\r");
+    waiter.shows("milk it is");
+    assert_eq!(waiter.finish(), Some(0));
+}
