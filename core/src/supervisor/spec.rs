@@ -166,9 +166,13 @@ impl Spec {
         }
     }
 
-    /// Where its process starts.
+    /// Where its process starts. The Python SDK goes to the person's folder itself, once its code is loaded: before that
+    /// Python would take what lies there for modules.
     pub(crate) fn working_directory(&self) -> PathBuf {
-        self.foreground.as_ref().map_or_else(|| self.folder.clone(), |foreground| foreground.cwd.clone())
+        match (&self.foreground, &self.launch) {
+            (Some(foreground), Launch::Executable(_) | Launch::Command(_)) => foreground.cwd.clone(),
+            _ => self.folder.clone(),
+        }
     }
 
     /// An argument of its command line: what names a file of its folder still does so from elsewhere.
