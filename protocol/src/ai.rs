@@ -246,3 +246,43 @@ pub struct ProviderHealth {
     #[serde(flatten)]
     pub extra: Extra,
 }
+
+impl ChatMessage {
+    /// What the person says.
+    pub fn user(words: impl Into<String>) -> ChatMessage {
+        ChatMessage::of("user", words)
+    }
+
+    /// What the model shall know before.
+    pub fn system(words: impl Into<String>) -> ChatMessage {
+        ChatMessage::of("system", words)
+    }
+
+    /// What the model said.
+    pub fn assistant(words: impl Into<String>) -> ChatMessage {
+        ChatMessage::of("assistant", words)
+    }
+
+    fn of(role: &str, words: impl Into<String>) -> ChatMessage {
+        ChatMessage { role: role.to_owned(), content: Value::String(words.into()), extra: Extra::new() }
+    }
+}
+
+impl AiAnswer {
+    /// These words; the host says which provider they are of.
+    pub fn text(content: impl Into<String>) -> AiAnswer {
+        AiAnswer { content: content.into(), ..AiAnswer::default() }
+    }
+}
+
+impl ProviderHealth {
+    /// It can answer.
+    pub fn healthy() -> ProviderHealth {
+        ProviderHealth { healthy: true, message: String::new(), models: Vec::new(), extra: Extra::new() }
+    }
+
+    /// It cannot answer, and why.
+    pub fn unhealthy(message: impl Into<String>) -> ProviderHealth {
+        ProviderHealth { healthy: false, message: message.into(), ..ProviderHealth::healthy() }
+    }
+}

@@ -174,3 +174,68 @@ pub struct SparklineNode {
     #[serde(flatten)]
     pub extra: Extra,
 }
+
+impl UiTree {
+    /// Plain words.
+    pub fn text(text: impl Into<String>) -> UiTree {
+        UiTree::Text(TextNode::of(text))
+    }
+
+    /// Text in Markdown.
+    pub fn markdown(text: impl Into<String>) -> UiTree {
+        UiTree::Markdown(TextNode::of(text))
+    }
+
+    /// Text with terminal escapes for colours and styles.
+    pub fn ansi(text: impl Into<String>) -> UiTree {
+        UiTree::Ansi(TextNode::of(text))
+    }
+
+    /// Rows below headings, each as long as they are.
+    pub fn table<C, R, S>(columns: C, rows: R) -> UiTree
+    where
+        C: IntoIterator<Item: Into<String>>,
+        R: IntoIterator<Item = S>,
+        S: IntoIterator<Item: Into<String>>,
+    {
+        UiTree::Table(TableNode {
+            title: None,
+            columns: columns.into_iter().map(Into::into).collect(),
+            rows: rows.into_iter().map(|row| row.into_iter().map(Into::into).collect()).collect(),
+            extra: Extra::new(),
+        })
+    }
+
+    /// A frame with a title around something.
+    pub fn panel(title: impl Into<String>, content: UiTree) -> UiTree {
+        let (title, content) = (Some(title.into()), Box::new(content));
+        UiTree::Panel(PanelNode { title, content, extra: Extra::new() })
+    }
+
+    /// Things side by side.
+    pub fn columns(items: impl IntoIterator<Item = UiTree>) -> UiTree {
+        UiTree::Columns(ColumnsNode { items: items.into_iter().collect(), extra: Extra::new() })
+    }
+
+    /// How far something is: units done, and in all.
+    pub fn progress(label: impl Into<String>, done: f64, total: f64) -> UiTree {
+        let (label, total) = (Some(label.into()), Some(total));
+        UiTree::Progress(ProgressNode { label, done, total, extra: Extra::new() })
+    }
+
+    /// Source code in a language.
+    pub fn code(language: impl Into<String>, text: impl Into<String>) -> UiTree {
+        UiTree::Code(CodeNode { text: text.into(), language: Some(language.into()), extra: Extra::new() })
+    }
+
+    /// Numbers as a small curve, oldest first.
+    pub fn sparkline(values: impl IntoIterator<Item = f64>) -> UiTree {
+        UiTree::Sparkline(SparklineNode { values: values.into_iter().collect(), extra: Extra::new() })
+    }
+}
+
+impl TextNode {
+    fn of(text: impl Into<String>) -> TextNode {
+        TextNode { text: text.into(), style: None, extra: Extra::new() }
+    }
+}

@@ -22,14 +22,24 @@ from .host import PATIENCE, PLUGINS, environment
 class TerminalProcess:
     """`python -m astros.run FILE` with `ASTROS_RPC_FDS`; its output is read by `said`."""
 
-    def __init__(self, file: str, *, width: int = 100, stdout: int | None = None, **env: str) -> None:
+    def __init__(
+        self,
+        file: str,
+        *,
+        width: int = 100,
+        stdout: int | None = None,
+        command: list[str] | None = None,
+        cwd: str | None = None,
+        **env: str,
+    ) -> None:
         read_requests, self._requests = os.pipe()
         self._answers, write_answers = os.pipe()
         self.screen, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
         target = PLUGINS / file
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "astros.run", str(target if target.exists() else file)],
+            [sys.executable, *(command or ["-m", "astros.run", str(target if target.exists() else file)])],
+            cwd=cwd,
             stdin=theirs,
             stdout=theirs if stdout is None else stdout,
             stderr=theirs,

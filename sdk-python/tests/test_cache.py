@@ -22,6 +22,9 @@ async def test_a_cache_is_kept_and_expires() -> None:
         assert (await client.call("look")).data["a"] == "none"
         assert await plugin.storage.get("cache:a") is None
         assert plugin.data_dir.is_dir()
+        plugin.cache["b"]["value"] = [3]  # by hand, which `cleanup` saves
+        await plugin.save_persistent_data()
+        assert (await plugin.storage.get("cache:b"))["value"] == [3]
 
 
 async def test_a_write_that_fails_fails_the_request() -> None:
@@ -45,3 +48,18 @@ def test_the_answer_comes_after_the_write(start: Start) -> None:
         process.send({"jsonrpc": "2.0", "id": write["id"], "result": {"version": 1}})
     assert process.result(call)["message"] == "kept"
     assert write["params"]["value"]["value"] == 5
+
+
+def test_an_answer_waits_for_its_own_writes_whatever_else_is_answered(start: Start) -> None:
+    process = start("keeping.py")
+    asked = process.ask("initialize", {"protocol_versions": ["1.0"], "plugin": {"name": "keeping"}})
+    process.send({"jsonrpc": "2.0", "id": process.next(method="storage/list")["id"], "result": {"keys": []}})
+    process.result(asked)
+    keeping, looking = process.call("keep", {"value": 5}), process.call("look")
+    first = process.next(method="storage/set")
+    process.result(looking)
+    assert process.result(process.ask("ping")) == {"in_flight": 1}
+    process.send({"jsonrpc": "2.0", "id": first["id"], "result": {"version": 1}})
+    second = process.next(method="storage/set")
+    process.send({"jsonrpc": "2.0", "id": second["id"], "error": {"code": -32017, "message": "full", "data": {}}})
+    assert process.error(keeping)["message"] == "StorageError: full"

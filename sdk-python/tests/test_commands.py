@@ -209,3 +209,21 @@ def test_a_command_in_a_shared_process_prints_into_the_log(start: Start) -> None
     assert process.ends() == 0
     assert "|.|3|False|red|[]|(1, 2)|True|0|None" in process.errors()
     assert all(json.loads(line) for line in process.raw)
+
+
+def test_a_command_imports_nothing_from_the_persons_folder(tmp_path: Path) -> None:
+    own, persons = tmp_path / "own" / "src" / "pack", tmp_path / "persons" / "pack"
+    for folder, words in ((own, "mine"), (persons, "theirs")):
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text("")
+        (folder / "plugin.py").write_text(
+            "from astros.command import CommandPlugin\n"
+            f"class P(CommandPlugin):\n    name = 'p'\n    description = '{words}'\n"
+        )
+    start = "import sys; sys.path[0] = sys.argv.pop(1); from astros.run import main; sys.exit(main(sys.argv[1:]))"
+    command = ["-c", start, str(tmp_path / "own"), "pack.plugin:P"]
+    process = TerminalProcess("", command=command, cwd=str(persons.parent))
+    try:
+        assert process.initialize()["description"] == "mine"
+    finally:
+        process.destroy()

@@ -18,7 +18,7 @@ from astros.framework import (
     LifecycleManager,
     PluginLifecycleStage,
 )
-from astros.plugin import plugin_handler
+from astros.plugin import BasePlugin, plugin_handler
 from astros.testing import AstrOSTestClient
 from astros.types import Intent
 
@@ -222,7 +222,7 @@ async def test_a_manager_of_ones_own_works_alike() -> None:
 def test_records_of_the_standard_library_reach_the_host(start: Start, tmp_path: Path) -> None:
     (tmp_path / "plugin.py").write_text(
         "from app.cli.plugins.framework import EnhancedCommandPlugin\n"
-        "from astros.plugin import plugin_handler\n"
+        "from astros.plugin import BasePlugin, plugin_handler\n"
         "class P(EnhancedCommandPlugin):\n"
         "    name = 'p'\n"
         "    @plugin_handler('log')\n"
@@ -255,3 +255,34 @@ async def test_settings_that_were_never_read_are_held_to_their_schema_too() -> N
         with pytest.raises(InvalidSettings):
             await client.change_settings({"depth": "deep"})
         assert plugin.config["depth"] == plugin.settings.depth == 5
+
+
+def test_a_plugin_without_commands_needs_no_typer(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "plugin.py").write_text(
+        "import sys\nsys.modules['typer'] = sys.modules['rich'] = None\n"
+        "from app.cli.plugins.framework import EnhancedCommandPlugin\nclass P(EnhancedCommandPlugin): ...\n"
+    )
+    assert "commands" not in start(str(tmp_path)).initialize()["plugin"]
+
+
+def test_who_has_commands_and_no_typer_is_told_what_to_install(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "plugin.py").write_text(
+        "import sys\nsys.modules['typer'] = None\n"
+        "class P:\n    pass\n"
+        "from astros.command import CommandPlugin\n"
+        "class Q(CommandPlugin):\n    def register_commands(self, app): ...\n"
+    )
+    process = start(str(tmp_path))
+    error = process.error(process.ask("initialize", {"protocol_versions": ["1.0"]}))
+    assert "its commands need `typer`" in error["message"]
+    assert ".venv" in error["message"]
+
+
+async def test_a_plugin_of_astros_is_held_to_its_schema_too() -> None:
+    class Plain(BasePlugin):
+        settings_schema = SCHEMA
+
+    async with AstrOSTestClient() as client:
+        await client.load_plugin(Plain, settings={"depth": 5})
+        with pytest.raises(InvalidSettings, match="`/depth`"):
+            await client.change_settings({"depth": "deep"})

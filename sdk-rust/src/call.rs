@@ -70,7 +70,7 @@ impl<'a> CallPlugin<'a> {
         let asked = Params { plugin: &plugin, handler: &handler, params: &params, meta };
         match on_progress {
             None => Ok(ctx.peer().call(CallPluginMethod::METHOD, &asked).await?),
-            Some(listener) => Ok(listen(ctx, &asked, listener).await?),
+            Some(listener) => Ok(listen(ctx, CallPluginMethod::METHOD, &asked, listener).await?),
         }
     }
 
@@ -86,13 +86,15 @@ impl<'a> CallPlugin<'a> {
     }
 }
 
-async fn listen(
+/// Asks the host, and hears of the progress before the answer.
+pub(crate) async fn listen(
     ctx: &Context,
-    asked: &Params<'_>,
-    mut listener: OnProgress<'_>,
+    method: &str,
+    asked: &impl Serialize,
+    mut listener: impl FnMut(ProgressValue),
 ) -> std::result::Result<Box<RawValue>, Failure> {
-    let (mut call, mut news) = ctx.peer().call_with_progress(CallPluginMethod::METHOD, asked);
-    let hear = |listener: &mut OnProgress<'_>, value: Box<RawValue>| {
+    let (mut call, mut news) = ctx.peer().call_with_progress(method, asked);
+    let mut hear = |value: Box<RawValue>| {
         // News of a later version that cannot be read is no reason to fail the call.
         if let Ok(value) = serde_json::from_str(value.get()) {
             listener(value);
@@ -101,11 +103,11 @@ async fn listen(
     loop {
         tokio::select! {
             biased;
-            Some(value) = news.next() => hear(&mut listener, value),
+            Some(value) = news.next() => hear(value),
             outcome = &mut call => {
                 // What came before the answer is heard before it.
                 while let Some(value) = news.next().await {
-                    hear(&mut listener, value);
+                    hear(value);
                 }
                 return outcome;
             }

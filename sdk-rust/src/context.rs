@@ -8,6 +8,7 @@ use std::{
 use astros_peer::{Peer, Ticket};
 use astros_protocol::{
     ErrorCode, Extra, Id, Intent, Meta, Notification,
+    command::Terminal,
     intent::{CallMeta, Parent},
     lifecycle::Directories,
     person::{Level, Log, LogParams, UserAsk, UserAskParams},
@@ -35,6 +36,8 @@ pub(crate) struct Request {
     pub(crate) handler: String,
     /// Without its context.
     pub(crate) intent: Intent,
+    /// Of a component.
+    pub(crate) terminal: Terminal,
     context: OnceLock<Box<RawValue>>,
     raw_meta: Option<Box<RawValue>>,
     meta: OnceLock<Meta>,
@@ -47,6 +50,7 @@ impl Request {
             ticket,
             handler,
             intent,
+            terminal: Terminal::default(),
             context: OnceLock::new(),
             raw_meta: meta.map(ToOwned::to_owned),
             meta: OnceLock::new(),
@@ -224,6 +228,10 @@ impl Context {
             // Set once a request, before anybody can see it.
             let _ = request.context.set(context);
         }
+    }
+
+    pub(crate) fn request(&self) -> Option<&Request> {
+        self.request.as_deref()
     }
 
     pub(crate) fn peer(&self) -> &Peer {

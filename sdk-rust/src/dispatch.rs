@@ -14,6 +14,7 @@ use astros_protocol::{
     command::CommandRun,
     lifecycle::{Describe, Initialize, Ping, PingResult, Shutdown},
     settings::SettingsChanged,
+    ui::UiRender,
     workflow::WorkflowRun,
 };
 use serde::{Deserialize, Serialize};
@@ -104,6 +105,10 @@ impl Dispatcher {
             },
             BusDeliver::METHOD if !self.plugin.listeners.is_empty() => self.deliver(params, responder),
             WorkflowRun::METHOD if !self.plugin.parts.is_empty() => self.run_part(params, responder),
+            UiRender::METHOD if !self.plugin.components.is_empty() => self.draw(params, responder),
+            _ if method.starts_with("provider/") && !self.plugin.providers.is_empty() => {
+                self.ask_provider(method, params, responder);
+            }
             SettingsChanged::METHOD => answer(responder, self.change_settings(params)),
             HandleIntent::METHOD => {
                 responder.error(&invalid_params(method, "expected `handler`, `intent` and `meta`"));
@@ -136,13 +141,15 @@ impl Dispatcher {
         }
     }
 
-    /// There is no `handler` or `command` of this name.
+    /// There is no `handler`, `command` or `component` of this name.
     pub(crate) fn not_found(&self, what: &str, name: &str) -> WireError {
         let plugin = &self.plugin.description;
         let message = format!("`{}` has no {what} `{name}`", plugin.name);
         let error = WireError::new(ErrorCode::HANDLER_NOT_FOUND, message);
         let handlers = plugin.handlers.iter().map(|handler| handler.name.as_str());
-        let names = handlers.chain(plugin.commands.iter().map(|command| command.name.as_str()));
+        let commands = plugin.commands.iter().map(|command| command.name.as_str());
+        let components = plugin.ui_components.iter().map(|component| component.name.as_str());
+        let names = handlers.chain(commands).chain(components);
         let nearest = names.map(|known| (strsim::jaro_winkler(known, name), known));
         match nearest.max_by(|(one, _), (other, _)| one.total_cmp(other)) {
             Some((likeness, known)) if likeness > 0.7 => error.with_hint(format!("did you mean `{known}`?")),
@@ -184,6 +191,6 @@ fn invalid_params(method: &str, why: &str) -> WireError {
     WireError::new(ErrorCode::INVALID_PARAMS, format!("the params of `{method}` do not fit: {why}"))
 }
 
-fn empty_object() -> Box<RawValue> {
+pub(crate) fn empty_object() -> Box<RawValue> {
     RawValue::from_string("{}".to_owned()).expect("an empty object is JSON")
 }

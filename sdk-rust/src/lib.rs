@@ -28,10 +28,12 @@
 //! and the others, `ping` included, go on meanwhile. A [`handler`] that holds the thread for a second is named on
 //! stderr.
 
+mod ai;
 mod attend;
 mod bus;
 mod call;
 mod command;
+mod component;
 mod context;
 mod dispatch;
 mod error;
@@ -41,27 +43,36 @@ mod params;
 pub mod testing;
 
 mod plugin;
+mod provider;
 mod run;
 mod session;
 mod stdio;
 mod storage;
 mod workflow;
 
+pub use ai::{Ai, AiCall};
 pub use call::CallPlugin;
 pub use command::Exit;
+pub use component::{Component, Render, Screen, component, live_component};
 pub use context::Context;
 pub use error::{Error, Result};
 pub use handler::{Handler, blocking_handler, handler, raw_handler};
 pub use plugin::Plugin;
+pub use provider::{Provider, provider};
 pub use storage::Storage;
 pub use workflow::Task;
 
 pub use astros_protocol::{
     self as protocol, ErrorCode, Extra, Intent, Meta, PluginDescription, Response,
+    ai::{
+        AiAnswer, ChatMessage, ChatRequest, CompleteRequest, EmbedRequest, Embeddings, Image, ImageRequest,
+        ProviderHealth,
+    },
     bus::BusMessage,
     lifecycle::{Directories, Effects},
     person::Level,
     stream::ProgressValue,
+    ui::UiTree,
     workflow::{WorkflowResult, WorkflowStep},
 };
 pub use {clap, schemars, serde, serde_json};
@@ -75,7 +86,9 @@ pub mod prelude {
     pub use serde_json::json;
 
     pub use crate::{
-        BusMessage, Context, Effects, Error, Extra, Intent, Level, Plugin, Response, Result, Task,
-        WorkflowResult, WorkflowStep, blocking_handler, handler, raw_handler,
+        AiAnswer, BusMessage, ChatMessage, ChatRequest, CompleteRequest, Context, Effects, EmbedRequest,
+        Embeddings, Error, Extra, Image, ImageRequest, Intent, Level, Plugin, ProviderHealth, Response,
+        Result, Screen, Task, UiTree, WorkflowResult, WorkflowStep, blocking_handler, component, handler,
+        live_component, provider, raw_handler,
     };
 }

@@ -106,3 +106,45 @@ impl Requirement {
         (!fits && !self.is_conditional).then_some(unmet)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn installed(all: &[(&str, &str)]) -> Installed {
+        Installed(all.iter().map(|(name, version)| (normalised(name), version.to_string())).collect())
+    }
+
+    #[test]
+    fn compares_requirements_as_installers_do() {
+        let installed =
+            installed(&[("Requests", "2.28.1"), ("ruamel_yaml", "0.18"), ("pre", "2.0rc1"), ("odd", "x")]);
+        for fits in [
+            "requests",
+            "requests>=2.28.0",
+            "REQUESTS (>=2,<3)",
+            "requests[socks,use_chardet] ~=2.28",
+            "ruamel.yaml==0.18.*",
+            "pre>=2.0rc1",
+            "odd>=1",
+            "gone; python_version < '3'",
+            "requests @ https://example.org/requests.whl",
+        ] {
+            assert_eq!(Requirement::parse(fits).unwrap().unmet(&installed), None, "{fits}");
+        }
+        for (lacks, found) in [
+            ("requests>=3", Some("2.28.1")),
+            ("requests!=2.28.1", Some("2.28.1")),
+            ("gone>=1", None),
+            ("pre>=2.0", Some("2.0rc1")),
+        ] {
+            let unmet = Requirement::parse(lacks).unwrap().unmet(&installed).expect(lacks);
+            assert_eq!((&*unmet.wanted, unmet.found.as_deref()), (lacks, found));
+        }
+        for wrong in
+            ["", "-r requirements.txt", "--index-url=x", "a b", "requests>=", "a[b", "a>=1 @ file:///x"]
+        {
+            Requirement::parse(wrong).expect_err(wrong);
+        }
+    }
+}

@@ -16,9 +16,11 @@ use tokio::{process::Command, sync::Mutex, time::timeout};
 
 use super::{
     Spec,
+    confine::home,
     packages::own_interpreter,
     program::{is_trusted, on_path, unavailable, usable},
 };
+use crate::python::Environment;
 
 /// Where a virtual environment is in a plugin's folder.
 pub(super) const OWN: [&str; 2] = [".venv/bin/python", "venv/bin/python"];
@@ -26,6 +28,13 @@ pub(super) const OWN: [&str; 2] = [".venv/bin/python", "venv/bin/python"];
 const NAMES: [&str; 2] = ["python3", "python"];
 /// Where a version is demanded, `python3.10` to this are looked for too.
 const MINOR_AT_MOST: u32 = 20;
+/// Where pyenv, uv, asdf and mise install them, in the home.
+const KEPT: [&str; 4] = [
+    ".pyenv/versions",
+    ".local/share/uv/python",
+    ".asdf/installs/python",
+    ".local/share/mise/installs/python",
+];
 /// How long a shim may take to say what it stands for.
 const SHIM: Duration = Duration::from_secs(10);
 
@@ -72,12 +81,13 @@ pub(crate) async fn outside(spec: &Spec) -> Result<PathBuf, Error> {
     }
 }
 
-/// The first interpreter on PATH that is of the version that the manifest demands.
+/// The first interpreter that is of the version that the manifest demands: on PATH, else where tools install several.
 async fn of_version(spec: &Spec) -> Result<PathBuf, Error> {
     let versioned: Vec<String> = (10..=MINOR_AT_MOST).rev().map(|minor| format!("python3.{minor}")).collect();
     let names = NAMES.into_iter().chain(versioned.iter().map(String::as_str));
+    let on_path = names.filter_map(|name| on_path(spec, Path::new(name)));
     let mut found = Vec::new();
-    for path in names.filter_map(|name| on_path(spec, Path::new(name))) {
+    for path in on_path.chain(elsewhere(spec)) {
         let Some(Interpreter { real, version }) = resolve(spec, path).await else { continue };
         if spec.python_version.as_ref().is_none_or(|wanted| wanted.matches(&version)) {
             return Ok(real);
@@ -98,6 +108,21 @@ async fn of_version(spec: &Spec) -> Result<PathBuf, Error> {
          `dependencies.python` in its manifest",
         spec.folder.display()
     )))
+}
+
+/// Interpreters that tools keep beside each other in the home, whichever is chosen on PATH.
+fn elsewhere(spec: &Spec) -> Vec<PathBuf> {
+    let home = home(spec).unwrap_or_default();
+    let kept = KEPT.iter().filter_map(|folder| std::fs::read_dir(home.join(folder)).ok()).flatten().flatten();
+    let mut found: Vec<PathBuf> = kept.map(|entry| entry.path().join("bin/python3")).collect();
+    found.retain(|path| path.is_file());
+    // Each is asked: those first of which it can be seen that they may fit.
+    let seems_right = |path: &PathBuf| {
+        let version = Environment::at(path).and_then(|environment| environment.version)?;
+        Some(spec.python_version.as_ref()?.matches(&version))
+    };
+    found.sort_by_key(|path| (seems_right(path) != Some(true), path.clone()));
+    found
 }
 
 /// The real interpreter; the path itself where it is no shim, or one that does not answer.

@@ -251,7 +251,7 @@ fn near<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// A pointer as errors name places: `phases[0].agents[1].task`.
-fn dotted(pointer: &str) -> String {
+pub(super) fn dotted(pointer: &str) -> String {
     let mut text = String::new();
     for name in pointer.split('/').skip(1) {
         match name.parse::<usize>() {

@@ -109,6 +109,18 @@ impl StepOutcome {
         self.success || self.skipped
     }
 
+    /// How it went; its result stands in that of its phase, but where an orchestrator had it run.
+    fn known(&self) -> Value {
+        let mut known = json!({ "success": self.success, "skipped": self.skipped });
+        if let Some(error) = &self.error {
+            known["error"] = json!(error);
+        }
+        if self.round.is_some() {
+            known["result"] = self.result.clone();
+        }
+        known
+    }
+
     /// The name by which results have it: of what an orchestrator had run, the part's.
     pub(super) fn known_as(&self) -> &str {
         if self.round.is_some() { &self.part } else { &self.step }
@@ -125,17 +137,11 @@ impl PhaseOutcome {
         self.success || self.skipped
     }
 
-    /// It as parts and expressions see it.
+    /// It as parts and expressions see it. All parts after it are given this: nothing stands there twice.
     fn known(&self) -> Value {
         let steps = self.steps.iter().filter(|step| step.kind == WorkflowKind::Agent);
-        let agents = steps.map(|step| {
-            let known = json!({
-                "success": step.success, "skipped": step.skipped, "result": step.result,
-                "evidence": step.evidence, "error": step.error,
-            });
-            (step.known_as().to_owned(), known)
-        });
-        let agents: Map<String, Value> = agents.collect();
+        let agents: Map<String, Value> =
+            steps.map(|step| (step.known_as().to_owned(), step.known())).collect();
         json!({
             "success": self.success, "skipped": self.skipped, "result": self.result, "error": self.error,
             "evidence": self.steps.iter().flat_map(|step| &step.evidence).collect::<Vec<_>>(), "agents": agents,

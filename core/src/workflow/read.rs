@@ -72,7 +72,7 @@ pub(super) fn at_places(
     let Ok(document) = Document::parse(text, path) else { return Vec::new() };
     let words = |(pointer, error): (String, Error)| {
         let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
-        document.error(&pointer, format!("{}{hint}", error.message))
+        document.error(&pointer, format!("`{}`: {}{hint}", check::dotted(&pointer), error.message))
     };
     errors.map(words).collect()
 }

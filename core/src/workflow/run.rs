@@ -76,7 +76,7 @@ impl Engine {
         check_questions(&on)?;
         let plan = Plan { workflow, source, given };
         let began = self.begin(&plan).await?;
-        self.made(plan, began, Kept::default(), on).to_its_end().await
+        self.made(plan, began, Kept::default(), on).ends().await
     }
 
     /// Takes a run up that was interrupted or has failed: the one of this id, or the newest one of the workflow.
@@ -87,7 +87,7 @@ impl Engine {
     pub async fn resume(&self, named: &str, id: Option<&str>, on: For) -> Result<Report, Error> {
         check_questions(&on)?;
         let (plan, began, kept) = self.take_up(named, id).await?;
-        self.made(plan, began, kept, on).to_its_end().await
+        self.made(plan, began, kept, on).ends().await
     }
 
     fn made(&self, plan: Plan, began: Began, kept: Kept, on: For) -> Run {
@@ -115,7 +115,7 @@ impl Engine {
 }
 
 impl Run {
-    async fn to_its_end(self) -> Result<Report, Error> {
+    async fn ends(self) -> Result<Report, Error> {
         let phases = self.plan.workflow.phases.len();
         self.teller.tell("started", json!({ "resumed": self.resumed, "phases": phases })).await;
         let clock = &self.root.clock;

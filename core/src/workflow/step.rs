@@ -178,7 +178,7 @@ impl Run {
         self.router.reaches(plugin, named, Effects::Read, &self.root).await?;
         let label = format!("{} {}", job.part.kind, job.part.name);
         let (sender, mut values) = mpsc::channel(WINDOW);
-        let watched = self.teller.watcher.is_some();
+        let listener = Some(sender).filter(|_| self.teller.watcher.is_some());
         let call = Call {
             plugin,
             handler: &label,
@@ -186,7 +186,7 @@ impl Run {
             root: self.root.clone(),
             above: Above::default(),
             timeout: job.timeout,
-            progress: if watched { Listener::Channel(sender) } else { Listener::Nobody },
+            progress: listener.map_or(Listener::Nobody, Listener::Channel),
             followup: false,
         };
         let relay = async {

@@ -39,6 +39,11 @@ impl Source<'_> {
             let near = near.map(|key| format!("; is `{key}` a misspelling of it?")).unwrap_or_default();
             return format!("`{name}` is missing, expected a value{near}");
         }
+        if let Some((_, expected)) =
+            message.strip_prefix("unknown field ").and_then(|rest| rest.split_once(", "))
+        {
+            return format!("`{name}` is not known, {expected}");
+        }
         let Some(expected) = expectation(message) else { return format!("`{name}` {message}") };
         let quote = if expected == "a string" { node.quoted(self.text) } else { None };
         let hint = quote.map(|quoted| format!("; write it in quotes: `{quoted}`")).unwrap_or_default();

@@ -38,7 +38,7 @@ def describe(
         "handles": _names(plugin.handles),
         "handlers": list(handlers),
         "subscriptions": list(dict.fromkeys([*_names(plugin.subscriptions), *subscriptions])),
-        "settings_schema": _settings_schema(plugin),
+        "settings_schema": settings_schema(plugin),
         "dependencies": _names(plugin.dependencies),
         "requires_permissions": _names(plugin.requires_permissions),
         "requires_config": bool(plugin.requires_config),
@@ -50,7 +50,7 @@ def describe(
     return {name: value for name, value in said.items() if value or name in always}
 
 
-def _settings_schema(plugin: BasePlugin) -> dict[str, Any] | None:
+def settings_schema(plugin: BasePlugin) -> dict[str, Any] | None:
     """The schema of the settings, be it an attribute, a method or a file of LocalAgent's kinds."""
     ask = getattr(plugin, "get_config_schema", None)
     return plugin.settings_schema if ask is None or plugin.settings_schema is not None else ask()

@@ -70,9 +70,14 @@ class Terminal(Desk):
         signal.signal(signal.SIGINT, self._heard)
         signal.signal(signal.SIGTERM, self._heard)
         threading.Thread(target=self._serve, args=(serve,), name="astros-loop", daemon=True).start()
-        while (job := self._jobs.get()) is not None:
-            job()
-        return self._code
+        while True:
+            try:
+                if (job := self._jobs.get()) is None:
+                    return self._code
+                job()
+            except (KeyboardInterrupt, SystemExit):  # in the moment after the work was done
+                self._busy = False
+                signal.signal(signal.SIGINT, self._heard)
 
     def _serve(self, serve: Callable[[], int]) -> None:
         try:

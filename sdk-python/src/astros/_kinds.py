@@ -24,7 +24,8 @@ def of(server: Server) -> list[Kind]:
     """The kinds of the server's plugin; nothing is imported for those that it is not."""
     plugin = server.plugin
     kinds: list[Any] = []
-    if hasattr(plugin, "register_commands"):
+    register = getattr(type(plugin), "register_commands", None)
+    if register is not None and register.__module__ != "astros.command":  # else it adds none, and needs no Typer
         from ._command import Commands
 
         kinds.append(Commands(server))

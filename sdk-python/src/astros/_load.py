@@ -20,8 +20,9 @@ ENTRIES = ("src/main.py", "main.py", "plugin.py", "src/plugin.py", "__init__.py"
 _roots: list[str] = []
 
 
-def load(target: str) -> BasePlugin:
-    """The plugin that `PATH`, `PATH:Class`, `module` or `module:Class` names.
+def load(target: str, root: str | None = None) -> BasePlugin:
+    """The plugin that `PATH`, `PATH:Class`, `module` or `module:Class` names; a module is in `root`, its `src`, or
+    installed. Without a root it is looked for where this process is.
 
     Raises LoadError for what is not there or not clear; an exception of the plugin's own code comes through.
     """
@@ -33,8 +34,7 @@ def load(target: str) -> BasePlugin:
     elif os.sep in place or place.endswith(".py") or place.startswith("."):
         raise LoadError(f"`{place}` does not exist; name a plugin's file or folder, or `module:Class`")
     else:
-        if "" not in sys.path:
-            _make_importable(os.getcwd())
+        _make_importable(root or os.getcwd())
         try:
             module = importlib.import_module(place)
         except ModuleNotFoundError as error:

@@ -48,7 +48,7 @@ current: contextvars.ContextVar[Request | None] = contextvars.ContextVar("astros
 class Request:
     """A request that this side serves."""
 
-    __slots__ = ("cancelled", "id", "meta", "method", "params", "peer", "started", "stream", "task")
+    __slots__ = ("cancelled", "id", "meta", "method", "params", "peer", "started", "stream", "task", "unsaved")
 
     def __init__(self, peer: Peer, id: str | int, method: str, params: dict[str, Any]) -> None:
         self.peer = peer
@@ -61,6 +61,7 @@ class Request:
         self.started = False
         self.cancelled = False
         self.stream: Stream | None = None
+        self.unsaved: list[asyncio.Future[Any]] | None = None  # writes that the answer waits for
 
 
 class Peer:

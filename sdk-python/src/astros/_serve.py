@@ -73,7 +73,8 @@ def _load(target: str) -> BasePlugin | None:
 
     install()
     try:
-        return load(target)
+        # The plugin's folder; a command is run in the person's, where nothing may be imported from.
+        return load(target, sys.path[0])
     except LoadError as error:
         sys.stderr.write(f"error: cannot load the plugin: {error}\n")
     except BaseException as error:  # whatever the plugin's code raises, SystemExit too

@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 
 from . import _kinds
-from ._describe import describe, plugin_name
-from ._desk import Desk
+from ._describe import describe, plugin_name, settings_schema
 from ._handlers import as_handler, find_handlers
 from ._hints import nearest, unknown_method
 from ._life import Life
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
     from typing import Any
 
+    from ._desk import Desk
     from ._handlers import Handler
     from ._transport import Transport
 
@@ -48,7 +48,7 @@ class Server:
         self.alone = alone  # whether the process has no other plugin
         self.stage = "new"
         self.peer = Peer(transport, self.serve)
-        self.desk = desk or Desk(self.threads)
+        self._desk = desk
         self.kinds = _kinds.of(self)
         self._life = Life(plugin)
         self._handlers = find_handlers(plugin)
@@ -69,9 +69,8 @@ class Server:
     async def serve(self, request: Request) -> Any:
         """The result of a request, when all is saved that was to be; raises what becomes its error."""
         answer = await self._serve(request)
-        if self.plugin._astros_unsaved:
-            unsaved, self.plugin._astros_unsaved = self.plugin._astros_unsaved, None
-            await asyncio.gather(*unsaved)
+        if request.unsaved:
+            await asyncio.gather(*request.unsaved)
         return answer
 
     async def _serve(self, request: Request) -> Any:
@@ -120,6 +119,7 @@ class Server:
         old, new = self.plugin._astros_settings, request.params.get("new")
         if not isinstance(new, dict):
             raise InvalidParams("`settings/changed` needs `new`, an object")
+        _must_fit(new, settings_schema(self.plugin))
         getattr(self.plugin, "config", None)  # LocalAgent's is read at its first use: before there are new ones
         self.plugin._astros_settings = new
         try:
@@ -235,6 +235,15 @@ class Server:
         result = hook(*args)
         return await result if hasattr(result, "__await__") else result
 
+    @property
+    def desk(self) -> Desk:
+        """Where commands and components run."""
+        if self._desk is None:
+            from ._desk import Desk
+
+            self._desk = Desk(self.threads)
+        return self._desk
+
     def threads(self) -> ThreadPoolExecutor:
         """The threads on which an author's plain functions run."""
         if self._threads is None:
@@ -247,6 +256,14 @@ class Server:
 def _object(params: dict[str, Any], name: str) -> dict[str, Any]:
     value = params.get(name)
     return value if isinstance(value, dict) else {}
+
+
+def _must_fit(settings: dict[str, Any], schema: dict[str, Any] | None) -> None:
+    if schema:
+        from ._schema import problems
+
+        if found := problems(settings, schema):
+            raise InvalidSettings(f"the settings do not fit: {'; '.join(found)}")
 
 
 def _agree(params: dict[str, Any]) -> str:

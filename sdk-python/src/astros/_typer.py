@@ -100,10 +100,10 @@ def _type(one: Any) -> tuple[str, list[str]]:
     choices = getattr(told, "choices", None)
     if choices:
         return "string", [str(getattr(choice, "value", choice)) for choice in choices]
-    known = getattr(told, "name", None)
-    if isinstance(known, str):
-        return TYPES.get(known.removesuffix(" range"), "string"), []
-    return _annotated(told.annotation), []
+    if not isinstance(getattr(told, "name", None), str):
+        return _annotated(told.annotation), []
+    kinds = {TYPES.get(one.name.removesuffix(" range"), "string") for one in getattr(told, "types", [told])}
+    return kinds.pop() if len(kinds) == 1 else "string", []
 
 
 def _annotated(annotation: Any) -> str:

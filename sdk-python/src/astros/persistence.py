@@ -10,6 +10,8 @@ import asyncio
 import time
 from functools import cached_property
 
+from ._json import encode
+from ._peer import current
 from .command import EnhancedCommandPlugin
 
 TYPE_CHECKING = False
@@ -60,7 +62,7 @@ class PersistentPlugin(EnhancedCommandPlugin):
         if ttl is not None:
             entry["expires"] = now + ttl
         self.cache[key] = entry
-        self._write(key, entry, ttl)
+        self._astros_do(self._astros_save(key, entry, ttl))
 
     def get_cache(self, key: str, default: Any = None) -> Any:
         """The value that was kept, or `default` where there is none or its time is over."""
@@ -75,56 +77,55 @@ class PersistentPlugin(EnhancedCommandPlugin):
     def delete_cache(self, key: str) -> None:
         """Forget a value."""
         if self.cache.pop(key, None) is not None:
-            self._saved.pop(key, None)
-            self._do(self.storage.delete(PREFIX + key))
+            self._astros_saved.pop(key, None)
+            self._astros_do(self.storage.delete(PREFIX + key))
 
     async def load_persistent_data(self) -> None:
         """Read every entry that is kept; another process of the plugin may have written since."""
         for key in await self.storage.list(PREFIX):
             entry = await self.storage.get(key)
             if isinstance(entry, dict) and "value" in entry:
-                self.cache[key[len(PREFIX) :]] = self._saved[key[len(PREFIX) :]] = entry
+                self.cache[key[len(PREFIX) :]] = entry
+                self._astros_saved[key[len(PREFIX) :]] = encode(entry)
 
     async def save_persistent_data(self) -> None:
         """Write what is in `self.cache` and was not written by `set_cache`."""
         for key, entry in list(self.cache.items()):
-            if self._saved.get(key) != entry:
+            if self._astros_saved.get(key) != encode(entry):
                 left = entry.get("expires", float("inf")) - time.time()
-                await self.storage.set(PREFIX + key, entry, ttl=None if left == float("inf") else left)
-                self._saved[key] = dict(entry)
+                await self._astros_save(key, entry, None if left == float("inf") else left)
 
     # --- the SDK's own ----------------------------------------------------------------------------------
 
     @cached_property
-    def _saved(self) -> dict[str, Any]:
-        return {}
+    def _astros_saved(self) -> dict[str, bytes]:
+        return {}  # what storage has of each entry
 
-    def _write(self, key: str, entry: dict[str, Any], ttl: float | None) -> None:
-        self._saved[key] = dict(entry)
-        self._do(self.storage.set(PREFIX + key, entry, ttl=ttl))
+    async def _astros_save(self, key: str, entry: dict[str, Any], ttl: float | None) -> None:
+        await self.storage.set(PREFIX + key, entry, ttl=ttl)
+        self._astros_saved[key] = encode(entry)
 
-    def _do(self, work: Coroutine[Any, Any, Any]) -> None:
+    def _astros_do(self, work: Coroutine[Any, Any, Any]) -> None:
         """Do it now where this thread may wait, else before the request is answered."""
         loop = self._astros_loop
         if loop is None:  # not started: `save_persistent_data` writes what is left
             work.close()
-            self._saved.clear()
             return
         try:
             here = asyncio.get_running_loop()
         except RuntimeError:
             here = None
         if here is not loop:
-            asyncio.run_coroutine_threadsafe(self._in_turn(work), loop).result()
+            asyncio.run_coroutine_threadsafe(self._astros_in_turn(work), loop).result()
             return
-        if self._astros_unsaved is None:
-            self._astros_unsaved = []
-        self._astros_unsaved.append(loop.create_task(self._in_turn(work)))
+        write = loop.create_task(self._astros_in_turn(work))
+        if (request := current.get()) is not None:
+            request.unsaved = [*(request.unsaved or ()), write]
 
-    async def _in_turn(self, work: Coroutine[Any, Any, Any]) -> None:
-        async with self._turn:  # the host may do at the same time what was asked one after the other
+    async def _astros_in_turn(self, work: Coroutine[Any, Any, Any]) -> None:
+        async with self._astros_turn:  # the host may do at the same time what was asked one after the other
             await work
 
     @cached_property
-    def _turn(self) -> asyncio.Lock:
+    def _astros_turn(self) -> asyncio.Lock:
         return asyncio.Lock()

@@ -120,7 +120,6 @@ class BasePlugin:
     _astros_settings: dict[str, Any] = {}
     _astros_directories: dict[str, Any] = {}
     _astros_providers: dict[str, Any] = {}  # settings of the providers that the plugin brings, by their names
-    _astros_unsaved: list[Any] | None = None  # writes that the next answer waits for
 
     # --- the author's hooks -----------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ use std::{pin::Pin, sync::Arc};
 use astros_peer::{Call, Options, Peer, connect};
 use astros_protocol::{
     Extra, Intent, Meta, Request, Response,
+    ai::{Asked, ProviderParams},
     bus::{BusDeliver, BusMessage, DeliverParams, PublishParams},
     call::{CallPluginParams, HandleIntent, HandleIntentParams},
     command::{CommandRun, CommandRunParams, Terminal},
@@ -15,9 +16,11 @@ use astros_protocol::{
     person::LogParams,
     settings::{SettingsChanged, SettingsChangedParams},
     stream::{Cancel, CancelParams, ProgressValue},
+    ui::{UiRender, UiRenderParams, UiTree},
     version::SUPPORTED,
     workflow::{WorkflowResult, WorkflowRun, WorkflowRunParams, WorkflowStep},
 };
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::{io::duplex, task::JoinHandle, time::Instant};
 
@@ -121,6 +124,57 @@ impl TestHost {
         F: Fn(Value) -> Result<Response> + Send + Sync + 'static,
     {
         self.services.answer(plugin, handler, Box::new(answer));
+    }
+
+    /// Answers what the plugin asks of AI models, by the method: `host.on_ai::<AiComplete, _>(|asked| …)`. Its words
+    /// are streamed where the plugin listens. What nobody answers fails with `ai_failed`.
+    pub fn on_ai<M, T>(&self, answer: impl Fn(T) -> Result<M::Result> + Send + Sync + 'static)
+    where
+        M: Request<Params = Asked<T>>,
+        Asked<T>: DeserializeOwned,
+        M::Result: Serialize,
+    {
+        let answer = move |asked| Ok(json!(answer(serde_json::from_value::<Asked<T>>(asked)?.request)?));
+        self.services.model(M::METHOD, Box::new(answer));
+    }
+
+    /// Asks a provider of the plugin's: `host.ask_provider::<ProviderComplete, _>("echo", request)`. What it streams
+    /// is in `progress()`.
+    pub async fn ask_provider<M, T>(&self, provider: &str, request: T) -> Result<M::Result>
+    where
+        M: Request<Params = ProviderParams<T>>,
+        ProviderParams<T>: Serialize,
+        M::Result: DeserializeOwned,
+    {
+        let asked = ProviderParams { provider: provider.to_owned(), request, meta: meta() };
+        self.ask::<M>(&asked).await
+    }
+
+    /// Draws a component of the plugin's on 80 columns; the trees of a live one before the last are in `progress()`.
+    pub async fn draw(&self, component: &str, props: Value) -> Result<UiTree> {
+        let (component, props) = (component.to_owned(), members(props));
+        let asked = UiRenderParams { component, props, terminal: Terminal::default(), meta: meta() };
+        self.ask::<UiRender>(&asked).await
+    }
+
+    /// A request whose progress is kept.
+    async fn ask<M: Request>(&self, asked: &M::Params) -> Result<M::Result>
+    where
+        M::Params: Serialize,
+        M::Result: DeserializeOwned,
+    {
+        let (mut call, mut news) = self.peer.call_with_progress(M::METHOD, asked);
+        let answer = loop {
+            tokio::select! {
+                biased;
+                Some(value) = news.next() => self.services.heard_progress(&value),
+                answer = &mut call => break answer?,
+            }
+        };
+        while let Some(value) = news.next().await {
+            self.services.heard_progress(&value);
+        }
+        Ok(serde_json::from_str(answer.get())?)
     }
 
     /// What the plugin asked of other plugins, in order.

@@ -15,7 +15,7 @@ use astros_protocol::{
     stream::ProgressValue,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 
 use super::store::Store;
 use crate::Result;
@@ -34,11 +34,13 @@ struct Inner {
     progress: Vec<ProgressValue>,
     calls: Vec<CallPluginParams>,
     answers: HashMap<(String, String), Arc<Answer>>,
+    models: HashMap<&'static str, Arc<Model>>,
     user: Option<Value>,
     published: Vec<PublishParams>,
 }
 
 type Answer = Box<dyn Fn(Value) -> Result<Response> + Send + Sync>;
+type Model = Box<dyn Fn(Value) -> Result<Value> + Send + Sync>;
 
 impl Services {
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -47,6 +49,10 @@ impl Services {
 
     pub(crate) fn answer(&self, plugin: &str, handler: &str, answer: Answer) {
         self.lock().answers.insert((plugin.to_owned(), handler.to_owned()), Arc::new(answer));
+    }
+
+    pub(crate) fn model(&self, method: &'static str, answer: Model) {
+        self.lock().models.insert(method, Arc::new(answer));
     }
 
     pub(crate) fn set_user_answer(&self, answer: Option<Value>) {
@@ -95,6 +101,16 @@ impl Services {
         answer(params).map_err(|error| error.into_wire())
     }
 
+    fn ask_model(&self, method: &str, asked: Value) -> Result<Value, WireError> {
+        let answer = self.lock().models.get(method).cloned();
+        let Some(answer) = answer else {
+            let error = WireError::new(ErrorCode::AI_FAILED, "there is no provider of AI models");
+            return Err(error.with_hint("`TestHost::on_ai` answers for it"));
+        };
+        // Without the lock: the answer may look at the host.
+        answer(asked).map_err(|error| error.into_wire())
+    }
+
     fn ask_user(&self) -> UserAnswer {
         let answer = self.lock().user.clone();
         UserAnswer { declined: answer.is_none(), answer: answer.unwrap_or_default(), ..UserAnswer::default() }
@@ -132,6 +148,7 @@ impl Service for ServiceEnd {
                 });
             }
             UserAsk::METHOD => serve::<UserAsk>(responder, params, |_| Ok(services.ask_user())),
+            ai if ai.starts_with("ai/") => ask_model(services, ai, params, responder),
             other => {
                 let message = format!("the test host does not know `{other}`");
                 responder.error(&WireError::new(ErrorCode::METHOD_NOT_FOUND, message));
@@ -146,6 +163,26 @@ impl Service for ServiceEnd {
             self.0.lock().logs.push(record);
         }
     }
+}
+
+/// A model that streams sends its words one by one.
+fn ask_model(services: &Services, method: &str, params: &str, responder: Responder) {
+    let asked: Value = serde_json::from_str(params).unwrap_or_default();
+    let listens = asked["meta"]["progress"] == true;
+    let answer = match services.ask_model(method, asked) {
+        Ok(answer) => answer,
+        Err(error) => return responder.error(&error),
+    };
+    tokio::spawn(async move {
+        let words = answer["content"].as_str().filter(|_| listens).unwrap_or_default();
+        for words in words.split_inclusive(' ') {
+            let step = json!({ "data": { "content": words } });
+            if responder.ticket().progress(&step).await.is_err() {
+                break;
+            }
+        }
+        responder.result(&answer);
+    });
 }
 
 /// Answers one request with the method's own types.

@@ -99,3 +99,86 @@ class Spinner(BasePlugin):
     }
     world.env("ASTROS_SPINNER_SIZE", "7").ask("spin around").succeeds().says("spun");
 }
+
+#[test]
+fn shows_sets_and_checks_settings() {
+    let world = World::new().with(weather()).env("ASTROS_MY_WEATHER_VERBOSE", "true");
+    let settings = |arguments: &[&str]| world.astros([&["settings"], arguments].concat());
+    settings(&["set", "my-weather", "days", "5"])
+        .run()
+        .succeeds()
+        .says("`days` of `my-weather` is 5, from `astros settings set`");
+    settings(&["set", "my-weather", "days", "99"]).run().exits(2).warns("/days").warns("14");
+    settings(&["set", "my-weather", "dayz", "1"]).run().exits(2).warns("did you mean `days`?");
+    settings(&["set", "my-weathr", "days", "1"]).run().exits(2).warns("there is no plugin");
+    assert_eq!(told(&world), json!({ "city": "Oslo", "days": 5, "verbose": true }));
+    let shown = settings(&["show", "my-weather"]).run().succeeds();
+    let shown =
+        shown.says("city").says("\"Oslo\"").says("default of the manifest").says("ASTROS_MY_WEATHER_VERBOSE");
+    shown.says("`astros settings set`");
+    let listed = settings(&["show", "--json"]).run().succeeds().json();
+    let listed = listed.as_array().unwrap().iter().find(|one| one["plugin"] == "my-weather").unwrap().clone();
+    assert_eq!(listed["settings"][1]["name"], "days");
+    assert_eq!(listed["settings"][1]["value"], 5);
+    settings(&["unset", "my-weather", "days"]).run().succeeds().says("`days` of `my-weather` is 3");
+    settings(&["check"]).run().succeeds().says("all settings fit");
+    let world = world.configured("plugins:\n  my-weather:\n    settings: {days: 99}\n");
+    world.astros(["settings", "check"]).run().exits(2).says("my-weather").says("/days").says("astros.yaml:3");
+}
+
+#[test]
+fn installs_what_a_plugin_needs_into_an_environment_of_its_own() {
+    const CODE: &str = r#"
+from astros.plugin import BasePlugin, plugin_handler
+
+class Needy(BasePlugin):
+    @plugin_handler("tell")
+    async def tell(self, intent):
+        import demo
+        return demo.WORD
+"#;
+    let manifest = "metadata: {name: needy, version: 1.0.0}\ndependencies: {external: ['astros-demo-package @ WHEEL']}\n";
+    let world = World::new();
+    let wheel = world.path("astros_demo_package-1.0-py3-none-any.whl");
+    let make = r#"
+import sys, zipfile
+info = "astros_demo_package-1.0.dist-info/"
+with zipfile.ZipFile(sys.argv[1], "w") as wheel:
+    wheel.writestr("demo.py", "WORD = 'it is there'")
+    wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: astros-demo-package\nVersion: 1.0\n")
+    wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+    wheel.writestr(info + "RECORD", "")
+"#;
+    let made = std::process::Command::new("python3").args(["-c", make]).arg(&wheel).status().unwrap();
+    assert!(made.success());
+    let manifest = manifest.replace("WHEEL", &format!("file://{}", wheel.display()));
+    let world = world.with(folder("needy").file("plugin.yaml", manifest).file("main.py", CODE));
+    let setup = |arguments: &[&str]| world.astros([&["plugins", "setup", "needy"], arguments].concat());
+    world.call("needy", "tell", json!({})).exits(6).says("`astros plugins setup needy`");
+    setup(&["--json"]).run().fails(2, "invalid_params").says("--yes");
+    setup(&[])
+        .run_on_a_terminal("n\n")
+        .exits(1)
+        .says("astros-demo-package @ file://")
+        .says("outside of the sandbox");
+    world.call("needy", "tell", json!({})).exits(6);
+    setup(&["--yes"]).run().succeeds().says("environments/needy");
+    world.call("needy", "tell", json!({})).succeeds().says("it is there");
+
+    let broken = "metadata: {name: needy, version: 1.0.0}\ndependencies: {external: ['gone @ file:///nowhere/gone-1.0-py3-none-any.whl']}\n";
+    let world = world.with(folder("needy").file("plugin.yaml", broken).file("main.py", CODE));
+    let failed = world.astros(["plugins", "setup", "needy", "--yes"]).run().exits(6);
+    failed.warns("not everything was installed").warns("gone-1.0-py3-none-any.whl");
+}
+
+#[test]
+fn finds_plugins_in_the_making_only_where_it_is_asked_to() {
+    let world = World::new();
+    folder("fresh").file("plugin.py", CODE).write(&world.path("project/dev-plugins"));
+    let project = world.path("project");
+    let call = || world.astros(["plugins", "call", "fresh", "tell"]).within(&project);
+    call().run().exits(2).warns("there is no plugin");
+    call().arg("--dev").run().succeeds();
+    call().env("LOCALAGENT_DEV_MODE", "true").run().succeeds();
+    call().env("LOCALAGENT_PLUGINS_ALLOW_DEV", "true").run().succeeds();
+}

@@ -1,0 +1,13 @@
+//! Workflows, with a plugin that brings parts and a daemon that runs them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod events;
+mod failures;
+mod files;
+mod harness;
+mod kill;
+mod orchestrators;
+mod resume;
+mod runs;
+mod switches;
