@@ -181,15 +181,14 @@ async fn follow_to<T>(begun: Begun, mut last: impl FnMut(News) -> Option<T>) -> 
 /// # Errors
 /// Its plugin's, or `no_daemon` where the daemon went away.
 pub async fn follow_command(begun: Begun, mut hear: impl FnMut(News)) -> Result<Finished, Error> {
-    let mut news = answered(begun)?;
-    while let Some(item) = news.next().await {
-        match answered(item.map_err(ClientError::ParseError))? {
-            News::Finished(finished) => return Ok(finished),
-            News::Error(error) => return Err(error),
-            other => hear(other),
+    let last = |news| match news {
+        News::Finished(finished) => Some(finished),
+        other => {
+            hear(other);
+            None
         }
-    }
-    Err(failure::gone("its news ended without an outcome"))
+    };
+    follow_to(begun, last).await
 }
 
 fn does_not_answer() -> Error {

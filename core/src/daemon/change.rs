@@ -43,7 +43,7 @@ impl Daemon {
         let names = before.plugins.keys().chain(fresh.plugins.keys()).map(String::as_str);
         let unknown = errors::plugin_not_found(name, names);
         let Some(folder) = folder.or_else(|| (!gone).then(String::new)) else { return Err(unknown) };
-        let failed = self.bring_up(fresh, vec![name.to_owned()]).await;
+        let failed = self.bring_up(fresh, vec![name.to_owned()], |_| true).await;
         match failed.into_iter().next() {
             Some((_, error)) => Err(error),
             None if gone => Err(removed(name, &folder)),
@@ -73,7 +73,9 @@ impl Daemon {
         let names: BTreeSet<&String> = before.plugins.keys().chain(fresh.plugins.keys()).collect();
         let changed = names.into_iter().filter(|name| self.is_changed(name, &before, &fresh, is_same));
         let changed = changed.cloned().collect();
-        let mut failed = self.bring_up(fresh, changed).await.into_iter();
+        // Nobody waits to see those start whose code is known.
+        let is_new = |new: &Installed| new.description.is_none();
+        let mut failed = self.bring_up(fresh, changed, is_new).await.into_iter();
         let Some((_, error)) = failed.next() else { return Ok(()) };
         let others: Vec<String> = failed.map(|(_, error)| error.message).collect();
         Err(if others.is_empty() { error } else { error.with_detail(others.join("\n")) })
@@ -131,22 +133,21 @@ impl Daemon {
         }
     }
 
-    /// As [`Daemon::change`], and asks what is new what it offers. Tells of each plugin how it went.
-    async fn bring_up(&self, fresh: Setup, names: Vec<String>) -> Vec<(String, Error)> {
-        let (tried, before) = (fresh.plugins.clone(), self.setup());
-        // Nothing is started for other settings alone.
-        let is_new = |name: &&String| match (before.plugins.get(*name), tried.get(*name)) {
-            (Some(before), Some(tried)) => !before.differs_in_settings(tried),
-            _ => true,
-        };
+    /// As [`Daemon::change`], and asks those that `starts` names what they offer. Tells of each plugin how it went.
+    async fn bring_up(
+        &self,
+        fresh: Setup,
+        names: Vec<String>,
+        starts: impl Fn(&Installed) -> bool,
+    ) -> Vec<(String, Error)> {
+        let tried = fresh.plugins.clone();
         let mut failed = self.change(fresh, &names).await;
         let setup = self.setup();
         let taken = |name: &&String| {
-            let enabled = |one: &Arc<Installed>| one.spec.admission == Admission::Enabled;
+            let enabled = |one: &Arc<Installed>| one.may_run() && starts(one);
             failed.iter().all(|(one, _)| one != *name) && setup.plugins.get(*name).is_some_and(enabled)
         };
-        let asked =
-            names.iter().filter(is_new).filter(taken).map(async |name| (name, self.describe(name).await));
+        let asked = names.iter().filter(taken).map(async |name| (name, self.describe(name).await));
         let unable = join_all(asked).await.into_iter().filter_map(|(name, asked)| {
             let mut error = asked.err()?;
             error.message = format!("`{name}` was reloaded and does not start: {}", error.message);
@@ -241,6 +242,9 @@ impl Daemon {
         }
         match old.is_some_and(|old| old.differs_in_settings(new)) {
             true => self.router.set_settings(name, new.known(), new.spec.clone()).await,
+            false if old.is_some_and(|old| old.is_reconfigured(new)) => {
+                self.router.reconfigure(name, new.known(), new.spec.clone()).await
+            }
             false => self.router.reload(name, new.known(), new.spec.clone()).await,
         }
     }

@@ -29,6 +29,7 @@ mod workflow;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use astros_protocol::manifest::{Document, Limits, ManifestError, Permission, Permissions, Supervision};
 use serde::Deserialize;
@@ -67,7 +68,12 @@ pub struct Config {
     pub workflow: WorkflowSection,
     /// What a person should look at, one sentence each.
     pub warnings: Vec<String>,
+    /// What the files of configuration looked like before they were read.
+    pub stamp: Stamp,
 }
+
+/// When files were written, and how long they are.
+pub type Stamp = [Option<(SystemTime, u64)>; 3];
 
 /// The section of one plugin.
 #[derive(Debug, Clone, Default)]
@@ -151,6 +157,7 @@ impl Config {
             observability: file.observability,
             workflow: file.workflow.or(file.development.workflow),
             warnings: unknown_members(&document, &written, path),
+            stamp: Stamp::default(),
         })
     }
 

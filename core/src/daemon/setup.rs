@@ -6,7 +6,7 @@ use astros_protocol::{Error, PluginDescription, manifest::Permission};
 
 use super::{
     Options,
-    config::Config,
+    config::{Config, Stamp},
     grants::{Grants, Wish},
     internal, misconfigured, needs,
     paths::Paths,
@@ -102,7 +102,9 @@ impl Base {
 
     /// Reads `astros.yaml`.
     pub(super) fn config(&self) -> Result<Config, Error> {
-        Config::read(&self.paths.config_file(), self.home().as_deref()).map_err(misconfigured)
+        let stamp = self.stamp();
+        let config = Config::read(&self.paths.config_file(), self.home().as_deref());
+        Ok(Config { stamp, ..config.map_err(misconfigured)? })
     }
 
     /// Where the person's secrets are.
@@ -121,6 +123,14 @@ impl Base {
     /// The folder of the plugins that come with AstrOS.
     pub(super) fn bundled() -> Option<PathBuf> {
         std::env::current_exe().ok().and_then(|exe| registry::bundled_folder(&exe))
+    }
+
+    /// What the files of configuration look like now.
+    pub(super) fn stamp(&self) -> Stamp {
+        [self.paths.config_file(), self.paths.secrets_file(), self.paths.own_configs()].map(|path| {
+            let about = path.metadata().ok()?;
+            Some((about.modified().ok()?, about.len()))
+        })
     }
 
     fn discover(&self, config: &Config, remembered: &Remembered) -> Result<Registry, Error> {
@@ -249,6 +259,12 @@ impl Installed {
     pub(super) fn differs_in_settings(&self, other: &Installed) -> bool {
         let is_but = || self.is_but(other, |spec| spec.settings = other.spec.settings.clone());
         self.spec.settings != other.spec.settings && self.fingerprint == other.fingerprint && is_but()
+    }
+
+    /// Whether its code, what that offers, and what it may do are the same.
+    pub(super) fn is_reconfigured(&self, other: &Installed) -> bool {
+        let is_same_code = self.fingerprint == other.fingerprint && other.description.is_some();
+        is_same_code && self.may_run() && other.may_run() && self.spec.granted == other.spec.granted
     }
 
     /// Whether nothing is other but that it may run, or may not.

@@ -33,7 +33,7 @@ impl Daemon {
     /// Reloads what changes on disk. Never ends.
     pub(super) async fn watch(&self) {
         let changed = Arc::new(Notify::new());
-        let mut watchers = Vec::new();
+        let (mut watchers, mut fresh) = (Vec::new(), true);
         loop {
             let places = self.places();
             watchers.extend(places.watch(&changed));
@@ -41,8 +41,11 @@ impl Daemon {
             watchers.drain(..watchers.len().saturating_sub(1));
             let (reloaded, calm) = match self.base.options.development.reloads {
                 true => (self.reload_all().await, QUIET),
+                // As a rule nothing was saved between the start and here.
+                false if fresh && self.setup().config.stamp == self.base.stamp() => (Ok(()), QUIET_FILE),
                 false => (self.reconfigure().await, QUIET_FILE),
             };
+            fresh = false;
             if let Err(error) = reloaded {
                 tracing::error!("not everything could be reloaded: {error}");
             }

@@ -117,7 +117,8 @@ impl Daemon {
         watcher: Watcher,
     ) -> Result<Report, Error> {
         let root = person.root();
-        let on = For { switches: self.switches(&order, person)?, root, watcher };
+        let switches = self.switches(&order, person)?;
+        let on = For { root, watcher, switches, timeout: person.timeout };
         if order.resume {
             self.learn().await;
             let file = absolute(&order.workflow, person);

@@ -79,9 +79,13 @@ impl Router {
         self.provider.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The plugin whose provider answers a request, and what it is asked.
-    pub(super) async fn provider_for(&self, asked: AiRequest) -> Result<(String, Errand), Error> {
-        let provider = match asked.provider.or_else(|| self.default_provider()) {
+    /// The plugin whose provider answers a request, and what it is asked; `wished` is that of the tree.
+    pub(super) async fn provider_for(
+        &self,
+        asked: AiRequest,
+        wished: Option<String>,
+    ) -> Result<(String, Errand), Error> {
+        let provider = match asked.provider.or(wished).or_else(|| self.default_provider()) {
             Some(provider) => provider,
             None => self.only_provider().await?,
         };

@@ -262,7 +262,11 @@ impl PluginService {
                 if let Err(lack) = router.may_ask_ai(&caller) {
                     router.permit((&caller, connection), &meta.parent, lack).await?;
                 }
-                router.provider_for(AiRequest::read(&method, &params)?).await
+                let wished = match &parent {
+                    Parentage::Node(node) => node.root.provider.get().cloned(),
+                    Parentage::Root { .. } => None,
+                };
+                router.provider_for(AiRequest::read(&method, &params)?, wished).await
             };
             match found.await {
                 Ok((plugin, errand)) => {

@@ -211,6 +211,15 @@ impl Router {
         self.whole(name, async move { plugin.reload(known, spec).await }).await
     }
 
+    /// As [`Router::reload`] for a version whose code is the same: where none runs, none is started.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn reconfigure(&self, name: &str, known: Known, spec: Spec) -> Result<(), Error> {
+        let plugin = self.plugin(name)?;
+        self.whole(name, async move { plugin.reconfigure(known, spec).await }).await
+    }
+
     /// On a task of its own: who asked may go, half a reload is none.
     async fn whole(
         &self,

@@ -42,6 +42,8 @@ pub struct Root {
     pub questions: Option<Questions>,
     /// The first thing in the tree that a plugin may not do, as people are told.
     pub denied: OnceLock<Error>,
+    /// The provider of AI models that is asked in this tree where nobody says which.
+    pub provider: OnceLock<String>,
     /// The paths that the person named, absolute.
     pub named: OnceLock<Vec<PathBuf>>,
 }

@@ -6,7 +6,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use astros_protocol::{Error, ErrorCode, manifest::Permission};
+use astros_protocol::{
+    Error, ErrorCode,
+    manifest::{Permission, Start},
+};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -111,6 +114,20 @@ impl Plugin {
             () = self.versions.stopping.cancelled() => Err(self.stops()),
             outcome = self.bring(Some(known), spec) => outcome,
         }
+    }
+
+    /// As [`Plugin::reload`], where it runs; else what is started at its next use is another.
+    pub(super) async fn reconfigure(&self, known: Known, spec: Spec) -> Result<(), Error> {
+        let one = self.versions.reload.lock().await;
+        let old = self.supervisor();
+        let is_idle = old.sessions().is_empty() && !old.status().is_starting();
+        if is_idle && spec.supervision.start == Start::OnDemand {
+            let new = self.begin(spec);
+            self.switch(Some(known), &new);
+            return Ok(());
+        }
+        drop(one);
+        self.reload(known, spec).await
     }
 
     /// Brings the same version anew where it runs, as a reload does: what changed around it counts for a new process.

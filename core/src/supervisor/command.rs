@@ -30,7 +30,7 @@ pub(crate) async fn command(spec: &Spec) -> Result<Prepared, Error> {
     let program = match &spec.launch {
         Launch::Executable(path) => program::executable(spec, path)?,
         Launch::Python { target, interpreter } => {
-            args.extend(python::arguments(spec, target));
+            args.extend(["-m", "astros.run", target].map(OsString::from));
             let interpreter = python::interpreter(spec, interpreter.as_deref()).await?;
             packages::check(spec, &interpreter)?;
             interpreter

@@ -3,7 +3,6 @@
 
 use std::{
     collections::HashMap,
-    ffi::OsString,
     io::Read,
     path::{Path, PathBuf},
     process::Stdio,
@@ -37,18 +36,6 @@ const KEPT: [&str; 4] = [
 ];
 /// How long a shim may take to say what it stands for.
 const SHIM: Duration = Duration::from_secs(10);
-
-/// In a person's folder Python would find their files before its own modules: code of nobody's choice.
-const ELSEWHERE: &str =
-    "import sys; sys.path[0] = sys.argv.pop(1); from astros.run import main; sys.exit(main(sys.argv[1:]))";
-
-/// What an interpreter is told to run.
-pub(crate) fn arguments(spec: &Spec, target: &str) -> Vec<OsString> {
-    if spec.foreground.is_none() {
-        return ["-m", "astros.run", target].map(OsString::from).to_vec();
-    }
-    vec!["-c".into(), ELSEWHERE.into(), spec.folder.clone().into(), spec.word(target)]
-}
 
 /// The interpreter for this plugin's code.
 pub(crate) async fn interpreter(spec: &Spec, wanted: Option<&str>) -> Result<PathBuf, Error> {

@@ -23,6 +23,7 @@ mod step;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use astros_protocol::{Error, Extra, manifest::ManifestError, workflow::WorkflowKind};
@@ -76,6 +77,8 @@ pub struct For {
     pub root: Arc<Root>,
     pub watcher: Watcher,
     pub switches: Switches,
+    /// The time that all of it may take, as the workflow's own.
+    pub timeout: Option<Duration>,
 }
 
 impl Engine {

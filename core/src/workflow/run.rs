@@ -48,6 +48,8 @@ pub(super) struct Run {
     kept: Kept,
     resumed: u32,
     started: Timestamp,
+    /// The time that it may take from now on.
+    limit: Option<Duration>,
     /// Its end was told.
     told: AtomicBool,
 }
@@ -91,11 +93,15 @@ impl Engine {
     }
 
     fn made(&self, plan: Plan, began: Began, kept: Kept, on: For) -> Run {
-        let For { root, watcher, switches } = on;
+        let For { root, watcher, switches, timeout } = on;
         let Began { id, place, started, resumed } = began;
+        if let Some(provider) = &plan.given.provider {
+            let _ = root.provider.set(provider.clone());
+        }
         // What a person names is what they may be asked about.
         let _ = root.named.set(input::paths(&plan.workflow, &plan.given.inputs));
         let teller = Teller::new(self.router.clone(), watcher, &id, &plan.workflow.name, &plan.given.task);
+        let limit = plan.workflow.timeout.map(|limit| limit.0);
         Run {
             id,
             plan,
@@ -109,6 +115,7 @@ impl Engine {
             kept,
             resumed,
             started,
+            limit: timeout.into_iter().chain(limit).min(),
             told: AtomicBool::new(false),
         }
     }
@@ -120,10 +127,10 @@ impl Run {
         self.teller.tell("started", json!({ "resumed": self.resumed, "phases": phases })).await;
         let clock = &self.root.clock;
         let work = self.report();
-        let ended = match self.plan.workflow.timeout {
+        let ended = match self.limit {
             Some(limit) => {
-                let ended = clock.limit(clock.now() + limit.0, work).await;
-                ended.unwrap_or_else(|| Err(self.took_too_long(limit.0)))
+                let ended = clock.limit(clock.now() + limit, work).await;
+                ended.unwrap_or_else(|| Err(self.took_too_long(limit)))
             }
             None => work.await,
         };

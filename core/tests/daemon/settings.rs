@@ -111,9 +111,11 @@ async fn tells_a_plugin_that_runs_within_300_ms_however_the_file_is_saved() {
                 symlink(home.path("home/linked/astros.yaml"), &file).unwrap();
             }
             _ => {
-                fs::create_dir_all(home.path(own).parent().unwrap()).unwrap();
-                home.write(own, &format!("city: {city}\n"));
                 home.write("home/linked/astros.yaml", "{}\n");
+                while told(&daemon).await["settings"]["city"] != "Oslo" {
+                    reloaded(&mut events, "weather").await;
+                }
+                home.write(own, &format!("city: {city}\n"));
             }
         }
         while told(&daemon).await["settings"]["city"] != city {
@@ -256,5 +258,22 @@ async fn reads_schema_and_defaults_where_plugins_keep_them() {
     assert!(error.message.contains("expected a whole number"), "{error}");
     let error = daemon.set_setting("one", "dept", "3").await.unwrap_err();
     assert!(error.hint().unwrap().contains("did you mean `depth`?"), "{error}");
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn starts_nothing_for_what_is_saved_of_plugins_that_do_not_run() {
+    let home = home("", LISTENS);
+    let daemon = home.stay().await;
+    daemon.learn().await;
+    daemon.router().plugin("weather").unwrap().supervisor().stop("it is to be idle").await;
+    daemon.reset("weather").unwrap();
+    let mut events = daemon.events();
+    for text in ["limits: {memory: 1GB}\n", "plugins: {weather: {settings: {city: Rome}}}\n"] {
+        home.write("home/astros.yaml", text);
+        assert_eq!(reloaded(&mut events, "weather").await, None);
+        assert!(daemon.list().iter().all(|one| one.name != "weather" || one.pids.is_empty()), "{text}");
+    }
+    assert_eq!(told(&daemon).await["settings"]["city"], "Rome");
     daemon.stop().await;
 }

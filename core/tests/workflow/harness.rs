@@ -35,7 +35,7 @@ impl Home {
     pub(crate) fn plugin(&self, name: &str, agents: &[&str]) {
         let words: Vec<&str> = ["python3", "code.py"].iter().chain(agents).copied().collect();
         let manifest = format!(
-            "metadata: {{name: {name}}}\nplugin_types: [workflow]\nrun: {{command: {}}}\n",
+            "metadata: {{name: {name}}}\nplugin_types: [workflow]\npermissions: [ai]\nrun: {{command: {}}}\n",
             json!(words)
         );
         self.write(&format!("plugins/{name}/plugin.yaml"), &manifest);

@@ -6,10 +6,11 @@ import sys
 import threading
 import time
 
-lock = threading.Lock()
+lock, answered, answers = threading.Lock(), threading.Condition(), {}
 at_work, most, tried, data = 0, 0, {}, "."
 PARTS = [{"kind": k, "name": n} for k, n in [("agent", "do"), ("phase", "all"), ("orchestrator", "lead")]]
-PARTS += [{"kind": "agent", "name": name} for name in sys.argv[1:]]
+PARTS += [{"kind": "agent", "name": name} for name in sys.argv[1:] if ":" not in name]
+PROVIDERS = [{"name": name.split(":")[1], "methods": ["complete"]} for name in sys.argv[1:] if ":" in name]
 
 
 def say(**message):
@@ -21,6 +22,15 @@ def step(kind, name, task="", **inputs):
     return {"kind": kind, "name": name, "task": task, "context": {"inputs": inputs}}
 
 
+def ask_ai(parent):
+    """The answer of a provider that is not named."""
+    say(id=f"ai-{parent}", method="ai/complete", params={"prompt": "p", "meta": {"parent": parent}})
+    with answered:
+        answered.wait_for(lambda: f"ai-{parent}" in answers)
+    answer = answers[f"ai-{parent}"]
+    return answer["result"]["content"] if "result" in answer else answer["error"]["message"]
+
+
 def decide(context, inputs):
     seen = context["steps"]
     if inputs.get("endless") or context["round"] == 1:
@@ -30,7 +40,7 @@ def decide(context, inputs):
     return {"success": True, "result": [[one["name"], one["task"], one["success"]] for one in seen]}
 
 
-def work(params):
+def work(id, params):
     global at_work, most
     context, task = params["context"], params["task"]
     inputs = context["inputs"]
@@ -50,6 +60,8 @@ def work(params):
                 noted.write(inputs["note"] + "\n")
         if tried[task] <= inputs.get("fails", 0):
             raise RuntimeError(f"try {tried[task]}")
+        if inputs.get("asks"):
+            return {"success": True, "result": ask_ai(id)}
         if inputs.get("says_no"):
             return {"success": False, "message": "it does not want to"}
         if params["kind"] == "orchestrator":
@@ -65,7 +77,7 @@ def work(params):
 
 def serve(id, params):
     try:
-        say(id=id, result=work(params))
+        say(id=id, result=work(id, params))
     except Exception as error:
         detail = {"kind": "handler_failed", "detail": "Traceback: in the part"}
         say(id=id, error={"code": -32012, "message": str(error), "data": detail})
@@ -76,9 +88,15 @@ for line in sys.stdin:
     id, method, params = message.get("id"), message.get("method"), message.get("params", {})
     if method == "initialize":
         data = params["directories"]["data"]
-        offers = {"name": params["plugin"]["name"], "workflow_parts": PARTS}
+        offers = {"name": params["plugin"]["name"], "workflow_parts": PARTS, "providers": PROVIDERS}
         say(id=id, result={"protocol_version": "1.0", "plugin": offers})
     elif method == "workflow/run":
         threading.Thread(target=serve, args=(id, params), daemon=True).start()
+    elif method == "provider/complete":
+        say(id=id, result={"content": "by " + params["provider"], "provider": params["provider"]})
+    elif method is None:
+        with answered:
+            answers[id] = message
+            answered.notify_all()
     elif id is not None:
         say(id=id, result=None)

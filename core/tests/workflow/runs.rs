@@ -120,3 +120,19 @@ async fn inputs_have_to_be_what_the_workflow_takes() {
          number; `l` is not declared"
     );
 }
+
+#[tokio::test]
+async fn the_provider_that_is_wished_answers_what_parts_ask_of_ai() {
+    let home = Home::new();
+    home.plugin("models", &["provider:small", "provider:large"]);
+    let file = "phases: [{phase: all, plugin: parts, inputs: {asks: true}}]";
+    for (wished, answer) in [
+        (Some("large"), "by large"),
+        (Some("small"), "by small"),
+        (None, "several providers are there and none is the default: large, small"),
+    ] {
+        let order = Order { provider: wished.map(str::to_owned), ..Order::default() };
+        let report = home.run_with(file, order).await.unwrap();
+        assert_eq!(report.phases[0].result, answer, "{report:#?}");
+    }
+}

@@ -20,14 +20,16 @@ INTERRUPTED = 130
 
 def describe(name: str, command: Any) -> dict[str, Any]:
     """The CommandDescription of a command or a group."""
+    marked = getattr(command, "rich_markup_mode", None) == "rich"
+    text = (command.help or command.short_help or "").replace("\b", "").partition("\f")[0].strip()
     said: dict[str, Any] = {
         "name": name,
-        "description": (command.help or command.short_help or "").replace("\b", "").partition("\f")[0].strip(),
-        "parameters": [known for one in command.params if (known := _parameter(one)) is not None],
+        "description": _unmarked(text, marked),
+        "parameters": [known for one in command.params if (known := _parameter(one, marked)) is not None],
         "commands": [describe(word, below) for word, below in sorted(getattr(command, "commands", {}).items())],
         "runs": bool(getattr(command, "invoke_without_command", False)),
         "hidden": bool(command.hidden),
-        "epilog": command.epilog or "",
+        "epilog": _unmarked(command.epilog or "", marked),
     }
     return {name: value for name, value in said.items() if value or name in ("name", "description")}
 
@@ -62,7 +64,19 @@ def words(description: dict[str, Any], args: dict[str, Any]) -> list[str]:
     return [*options, "--", *placed] if placed else options
 
 
-def _parameter(one: Any) -> dict[str, Any] | None:
+def _unmarked(text: str, marked: bool) -> str:
+    """Help without the colours that Typer would draw."""
+    if not marked or "[" not in text:
+        return text
+    try:
+        from rich.markup import render
+
+        return render(text).plain
+    except Exception:  # no `rich`, or no markup
+        return text
+
+
+def _parameter(one: Any, marked: bool) -> dict[str, Any] | None:
     """The CommandParameter; `--help` and what runs at once, such as `--version`, are none of them."""
     if one.is_eager and not one.expose_value:
         return None
@@ -72,7 +86,7 @@ def _parameter(one: Any) -> dict[str, Any] | None:
     prompts, from_environment = bool(getattr(one, "prompt", None)), bool(one.envvar)
     said: dict[str, Any] = {
         "name": one.name,
-        "description": getattr(one, "help", None) or "",
+        "description": _unmarked(getattr(one, "help", None) or "", marked),
         "type": kind,
         "flags": list(one.opts) if is_option else [],
         "off_flags": list(one.secondary_opts),

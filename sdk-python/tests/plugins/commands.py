@@ -37,7 +37,7 @@ class Workshop(CommandPlugin):  # type: ignore[misc]
         @app.command("measure", epilog="See also: weigh.")
         def measure(
             path: Path = typer.Argument(Path("."), help="What to measure"),
-            depth: int = typer.Option(3, "--depth", "-d", min=1, help="How deep"),
+            depth: int = typer.Option(3, "--depth", "-d", min=1, help="How [bold]deep[/bold]"),
             loud: bool = typer.Option(False, "--loud", "-l"),
             color: Color = Color.red,
             tag: List[str] = typer.Option([], "--tag"),  # noqa: UP006

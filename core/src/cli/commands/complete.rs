@@ -12,10 +12,11 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
 use super::{Known, parser, shown};
 use crate::cli::{
-    args::{Cli, Global, Shell, globals},
+    args::{Cli, Global, Shell, globals, own_commands},
     cwd, options,
     output::Output,
 };
+use crate::daemon::Word;
 
 /// Set by the script, to the name of the shell.
 const ASKED: &str = "ASTROS_COMPLETE";
@@ -45,7 +46,6 @@ pub(in crate::cli) fn complete_if_asked() -> Option<ExitCode> {
     let shells: [&dyn EnvCompleter; 3] = [&Bash, &Zsh, &Fish];
     let shell = shells.into_iter().find(|shell| shell.is(&asked))?;
     let words: Vec<OsString> = std::env::args_os().skip_while(|word| word != "--").skip(1).collect();
-    // A line that somebody types is no place for errors.
     Some(answer(shell, words).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS))
 }
 
@@ -57,24 +57,26 @@ fn answer(shell: &dyn EnvCompleter, words: Vec<OsString>) -> io::Result<()> {
     io::stdout().write_all(&answer)
 }
 
-/// `astros` with the commands of plugins: the one that is typed with all that it takes, others by their names.
+/// `astros` with the commands of plugins: all by their names, or the one that is typed with all that it takes.
 async fn command(words: &[OsString]) -> Command {
     let (global, typed) = globals(words);
-    let typed = typed.first().and_then(|word| word.to_str()).map(str::to_owned);
-    added(&global, typed).await.unwrap_or_else(|_| Cli::command())
+    let added = match &typed[..] {
+        // What is typed stands behind its word.
+        [word, _, ..] if own_commands().iter().any(|own| word == own.as_str()) => Ok(Vec::new()),
+        [word, _, ..] => the_one(&global, &word.to_string_lossy()).await,
+        _ => all(&global).await,
+    };
+    // A line that somebody types is no place for errors.
+    Cli::command().subcommands(added.unwrap_or_default())
 }
 
-async fn added(global: &Global, typed: Option<String>) -> Result<Command, Error> {
-    let known = Known::find(options(global)?).await?;
-    let words = known.words().await?;
-    let is_typed = |name: &str| typed.as_deref() == Some(name);
-    let typed = match words.iter().find(|word| is_typed(&word.name)) {
-        Some(word) => known.command(&word.name).await?,
-        None => None,
-    };
-    let others = words.iter().filter(|word| !is_typed(&word.name));
-    let others =
-        others.map(|word| Command::new(word.name.clone()).about(shown(&word.about)).hide(word.hidden));
-    let typed = typed.map(|offered| parser::command(&offered.command, "astros"));
-    Ok(Cli::command().subcommands(others).subcommands(typed))
+async fn the_one(global: &Global, name: &str) -> Result<Vec<Command>, Error> {
+    let offered = Known::find(options(global)?).await?.command(name).await;
+    Ok(offered.map(|offered| parser::command(&offered.command, "astros")).into_iter().collect())
+}
+
+async fn all(global: &Global) -> Result<Vec<Command>, Error> {
+    let words = Known::find(options(global)?).await?.words().await?;
+    let named = |word: Word| Command::new(word.name).about(shown(&word.about)).hide(word.hidden);
+    Ok(words.into_iter().map(named).collect())
 }

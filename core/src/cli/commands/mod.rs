@@ -33,7 +33,7 @@ pub(super) async fn run(words: Vec<OsString>, global: &Global, output: &Output) 
     }
     let asks_for_help = rest.iter().any(|word| word == "--help" || word == "-h");
     if asks_for_help
-        && let Some(offered) = Known::find(options(global)?).await?.command(name).await?
+        && let Some(offered) = Known::find(options(global)?).await?.command(name).await
         && let Err(usage) = values::read(&offered, &words)
     {
         return Ok(say(&usage));
@@ -93,12 +93,10 @@ impl Known {
     }
 
     /// A command that can be run; none where it is not known whether there is one.
-    async fn command(&self, name: &str) -> Result<Option<Offered>, Error> {
-        let known = self.words().await?.iter().any(|word| word.name == name);
+    async fn command(&self, name: &str) -> Option<Offered> {
         match self {
-            Known::Running(client) if known => answered(client.command(name.to_owned()).await).map(Some),
-            Known::Read(catalog) if known => catalog.find(name).transpose(),
-            _ => Ok(None),
+            Known::Running(client) => answered(client.command(name.to_owned()).await).ok(),
+            Known::Read(catalog) => catalog.find(name)?.ok(),
         }
     }
 }
