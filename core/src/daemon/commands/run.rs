@@ -46,7 +46,7 @@ pub struct Finished {
     /// What the command found, for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
-    /// Its process ended without an answer, by itself.
+    /// Its process ended without an answer, by itself; or it failed, and this is what it was denied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complaint: Option<Error>,
 }
@@ -66,13 +66,16 @@ impl Daemon {
         let described = find(&described.commands, &command);
         let named = named(&cwd, described, &args, &argv);
         let root = person.root();
+        let asked = root.clone();
         let (plugin_name, name) = (plugin.clone(), command.clone());
         let run = Run { plugin: &plugin, name: &name, cwd, named, environment, streams, root, signals };
         let cwd = run.cwd.to_string_lossy().into_owned();
         let params = |meta| CommandRunParams { command, args, argv, cwd, terminal, meta };
         Ok(match self.router.run::<Request>(run, params).await? {
             Outcome::Answered(result) => {
-                Finished { exit_code: result.exit_code, data: result.data, complaint: None }
+                // Nobody was asked, for the terminal was the plugin's.
+                let denied = asked.denied.get().filter(|_| result.exit_code != 0);
+                Finished { exit_code: result.exit_code, data: result.data, complaint: denied.cloned() }
             }
             Outcome::Ended(ending) => ended(&plugin_name, &name, ending),
         })
