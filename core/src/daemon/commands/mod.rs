@@ -9,13 +9,14 @@ pub use run::{CommandRun, Finished};
 
 use std::sync::Arc;
 
-use astros_protocol::Error;
+use astros_protocol::{Error, ErrorCode};
 
 use super::{
     Daemon, Options,
     setup::{Base, Installed, Setup},
 };
 use crate::{
+    registry::WAITS,
     services::storage::Store,
     supervisor::{Admission, Machine},
 };
@@ -64,11 +65,18 @@ impl Daemon {
         if let Some(found) = self.commands().find(name) {
             return found;
         }
-        let unable = self.learn().await;
+        let learned = self.learn().await;
+        let unable: Vec<_> = self.waiting_names().into_iter().map(waits).chain(learned).collect();
         let catalog = self.commands();
         let Some(found) = catalog.find(name) else { return Err(catalog.unknown(name, &unable)) };
         found
     }
+}
+
+/// Nobody knows whether it has the command.
+fn waits(plugin: String) -> (String, Error) {
+    let hint = format!("`astros plugins enable {plugin}` shows what it asks for");
+    (plugin, Error::new(ErrorCode::PLUGIN_UNAVAILABLE, WAITS).with_hint(hint))
 }
 
 fn source(

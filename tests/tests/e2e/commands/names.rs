@@ -47,6 +47,14 @@ fn names_the_nearest_where_nobody_has_a_word() {
 }
 
 #[test]
+fn names_plugins_that_wait_to_be_enabled_where_nobody_has_a_word() {
+    let world = World::new();
+    simple("garden", "").write(&world.home().join("data/plugins"));
+    let refused = world.astros(["garden"]).run().exits(2).prints_nothing();
+    refused.warns("`garden` could not be asked: it waits").warns("`astros plugins enable garden` shows what");
+}
+
+#[test]
 fn refuses_what_two_have_or_astros_itself() {
     let both = |name: &str| {
         let commands = json!([{ "name": "same" }, { "name": "ask" }, { "name": format!("own-{name}") },
