@@ -1,5 +1,7 @@
 //! A plugin's life: `initialize`, `describe`, `ping`, `shutdown`, and how it describes itself.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,6 +37,9 @@ pub struct InitializeParams {
     /// Defaults, the person's own and the environment's, merged.
     #[serde(default)]
     pub settings: Extra,
+    /// What the person's configuration says of the plugin's providers of AI models, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub providers: BTreeMap<String, Extra>,
     /// What was granted.
     #[serde(default)]
     pub permissions: Vec<Value>,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from unittest.mock import ANY, AsyncMock, Mock, patch
 
@@ -265,7 +266,9 @@ class Thinker(BasePlugin):
         return Response(data=talked)
 
 
-async def test_ai_goes_through_the_host() -> None:
+async def test_ai_goes_through_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("cat.png").write_bytes(b"\x89PNG")  # noqa: ASYNC240
     asked: list[tuple[str, dict[str, Any]]] = []
 
     def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -287,7 +290,9 @@ async def test_ai_goes_through_the_host() -> None:
         "max_tokens": 500,
     }
     await client.call("see", check=True)
-    assert asked[1][1]["image"].endswith("/cat.png")
+    Path("cat.png").unlink()  # noqa: ASYNC240
+    assert "`cat.png` cannot be read" in (await client.call("see")).message
+    assert asked[1][1]["image"] == {"base64": "iVBORw==", "media_type": "image/png"}
     assert asked[2][1]["messages"] == [{"role": "user", "content": '{"category": "code"}'}]
 
 

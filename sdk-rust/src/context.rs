@@ -10,7 +10,7 @@ use astros_protocol::{
     ErrorCode, Extra, Id, Intent, Meta, Notification,
     command::Terminal,
     intent::{CallMeta, Parent},
-    lifecycle::Directories,
+    lifecycle::{Directories, InitializeParams},
     person::{Level, Log, LogParams, UserAsk, UserAskParams},
     stream::ProgressValue,
 };
@@ -228,6 +228,10 @@ impl Context {
             // Set once a request, before anybody can see it.
             let _ = request.context.set(context);
         }
+    }
+
+    pub(crate) fn given(&self) -> &InitializeParams {
+        &self.session.given
     }
 
     pub(crate) fn request(&self) -> Option<&Request> {

@@ -138,6 +138,14 @@ impl Plugin {
 }
 
 impl Context {
+    /// What the person's `providers.NAME` of `astros.yaml` says, read as a type; `name` is that of a provider that the
+    /// plugin brings. Where it says nothing, `T` is read from nothing.
+    pub fn provider_config<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
+        let config = self.given().providers.get(name).cloned().unwrap_or_default();
+        T::deserialize(Value::Object(config))
+            .map_err(|error| Error::msg(format!("`providers.{name}` of astros.yaml does not fit: {error}")))
+    }
+
     /// In a provider: the next words of the answer, where somebody listens; the answer has all of them once more.
     /// Waits while the listener does not keep up; fails once the request was taken back.
     pub async fn stream(&self, mut words: &str) -> Result<()> {

@@ -100,7 +100,8 @@ pub(super) async fn ask(
 ) -> Result<agent::Answer, Error> {
     let mut person = person.clone();
     let started = Instant::now();
-    let unable = learn(daemon, person.timeout).await?;
+    let mut unable = learn(daemon, person.timeout).await?;
+    unable.retain(|(name, _)| daemon.is_for_texts(name));
     if let Some(sink) = listener {
         let understood = daemon.agent().understand(text, &person).await?;
         send(&sink, &News::Understood(Understood::new(&understood, &person, daemon.thresholds()))).await;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use astros_protocol::{Error, ErrorCode};
+use astros_protocol::{Error, ErrorCode, manifest::Kind};
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
@@ -44,6 +44,12 @@ impl Daemon {
         unable.sort_by(|(one, _), (other, _)| one.cmp(other));
         self.agent.learn();
         unable
+    }
+
+    /// Whether a plugin, as far as it is known, is one that texts are understood for.
+    pub fn is_for_texts(&self, name: &str) -> bool {
+        let kinds = self.installed(name).map(|one| one.entry.kinds.clone()).unwrap_or_default();
+        kinds.is_empty() || kinds.contains(&Kind::Intent)
     }
 
     /// Asks a plugin what it offers, started where it does not run, and remembers the answer.

@@ -107,6 +107,7 @@ impl Daemon {
             self.check_not_own(name, permission)?;
         }
         self.store.settle(name, &installed.entry.place()).await?;
+        let permissions: Vec<_> = permissions.iter().map(|one| self.at_home(one)).collect();
         self.store.decide(name, permissions.clone(), true).await?;
         self.note(Kind::Granted, name, &permissions);
         self.decided(name).await?;
@@ -131,11 +132,18 @@ impl Daemon {
         }
         // What was granted beyond what the plugin asks for is taken back, and nothing that it asks for with it.
         let declared = installed.entry.manifest.as_ref().map(|manifest| manifest.permissions.clone());
-        let declared: Vec<_> = declared.iter().flatten().flat_map(Permission::atoms).collect();
-        let (asked, more) = permissions.iter().flat_map(Permission::atoms).partition::<Vec<_>, _>(|one| {
-            declared.contains(one) || !grants.granted.contains(&self.at_home(one))
-        });
-        self.store.forget(name, more).await?;
+        let atoms = |all: &[Permission]| {
+            all.iter().flat_map(Permission::atoms).map(|one| self.at_home(&one)).collect::<Vec<_>>()
+        };
+        let declared = atoms(&declared.unwrap_or_default());
+        let (asked, more) = atoms(&permissions)
+            .into_iter()
+            .partition::<Vec<_>, _>(|one| declared.contains(one) || !grants.granted.contains(one));
+        // As it was written when it was granted: a home may stand there by its path.
+        let decided = self.store.decisions().await?.remove(name).unwrap_or_default();
+        let more =
+            decided.into_iter().map(|one| one.permission).filter(|one| more.contains(&self.at_home(one)));
+        self.store.forget(name, more.collect()).await?;
         self.store.decide(name, asked, false).await?;
         // What is at work ends: it would go on with what it no longer may.
         let reason = "its permissions were revoked".to_owned();

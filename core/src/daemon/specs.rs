@@ -7,7 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use astros_protocol::manifest::{Kind, Program, PythonTarget, Supervision};
+use astros_protocol::{
+    Extra, PluginDescription,
+    manifest::{Kind, Program, PythonTarget, Supervision},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -94,6 +97,7 @@ impl Maker<'_> {
         let misfit = settled.as_ref().err().cloned();
         let Settled { settings, places } = settled.unwrap_or_default();
         spec.settings = settings;
+        spec.providers = self.providers(&entry, description.as_deref());
         if let (Admission::Enabled, Some(misfit)) = (&spec.admission, &misfit) {
             spec.admission = blocked(misfit);
         }
@@ -116,6 +120,18 @@ impl Maker<'_> {
         let schema = settle::schema(&entry, description.as_deref()).map(|(schema, _)| schema);
         self.hide(&entry, schema, &given.overrides, all, &mut spec);
         Installed { entry, spec, fingerprint, grants, lacks: false, given, places, misfit, description }
+    }
+
+    /// What `astros.yaml` says of the providers that the plugin brings: as far as that is known, which is by its manifest
+    /// and what it said before. A plugin that is as yet unknown may bring one of its own name.
+    fn providers(&self, entry: &Entry, description: Option<&PluginDescription>) -> BTreeMap<String, Extra> {
+        let points = entry.manifest.iter().flat_map(|manifest| &manifest.entry_points);
+        let listed = points.filter(|point| point.kind == Kind::Provider).map(|point| &point.name);
+        let described = description.map(|it| it.providers.iter().map(|provider| &provider.name));
+        let own = description.is_none().then_some(&entry.name);
+        let names = listed.chain(described.into_iter().flatten()).chain(own);
+        let configured = &self.config.providers.configured;
+        names.filter_map(|name| Some((name.clone(), configured.get(name)?.clone()))).collect()
     }
 
     fn grants(&self, entry: &Entry, remembered: &Remembered) -> Grants {
@@ -145,7 +161,8 @@ impl Maker<'_> {
         names.dedup();
         let mut variables = settings::secret_variables(overrides, &names);
         variables.extend(all.claims.keys().cloned());
-        spec.secrets = Secrets::new(names, variables, &spec.settings);
+        let secrets = Secrets::new(names, variables, &spec.settings);
+        spec.secrets = spec.providers.values().fold(secrets, Secrets::and);
         if let Some(recorder) = &spec.recorder {
             recorder.hide(spec.secrets.texts());
         }

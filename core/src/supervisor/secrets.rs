@@ -35,6 +35,14 @@ impl Secrets {
         Secrets { settings: names, variables, texts }
     }
 
+    /// Those of the same names that stand elsewhere, too.
+    pub fn and(mut self, elsewhere: &Extra) -> Secrets {
+        let also = Secrets::new(self.settings.clone(), Vec::new(), elsewhere);
+        self.texts.extend(also.texts);
+        self.texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        self
+    }
+
     /// What is hidden, the longest first.
     pub(crate) fn texts(&self) -> &[String] {
         &self.texts

@@ -2,6 +2,7 @@
 //! own environment. The supervisor reads nothing else.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     path::{Path, PathBuf},
     sync::Arc,
@@ -106,6 +107,8 @@ pub struct Spec {
 
     pub host: Product,
     pub settings: Extra,
+    /// What its providers of AI models are configured with, by their names.
+    pub providers: BTreeMap<String, Extra>,
     /// Which of them nobody else is to see.
     pub secrets: Secrets,
     pub directories: Directories,
@@ -148,6 +151,7 @@ impl Spec {
             launcher: None,
             host: Product { name: "astros".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
             settings: Extra::new(),
+            providers: BTreeMap::new(),
             secrets: Secrets::default(),
             directories: Directories::default(),
             default_deadline_ms: None,
@@ -199,6 +203,7 @@ impl Spec {
             host: self.host.clone(),
             plugin: Identity { name: self.name.clone(), instance },
             settings: self.settings.clone(),
+            providers: self.providers.clone(),
             permissions: self.granted.iter().map(|permission| json!(permission)).collect(),
             sandbox,
             directories: self.directories.clone(),

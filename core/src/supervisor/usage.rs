@@ -54,7 +54,11 @@ impl Family {
 
     /// Bytes of the files without a name (`memfd_create`) that they have open.
     fn memory_files(&self) -> u64 {
-        let entries = self.0.iter().filter_map(|pid| fs::read_dir(format!("/proc/{pid}/fd")).ok()).flatten();
+        let folders = self.0.iter().filter_map(|pid| {
+            let of = |task: String| fs::read_dir(format!("{task}/fd")).ok();
+            of(format!("/proc/{pid}")).or_else(|| threads(*pid).find_map(of))
+        });
+        let entries = folders.flatten();
         let files = entries.flatten().map(|entry| entry.path()).filter(|path| {
             fs::read_link(path)
                 .is_ok_and(|target| target.as_os_str().as_encoded_bytes().starts_with(b"/memfd:"))
@@ -85,8 +89,13 @@ struct Memory {
 
 impl Memory {
     /// By the names that a file of `/proc` has for what is its own, what is shared, and what was swapped out.
-    fn of(pid: u32, file: &str, [own, shared, swapped]: [&str; 3]) -> Option<Memory> {
-        let text = fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?;
+    fn of(pid: u32, file: &str, names: [&str; 3]) -> Option<Memory> {
+        // Where its first thread has ended, the others know.
+        let of = |task: &str| Self::read(&fs::read_to_string(format!("{task}/{file}")).ok()?, &names);
+        of(&format!("/proc/{pid}")).or_else(|| threads(pid).find_map(|thread| of(&thread)))
+    }
+
+    fn read(text: &str, [own, shared, swapped]: &[&str; 3]) -> Option<Memory> {
         let bytes = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name))?;
             Some(line.split_whitespace().next()?.parse::<u64>().ok()? << 10)
@@ -100,14 +109,16 @@ impl Memory {
 
 /// Each thread has children of its own.
 fn children(pid: u32) -> Vec<u32> {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
-    let lists = threads
-        .flatten()
-        .take(MAX)
-        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let lists = threads(pid).filter_map(|thread| fs::read_to_string(format!("{thread}/children")).ok());
     lists
         .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
         .collect()
+}
+
+/// The folders of a process's threads.
+fn threads(pid: u32) -> impl Iterator<Item = String> {
+    let folders = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    folders.take(MAX).map(|thread| thread.path().to_string_lossy().into_owned())
 }
 
 /// `utime`, `stime`, `cutime` and `cstime` of a `stat` file.

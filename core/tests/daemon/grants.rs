@@ -109,6 +109,19 @@ async fn grants_and_revokes_at_once_and_touches_no_other_plugin() {
 }
 
 #[tokio::test]
+async fn revokes_what_was_granted_by_the_whole_path_of_the_home() {
+    let home = waiting("ai");
+    let daemon = home.start().await;
+    daemon.enable("test", None).await.unwrap();
+    let documents = format!("file_system: read {}/Documents", std::env::var("HOME").unwrap());
+    daemon.grant("test", permissions(&[&documents])).await.unwrap();
+    assert_eq!(states(&daemon).await.len(), 2);
+    daemon.revoke("test", permissions(&[&documents])).await.unwrap();
+    assert_eq!(states(&daemon).await, [("ai".to_owned(), WishState::Granted)]);
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn refuses_what_cannot_be_granted_or_revoked() {
     let home = waiting("network");
     let daemon = home.start().await;

@@ -1,8 +1,8 @@
 //! What plugins need beside themselves, looked for before anything is started.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
-use astros_core::daemon::Daemon;
+use astros_core::daemon::{Daemon, Options};
 
 use crate::{
     discovery::environment,
@@ -96,5 +96,23 @@ async fn blocks_what_is_of_no_use_without_ai_where_nobody_provides_it() {
     home.write("plugins/test/main.py", "");
     let daemon = home.start().await;
     assert!(told(&daemon, "test").starts_with("blocked | needs an AI provider, and there is none | "));
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn takes_an_interpreter_that_a_tool_keeps_in_the_home_where_none_on_path_fits() {
+    let home = Home::new();
+    plugin(&home, "test", "{python: '>=3.98', external: [something]}");
+    for (version, answers) in [("3.97.2", "3.97.2"), ("3.99.0", "3.99.0")] {
+        let path = format!("person/.pyenv/versions/{version}/bin/python3");
+        home.write(&path, &format!("#!/bin/sh\necho \"$0\"\necho {answers}\n"));
+        fs::set_permissions(home.path(&path), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let Options { mut environment, .. } = home.options();
+    environment.retain(|(name, _)| name != "HOME");
+    environment.push(("HOME".into(), home.path("person").into()));
+    let daemon = Daemon::start(Options { environment, ..home.options() }).await.unwrap();
+    let plan = daemon.setup_plan("test").await.unwrap();
+    assert_eq!(plan.python, home.path("person/.pyenv/versions/3.99.0/bin/python3"));
     daemon.stop().await;
 }

@@ -1,6 +1,6 @@
 //! The host's side of a test.
 
-use std::{pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, pin::Pin, sync::Arc};
 
 use astros_peer::{Call, Options, Peer, connect};
 use astros_protocol::{
@@ -293,6 +293,7 @@ fn given(settings: Extra) -> InitializeParams {
         host: Product { name: "test-host".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
         plugin: Identity { name: "under-test".to_owned(), instance: 0 },
         settings,
+        providers: BTreeMap::new(),
         permissions: Vec::new(),
         sandbox: Sandbox::None,
         directories: Directories { data: folder("data"), cache: folder("cache"), config: folder("config") },

@@ -39,7 +39,7 @@ dependencies:
   python: ">=3.10"
   astros: ">=1.0.0"
   external:
-    - "requests>=2.28.0"
+    - "astros>=1.0.0"
 "#
     );
     folder(name)

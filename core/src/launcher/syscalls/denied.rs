@@ -36,6 +36,7 @@ const ALWAYS: &[c_long] = &[
     libc::SYS_name_to_handle_at,
     // Memory that no process has and nobody could count.
     libc::SYS_shmget,
+    MEMFD_SECRET,
     // Other processes.
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,
@@ -116,6 +117,7 @@ const ATTRIBUTES_HERE: &[c_long] = &[
 const ATTRIBUTES_HERE: &[c_long] = &[];
 
 // Newer than the C library's list; they have one number everywhere.
+const MEMFD_SECRET: c_long = 447;
 const FCHMODAT2: c_long = 452;
 const SETXATTRAT: c_long = 463;
 const REMOVEXATTRAT: c_long = 466;

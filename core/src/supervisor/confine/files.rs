@@ -99,12 +99,14 @@ impl Files {
         // Stronger than any grant; what the plugin has of its own lies deeper, and comes after.
         for folder in &spec.hidden {
             files.set(folder, Access::Hidden);
+            files.bound(folder, Access::Hidden);
         }
         for needed in interpreter::needs(spec, program, home.as_deref()) {
             files.add(&needed, Access::Read);
         }
         // Code that it could change would be run with what another version is granted.
         files.set(&spec.folder, Access::Read);
+        files.bound(&spec.folder, Access::Read);
         spec.python_sdk.iter().for_each(|sdk| files.add(sdk, Access::Read));
         let own = &spec.directories;
         for (folder, access) in
@@ -196,7 +198,21 @@ impl Files {
             let real = installed.map_or_else(|| real.clone(), Path::to_owned);
             let above = real.ancestors().find_map(|above| self.0.get(above));
             if above == Some(&Access::Write) {
-                self.0.insert(real, Access::Read);
+                self.0.insert(real.clone(), Access::Read);
+            }
+            // Nobody but root changes what is the system's.
+            if !SYSTEM.iter().any(|system| real.starts_with(system)) {
+                self.bound(&real, Access::Read);
+            }
+        }
+    }
+
+    /// At most `access`, for all that is in a folder, also where it was given by its own name.
+    fn bound(&mut self, folder: &Path, access: Access) {
+        let real = hops(folder).pop().unwrap_or_default();
+        for (path, held) in &mut self.0 {
+            if path.starts_with(&real) {
+                *held = (*held).min(access);
             }
         }
     }

@@ -13,7 +13,10 @@ use astros_protocol::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::{launcher::Access, supervisor::Launch};
+use crate::{
+    launcher::Access,
+    supervisor::{Foreground, Launch},
+};
 
 /// A home with what a person has in one, and a plugin in another place.
 struct Place {
@@ -112,6 +115,31 @@ fn lets_nobody_change_what_a_person_starts_nor_where_plugins_are() {
     assert_eq!(place.access("home/Documents/tool"), Some(Access::Read), "what a link there leads to");
     fs::create_dir_all(place.folder.path().join("home/Documents/lib/python3.11")).unwrap();
     assert_eq!(place.access("home/Documents/lib/python3.11/evil.pth"), Some(Access::Read));
+}
+
+#[test]
+fn bounds_what_is_granted_or_named_below_what_is_kept() {
+    let mut place = Place::new();
+    let inside = |path: &str| place.folder.path().join(path);
+    for path in ["home/astros/data/plugin-data/other", "plugin/src", "home/dev/other/src"] {
+        fs::create_dir_all(inside(path)).unwrap();
+    }
+    fs::write(inside("home/astros/secrets.yaml"), "").unwrap();
+    let foreground = Foreground {
+        cwd: inside("home/astros/data/plugin-data/other"),
+        paths: ["home/astros/secrets.yaml", "plugin/src", "home/dev/other/src"].map(inside).into(),
+        ..Foreground::default()
+    };
+    place.spec.protected = [place.folder.path().join("home/dev/other")].into();
+    place.spec.foreground = Some(foreground);
+    let place = place.grant(paths(&[], &["~/astros/data", "~/dev/other/src"]));
+    for own in ["home/astros/secrets.yaml", "home/astros/data/plugin-data/other/file", "home/astros/data/x"] {
+        assert_eq!(place.access(own), Some(Access::Hidden), "{own}");
+    }
+    for code in ["plugin/src/main.py", "home/dev/other/src/main.py"] {
+        assert_eq!(place.access(code), Some(Access::Read), "{code}");
+    }
+    assert_eq!(place.access("home/astros/data/plugin-data/p/file"), Some(Access::Write));
 }
 
 #[test]

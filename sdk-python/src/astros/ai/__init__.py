@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from os.path import abspath
+from os import fspath
 
 from .. import _json
 from .._context import peer_or_none
@@ -95,10 +95,12 @@ class AIProvider:
             task.cancel()
 
     async def analyze_image(self, image: str | PathLike[str] | bytes, prompt: str, **options: Any) -> dict[str, Any]:
-        """Say something about an image: a path, or its bytes."""
-        if not isinstance(image, bytes):
-            image = abspath(image)  # noqa: ASYNC240 (asks for the working directory only)
-        return await self._ask("analyze_image", {"image": image, "prompt": prompt}, options)
+        """Say something about an image: a path, or its bytes.
+
+        The file is read here: the process of a provider sees none of this plugin's.
+        """
+        sent = await asyncio.to_thread(_image, image)
+        return await self._ask("analyze_image", {"image": sent, "prompt": prompt}, options)
 
     async def embed(self, input: str | Sequence[str], **options: Any) -> dict[str, Any]:
         """Vectors for texts."""
@@ -157,6 +159,23 @@ class AIProvider:
             return answer
         said: dict[str, Any] = answer.to_dict() if hasattr(answer, "to_dict") else {"content": answer}
         return said
+
+
+def _image(image: str | PathLike[str] | bytes) -> dict[str, Any]:
+    """The protocol's image."""
+    from base64 import b64encode
+    from mimetypes import guess_type
+
+    if isinstance(image, bytes):
+        return {"base64": b64encode(image).decode()}
+    try:
+        with open(image, "rb") as file:
+            content = file.read()
+    except OSError as error:
+        raise AIError(f"the image `{image}` cannot be read: {error.strerror or error}") from error
+    media_type, _ = guess_type(fspath(image))
+    kind = {} if media_type is None else {"media_type": media_type}
+    return {"base64": b64encode(content).decode(), **kind}
 
 
 async def _heard(hear: OnWords, step: dict[str, Any]) -> None:
