@@ -52,6 +52,19 @@ pub fn from_plugin(mut error: Error, plugin: &str, handler: &str) -> Error {
     error
 }
 
+/// Says of plugins that never told what they offer why that is, and what helps; a few of them, a line or two each.
+pub fn with_unasked(error: Error, unable: &[(String, Error)]) -> Error {
+    let lines: Vec<_> = unable
+        .iter()
+        .take(3)
+        .map(|(plugin, why)| {
+            let helps = why.hint().map(|hint| format!("\n  {hint}")).unwrap_or_default();
+            format!("`{plugin}` could not be asked: {}{helps}", why.message)
+        })
+        .collect();
+    if lines.is_empty() { error } else { error.with_detail(lines.join("\n")) }
+}
+
 /// What another plugin may see: stacks, last words and hints are for people.
 pub fn for_plugins(mut error: Error) -> Error {
     // Made where there is none: its kind belongs on the wire.

@@ -49,14 +49,15 @@ impl Router {
             None => self.plugins(),
         };
         let mut found: Vec<_> = plugins.iter().filter(|plugin| offers(plugin)).cloned().collect();
+        let mut unable = Vec::new();
         if found.is_empty() {
-            describe_all(&plugins).await;
+            unable = describe_all(&plugins).await;
             found = plugins.iter().filter(|plugin| offers(plugin)).cloned().collect();
         }
         found.sort_by(|one, other| one.name.cmp(&other.name));
         match &found[..] {
             [one] => Ok(one.clone()),
-            [] => Err(nobody(what, name, &plugins)),
+            [] => Err(errors::with_unasked(nobody(what, name, &plugins), &unable)),
             several => {
                 let names: Vec<_> = several.iter().map(|plugin| format!("`{}`", plugin.name)).collect();
                 let message = format!("the {what} `{name}` is offered by {}", names.join(" and "));
@@ -83,16 +84,18 @@ impl Router {
     }
 }
 
-/// Asks those that were never asked what they offer; who cannot say it offers nothing.
-async fn describe_all(plugins: &[Arc<Plugin>]) {
+/// Asks those that were never asked what they offer; gives those that cannot say it, and why.
+async fn describe_all(plugins: &[Arc<Plugin>]) -> Vec<(String, Error)> {
     let unknown = plugins.iter().filter(|plugin| plugin.description().is_none());
-    join_all(unknown.map(async |plugin| {
-        // Why not is shown by the plugin's state.
-        if let Ok(Ok(description)) = tokio::time::timeout(DESCRIBED, plugin.described()).await {
-            plugin.set_description(description);
+    let asked = join_all(unknown.map(async |plugin| {
+        // One that takes too long is shown by its state.
+        match tokio::time::timeout(DESCRIBED, plugin.described()).await.ok()? {
+            Ok(description) => plugin.set_description(description),
+            Err(error) => return Some((plugin.name.to_string(), error)),
         }
-    }))
-    .await;
+        None
+    }));
+    asked.await.into_iter().flatten().collect()
 }
 
 fn nobody(what: Offer, name: &str, plugins: &[Arc<Plugin>]) -> Error {

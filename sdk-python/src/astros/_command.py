@@ -113,12 +113,15 @@ def _failed(error: BaseException) -> int:
     while step is not None and not _is_own(step.tb_frame.f_code.co_filename):
         step = step.tb_next
     traceback.print_exception(error.with_traceback(step or error.__traceback__))
+    if hint := getattr(error, "hint", None):
+        print(f"  {hint}", file=sys.stderr)
     return 1
 
 
 def _is_own(file: str) -> bool:
     ours = os.path.dirname(__file__)
-    return not any(part in file for part in (ours, f"{os.sep}typer{os.sep}", f"{os.sep}click{os.sep}"))
+    names = (f"{os.sep}{name}{os.sep}" for name in ("typer", "click", "concurrent"))
+    return not any(part in file for part in (ours, *names))
 
 
 def _flushed(code: int) -> int:

@@ -21,7 +21,7 @@ fn refuses(plugin: impl Into<Plugin>, code: i32, kind: &str, words: &[&str]) {
 fn assert_untouched(world: &World) {
     let list = world.astros(["plugins", "list", "--json"]).run().succeeds().json();
     let count = list.as_array().map(Vec::len);
-    assert_eq!(count, Some(6), "four bundled, the bad one and the bystander: {list:#}");
+    assert_eq!(count, Some(7), "five bundled, the bad one and the bystander: {list:#}");
     world.call("bystander", "echo", json!({})).succeeds();
 }
 

@@ -85,3 +85,38 @@ fn the_perl_plugin_keeps_a_list_over_its_restarts() {
     assert_eq!(list, json!({ "list": ["oat milk", "call Zoë"] }));
     ask(&world, "i have done oat milk").succeeds().answered_by("todo.remove").says("call Zoë");
 }
+
+#[test]
+fn the_examples_of_each_kind_do_what_they_say() {
+    let world = World::new();
+    let run = |words: &[&str]| world.astros(["--plugin-dir"]).arg(examples()).args(words).run();
+    let notes = world.file("home/notes/poem.md", "the cat and the hat [and](gone.md) TODO\n");
+    let notes = notes.parent().unwrap().display().to_string();
+    // Commands.
+    run(&["tally", &format!("{notes}/poem.md"), "-n", "1"]).exits(0).says("2 the");
+    // Providers: a rule-based one in Rust, a chain of words in Python.
+    run(&["providers", "list"]).succeeds().says("eliza").says("markov");
+    // Components.
+    run(&["ui", "render", "machine", "--props", r#"{"pictures": 1}"#]).succeeds().says("memory in GB");
+    // Workflows: each comes with its plugin.
+    let input = format!("folder={notes}");
+    let check = |name| run(&["workflow", "run", name, "--task", "look", "--input", &input, "--json"]);
+    let links = check("check-links").exits(1);
+    assert_eq!(links.json()["evidence"][0]["evidence"], format!("{notes}/poem.md: gone.md"), "{links:?}");
+    let tidy = check("tidy").exits(1);
+    assert_eq!(tidy.json()["phases"][1]["result"], json!({ "todos": 1, "long-lines": 0 }), "{tidy:?}");
+}
+
+#[test]
+fn a_command_whose_packages_are_missing_names_what_brings_them() {
+    let world = World::new();
+    let bare = world.path("bare");
+    let made =
+        std::process::Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(&bare).status();
+    assert!(made.unwrap().success());
+    let path = std::env::join_paths([bare.join("bin"), "/usr/bin".into(), "/bin".into()]).unwrap();
+    let run = |words: &[&str]| world.astros(words).env("PATH", &path).run();
+    let refused = run(&["analyze-project", "."]).exits(2);
+    refused.says("needs the Python packages `typer").says("`astros plugins setup project-analyzer`");
+    run(&["ask", "fly me to the moon"]).exits(4).never_says("project-analyzer");
+}

@@ -155,12 +155,7 @@ impl Catalog {
         };
         let message = format!("there is no command `{name}`, of `astros` or of a plugin");
         let error = Error::new(ErrorCode::INVALID_PARAMS, message).with_hint(hint);
-        let unasked = unable.iter().map(|(plugin, why)| {
-            let helps = why.hint().map(|hint| format!("\n  {hint}")).unwrap_or_default();
-            format!("`{plugin}` could not be asked: {}{helps}", why.message)
-        });
-        let unasked: Vec<String> = unasked.take(3).collect();
-        if unasked.is_empty() { error } else { error.with_detail(unasked.join("\n")) }
+        errors::with_unasked(error, unable)
     }
 }
 
