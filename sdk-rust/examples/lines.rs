@@ -1,5 +1,7 @@
 //! A plugin with a command: `astros count-lines FILE… [--blank]`.
 
+#![expect(clippy::print_stdout, reason = "standard output is the person's")]
+
 use std::{fs, path::PathBuf};
 
 use astros_sdk::prelude::*;

@@ -52,8 +52,16 @@ fn explain(plugin: &Plugin) {
         eprintln!("  {}", description.description);
     }
     eprintln!("  it speaks the plugin protocol on stdin and stdout; `astros` starts it:");
-    let handler = description.handlers.first().map_or("HANDLER", |handler| &handler.name);
-    eprintln!("  astros --plugin-dir DIR plugins call {} {handler} --params '{{}}'", description.name);
+    match (description.handlers.first(), description.commands.first()) {
+        (None, Some(command)) => eprintln!("  astros --plugin-dir DIR {} --help", command.name),
+        (handler, _) => {
+            let handler = handler.map_or("HANDLER", |handler| &handler.name);
+            eprintln!(
+                "  astros --plugin-dir DIR plugins call {} {handler} --params '{{}}'",
+                description.name
+            );
+        }
+    }
     eprintln!("  (DIR is the folder that it is in)");
 }
 

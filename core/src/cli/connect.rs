@@ -30,7 +30,7 @@ pub(super) enum Needs {
 
 /// The daemon of a command.
 pub(super) enum Connected {
-    Running(Client),
+    Running(Box<Client>),
     Embedded(Box<Embedded>),
 }
 
@@ -89,12 +89,12 @@ pub(super) async fn connect(options: Options, needs: Needs, output: &Output) -> 
     }
     let named = options.named_folders();
     match (running, needs) {
-        (Some(client), Needs::Whichever) => Ok(Connected::Running(client)),
-        (Some(client), _) if client.hello().has(&named) => Ok(Connected::Running(client)),
+        (Some(client), Needs::Whichever) => Ok(Connected::Running(Box::new(client))),
+        (Some(client), _) if client.hello().has(&named) => Ok(Connected::Running(Box::new(client))),
         (Some(client), Needs::Running) => Err(other_folders(&client)),
         (None, Needs::Running | Needs::Whichever) => Err(none_serves(control::is_claimed(&paths.runtime))),
         (None, _) if options.plugin_dirs.is_empty() && options.start()? == Start::OnDemand => {
-            on_demand::start(&options, &paths).await.map(Connected::Running)
+            on_demand::start(&options, &paths).await.map(|client| Connected::Running(Box::new(client)))
         }
         (other, _) => {
             if needs == Needs::Knows && other.is_some() && !output.json {

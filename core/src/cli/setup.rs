@@ -2,8 +2,10 @@
 //! and installs there what the plugin needs.
 
 use std::{
+    env,
     ffi::OsStr,
     io::{IsTerminal, Write},
+    os::unix::ffi::OsStrExt,
     path::Path,
     process::{ExitCode, Stdio},
 };
@@ -32,11 +34,11 @@ pub(super) async fn run(
     }
     let python = plan.environment.join("bin/python");
     if !python.exists() {
-        let arguments = ["-m".as_ref(), "venv".as_ref(), plan.environment.as_os_str()];
+        let arguments = ["venv".as_ref(), plan.environment.as_os_str()];
         let hint = "Debian and Ubuntu have `venv` in the package `python3-venv`";
         call(&plan.python, &arguments, "the environment was not made", hint).await?;
     }
-    let options = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input"];
+    let options = ["pip", "install", "--disable-pip-version-check", "--no-input"];
     let arguments: Vec<&OsStr> =
         options.iter().map(OsStr::new).chain(plan.packages.iter().map(OsStr::new)).collect();
     call(&python, &arguments, "not everything was installed", "mend that, and say it once more").await?;
@@ -70,16 +72,17 @@ async fn agrees(plan: &SetupPlan, output: &Output) -> Result<bool, Error> {
     Ok(matches!(&*input::line().await?.trim().to_lowercase(), "y" | "yes"))
 }
 
-/// Runs it to its end; what it said is shown where it failed.
-async fn call(
-    program: &Path,
-    arguments: &[impl AsRef<OsStr>],
-    failed: &str,
-    hint: &str,
-) -> Result<(), Error> {
+/// Runs a module of a Python's own to its end; what it said is shown where it failed. No folder that the person stands
+/// in, and none that their environment names, has modules for it: a plugin could be there.
+async fn call(python: &Path, arguments: &[impl AsRef<OsStr>], failed: &str, hint: &str) -> Result<(), Error> {
     let refuse = |what: String| Error::new(ErrorCode::PLUGIN_UNAVAILABLE, what).with_hint(hint);
-    let shown = program.display();
-    let ended = Command::new(program).args(arguments).stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let shown = python.display();
+    let mut command = Command::new(python);
+    command.args(["-I", "-m"]).args(arguments).current_dir("/").stdin(Stdio::null()).kill_on_drop(true);
+    // For those that it starts in turn.
+    let names = env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.as_bytes().starts_with(b"PYTHON")).for_each(|name| _ = command.env_remove(name));
+    let ended = command.output().await;
     let ended = ended.map_err(|error| refuse(format!("{failed}: `{shown}` cannot be started: {error}")))?;
     if ended.status.success() {
         return Ok(());

@@ -237,7 +237,7 @@ impl Daemon {
                 return Err(error.with_plugin(name).with_hint(hint));
             }
             // What may not run any more is gone when this returns.
-            Admission::Disabled { .. } => plugin.supervisor().admit(new.spec.admission.clone()).await,
+            Admission::Disabled { .. } => plugin.forbid(new.spec.admission.clone()).await,
             _ => {}
         }
         match old.is_some_and(|old| old.differs_in_settings(new)) {

@@ -91,7 +91,7 @@ impl Daemon {
         if !enabled {
             // Another change may take its time: who stops a plugin does not wait for that.
             let reason = DISABLED.to_owned();
-            self.router.plugin(name)?.supervisor().admit(Admission::Disabled { reason }).await;
+            self.router.plugin(name)?.forbid(Admission::Disabled { reason }).await;
         }
         self.decided(name).await
     }
@@ -121,6 +121,7 @@ impl Daemon {
     pub async fn revoke(&self, name: &str, mut permissions: Vec<Permission>) -> Result<Vec<Wish>, Error> {
         let installed = self.check_decidable(name).await?;
         let grants = installed.grants.clone();
+        permissions.iter_mut().for_each(|one| *one = self.at_home(one));
         if permissions.is_empty() {
             permissions = [grants.granted.clone(), grants.missing.clone()].concat();
             permissions.retain(|one| *one != Permission::Storage);
@@ -147,9 +148,9 @@ impl Daemon {
         self.store.decide(name, asked, false).await?;
         // What is at work ends: it would go on with what it no longer may.
         let reason = "its permissions were revoked".to_owned();
-        let before = self.router.plugin(name)?.supervisor();
-        let ran = before.session().is_some();
-        before.admit(Admission::Disabled { reason }).await;
+        let plugin = self.router.plugin(name)?;
+        let ran = plugin.supervisor().session().is_some();
+        plugin.forbid(Admission::Disabled { reason }).await;
         self.note(Kind::Revoked, name, &permissions);
         let mut begun = self.decided(name).await;
         if begun.is_ok() && ran {

@@ -1,7 +1,7 @@
 //! One request to a plugin in a person's foreground: a process of its own for it, with the person's terminal, as a root of
 //! the call tree. It has no deadline, takes no slot, and nothing of the plugin's other processes is touched.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, pin::pin, sync::Arc};
 
 use astros_peer::Failure;
 use astros_protocol::{Error, ErrorCode, Id, Meta, Request, manifest::Exit};
@@ -64,15 +64,17 @@ impl Router {
         params: impl FnOnce(Meta) -> R::Params,
     ) -> Result<Outcome<R::Result>, Error> {
         let Run { name, cwd, named, environment, streams, root, mut signals, .. } = run;
+        root.questions.iter().for_each(|questions| questions.lend(&plugin.name));
         let supervisor = plugin.supervisor();
         let paths = named.iter().map(|one| one.path.clone()).collect();
         let foreground = Foreground { cwd, paths, environment };
         self.sees(plugin, &foreground, named, &root).await?;
-        let stopping = plugin.stopping();
+        let _running = plugin.in_foreground();
+        let mut forbidden = pin!(plugin.forbidden(&supervisor));
         let mut process = tokio::select! {
             started = InForeground::start(&supervisor, &plugin.host, foreground, streams) => started?,
             signal = fatal(&mut signals) => return Ok(Outcome::Ended(by(signal))),
-            () = stopping.cancelled() => return Err(stops(plugin)),
+            why = &mut forbidden => return Err(why),
         };
         let link = Link::extend(None, &plugin.name, name)?;
         let node = Node::new(root.clone(), link, root.clock.now() + LONGEST, None);
@@ -88,7 +90,14 @@ impl Router {
                 process.hear_out().await;
                 answer.await
             }
-            () = stopping.cancelled() => Err(Failure::Here(stops(plugin))),
+            why = &mut forbidden => {
+                if why.code != ErrorCode::SHUTTING_DOWN {
+                    // It is not to go on with what it may no longer while it is asked to end.
+                    process.end().await;
+                    return Err(why);
+                }
+                Err(Failure::Here(why))
+            }
         };
         drop(open);
         let answer = match answer {
@@ -167,12 +176,6 @@ fn by(signal: Signal) -> Ending {
         exit: Some(Exit::Signal(name.to_owned())),
         story: format!("killed by {name} before it was ready"),
     }
-}
-
-fn stops(plugin: &Plugin) -> Error {
-    let message =
-        format!("`{}` was stopped before it had ended: AstrOS stops, or the plugin is removed", plugin.name);
-    Error::new(ErrorCode::SHUTTING_DOWN, message).with_plugin(&*plugin.name)
 }
 
 fn meta(node: &Node) -> Meta {

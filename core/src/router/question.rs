@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -58,19 +58,32 @@ pub struct Questions {
     // Tokio's mutex: the same is asked once, also where it is wanted many times at once.
     said: Mutex<Vec<(String, Permission, bool)>>,
     count: AtomicUsize,
+    /// The plugin that has the person's terminal.
+    lent: OnceLock<Arc<str>>,
 }
 
 impl Questions {
     pub fn new(asked: Asked) -> Questions {
-        Questions { asked, said: Mutex::default(), count: AtomicUsize::new(0) }
+        Questions { asked, said: Mutex::default(), count: AtomicUsize::new(0), lent: OnceLock::new() }
+    }
+
+    /// A plugin has the person's terminal: it could cover a question, and write another one above it, so that nothing
+    /// is asked from now on but in its own name.
+    pub(super) fn lend(&self, plugin: &Arc<str>) {
+        let _ = self.lent.set(plugin.clone());
+    }
+
+    fn are_seen(&self, about: &About) -> bool {
+        self.lent.get().is_none_or(|lent| matches!(about, About::Plugin { plugin, .. } if **plugin == **lent))
     }
 }
 
 impl Router {
-    /// Asks the person behind a tree; none where nobody is there, they decline, or say nothing for five minutes.
+    /// Asks the person behind a tree; none where nobody is there, the terminal is a plugin's, they
+    /// decline, or say nothing for five minutes.
     pub(super) async fn ask(&self, root: &Arc<Root>, about: About) -> Option<Value> {
         let questions = root.questions.as_ref()?;
-        if questions.count.fetch_add(1, Ordering::Relaxed) >= MOST {
+        if !questions.are_seen(&about) || questions.count.fetch_add(1, Ordering::Relaxed) >= MOST {
             return None;
         }
         for node in self.tree().of(root) {
@@ -133,5 +146,32 @@ impl Router {
         let allowed = self.ask(root, about).await.is_some();
         said.push((plugin, permission, allowed));
         allowed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asks_nothing_but_its_own_words_where_a_plugin_has_the_terminal() {
+        let (asked, _) = mpsc::channel(1);
+        let questions = Questions::new(asked);
+        let of = |plugin: &str| plugin.to_owned();
+        let asks = |plugin: &str| {
+            let asked = serde_json::from_str(r#"{"question": "really?"}"#).unwrap();
+            questions.are_seen(&About::Plugin { plugin: of(plugin), asked })
+        };
+        let wants = |plugin: &str| {
+            let permission = Permission::Ai;
+            questions.are_seen(&About::Permission { plugin: of(plugin), permission, lasting: false })
+        };
+        let enables = || questions.are_seen(&About::Enable { plugin: of("a") });
+        assert_eq!([asks("a"), asks("b"), wants("a"), wants("b"), enables()], [true; 5]);
+        questions.lend(&Arc::from("a"));
+        assert_eq!(
+            [asks("a"), asks("b"), wants("a"), wants("b"), enables()],
+            [true, false, false, false, false]
+        );
     }
 }

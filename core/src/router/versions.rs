@@ -24,6 +24,17 @@ pub(super) struct Versions {
     /// One reload after the other.
     pub(super) reload: tokio::sync::Mutex<()>,
     stopping: CancellationToken,
+    /// How many processes of it are in a person's foreground.
+    foreground: watch::Sender<usize>,
+}
+
+/// A process in a person's foreground, for as long as this lives.
+pub(super) struct InForeground<'a>(&'a watch::Sender<usize>);
+
+impl Drop for InForeground<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
 }
 
 impl Versions {
@@ -33,6 +44,7 @@ impl Versions {
             beside: Arc::default(),
             reload: tokio::sync::Mutex::default(),
             stopping: CancellationToken::new(),
+            foreground: watch::Sender::new(0),
         }
     }
 
@@ -61,9 +73,39 @@ impl Versions {
 }
 
 impl Plugin {
-    /// Cancelled when it is stopped for good.
-    pub(super) fn stopping(&self) -> CancellationToken {
-        self.versions.stopping.clone()
+    /// Counts a process in a person's foreground until what it gives is dropped.
+    pub(super) fn in_foreground(&self) -> InForeground<'_> {
+        self.versions.foreground.send_modify(|count| *count += 1);
+        InForeground(&self.versions.foreground)
+    }
+
+    /// Resolves when what was started as this version in a person's foreground may not go on, and says why: the plugin
+    /// is stopped, may not run any more, or may do less.
+    pub(super) async fn forbidden(&self, version: &Supervisor) -> Error {
+        let mut current = self.versions.current.subscribe();
+        let was = version.spec();
+        let (code, why) = tokio::select! {
+            () = self.versions.stopping.cancelled() => {
+                (ErrorCode::SHUTTING_DOWN, "AstrOS stops, or the plugin is removed".to_owned())
+            }
+            why = version.forbidden() => (ErrorCode::PLUGIN_UNAVAILABLE, why),
+            _ = current.wait_for(|now| may_less(&now.spec(), &was)) => {
+                (ErrorCode::PLUGIN_UNAVAILABLE, "it may do less than when it was started".to_owned())
+            }
+        };
+        let message = format!("`{}` was stopped before it had ended: {why}", self.name);
+        Error::new(code, message).with_plugin(&*self.name)
+    }
+
+    async fn nothing_in_foreground(&self) {
+        // It lives as long as the sender in it.
+        let _ = self.versions.foreground.subscribe().wait_for(|count| *count == 0).await;
+    }
+
+    /// Forbids it to run; returns when nothing of it is left, also in no person's foreground.
+    pub async fn forbid(&self, admission: Admission) {
+        self.supervisor().admit(admission).await;
+        self.nothing_in_foreground().await;
     }
 
     /// Supervises the version that serves now.
@@ -74,7 +116,15 @@ impl Plugin {
     /// What is known of the version that serves now, and how much those before it still do.
     pub fn status(&self) -> Status {
         let draining = self.versions.beside().iter().map(Supervisor::in_flight).sum();
-        Status { draining, ..self.supervisor().status() }
+        let mut status = Status { draining, ..self.supervisor().status() };
+        let foreground = *self.versions.foreground.borrow();
+        status.in_flight += foreground;
+        if foreground > 0
+            && matches!(status.state, StateName::Discovered | StateName::Idle | StateName::Ready)
+        {
+            status.state = StateName::Executing;
+        }
+        status
     }
 
     /// Ends its processes and starts new ones; refused where it may not run.
@@ -89,6 +139,8 @@ impl Plugin {
         let mut all = self.versions.beside().clone();
         all.push(self.supervisor());
         join_all(all.iter().map(|one| one.stop(reason))).await;
+        // Who runs something of it is to hear how that ended.
+        self.nothing_in_foreground().await;
     }
 
     /// Waits until a process takes calls, started where it does not run, also over a reload.
@@ -219,4 +271,10 @@ impl Plugin {
         let message = format!("plugin `{}` is being stopped: AstrOS stops", self.name);
         Error::new(ErrorCode::PLUGIN_UNAVAILABLE, message).with_plugin(&*self.name)
     }
+}
+
+/// Whether a version may not do all that another one might.
+fn may_less(now: &Spec, was: &Spec) -> bool {
+    let mut before = was.granted.iter().flat_map(Permission::atoms);
+    now.admission != Admission::Enabled || before.any(|one| !one.is_covered(&now.granted))
 }

@@ -239,6 +239,22 @@ impl Supervisor {
         }
     }
 
+    /// Resolves when it may not run any more, and says why.
+    pub(crate) async fn forbidden(&self) -> String {
+        let mut views = self.views.clone();
+        let reason =
+            |view: &View| view.state.is_forbidden().then(|| view.state.reason().map(str::to_owned))?;
+        loop {
+            if let Some(reason) = views.borrow_and_update().iter().find_map(reason) {
+                return reason;
+            }
+            if views.changed().await.is_err() {
+                // Nobody forbade it before its tasks ended.
+                std::future::pending().await
+            }
+        }
+    }
+
     /// Another version took its place: no call goes to it any more.
     pub fn is_superseded(&self) -> bool {
         self.shared.stands(Standing::Superseded)

@@ -162,7 +162,15 @@ with zipfile.ZipFile(sys.argv[1], "w") as wheel:
         .says("astros-demo-package @ file://")
         .says("outside of the sandbox");
     world.call("needy", "tell", json!({})).exits(6);
-    setup(&["--yes"]).run().succeeds().says("environments/needy");
+    // What a plugin has beside its code is none of what installs.
+    let here = world.path("plugins/needy");
+    for module in ["venv", "pip", "ensurepip"] {
+        let code = format!("open({:?}, 'w')\n", world.path("owned"));
+        std::fs::write(here.join(format!("{module}.py")), code).unwrap();
+    }
+    let installs = setup(&["--yes"]).within(&here).env("PYTHONPATH", here.to_str().unwrap());
+    installs.run().succeeds().says("environments/needy");
+    assert!(!world.path("owned").exists(), "code of the plugin's folder was run");
     world.call("needy", "tell", json!({})).succeeds().says("it is there");
 
     let broken = "metadata: {name: needy, version: 1.0.0}\ndependencies: {external: ['gone @ file:///nowhere/gone-1.0-py3-none-any.whl']}\n";

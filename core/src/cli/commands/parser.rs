@@ -41,7 +41,9 @@ pub(super) fn command(described: &CommandDescription, bin: &str) -> Command {
         .args(described.parameters.iter().flat_map(arguments))
         .arg(if is_taken { help } else { help.short('h') });
     if !about.is_empty() {
-        command = command.about(first_paragraph(&about)).long_about(about);
+        let first = first_paragraph(&about);
+        // With a longer text clap gives each argument lines of its own.
+        command = if first == about { command.about(first) } else { command.about(first).long_about(about) };
     }
     if !described.epilog.is_empty() {
         command = command.after_help(shown(&described.epilog));

@@ -23,6 +23,7 @@ use crate::{
         client::{answered, follow_command},
     },
     daemon::{Finished, Offered},
+    supervisor::is_shown,
 };
 
 /// A second Ctrl-C within this means that the first did not help.
@@ -50,6 +51,7 @@ pub(super) async fn run(
         terminal: terminal.drawn(output),
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| is_shown(name))
             .collect(),
     };
     let wanted = Wanted { questions: question::can_ask(output), ..Wanted::default() };

@@ -119,8 +119,30 @@ fn a_daemon_that_stops_ends_what_runs() {
     let client = world.astros(["nap"]).spawn();
     eventually("it naps", || world.note("naps").exists().then_some(()));
     drop(daemon.stop());
-    let code = client.finish().code;
-    assert!(code.is_some_and(|code| code != 0), "{code:?}");
+    client.finish().exits(6).warns("AstrOS stops");
+}
+
+#[test]
+fn ends_when_its_plugin_is_disabled_or_loses_a_permission() {
+    let world = World::new().with(simple("nap", "touch \"$HOME/notes/naps\"; sleep 600"));
+    let note = world.note("naps");
+    let daemon = world.daemon([""; 0]);
+    for (forbid, why) in
+        [("disable", "it was disabled by command"), ("revoke", "its permissions were revoked")]
+    {
+        let client = world.astros(["nap"]).spawn();
+        eventually("it naps", || note.exists().then_some(()));
+        fs::remove_file(&note).unwrap();
+        let listed = world.listed("nap");
+        assert_eq!((&listed["state"], &listed["in_flight"]), (&json!("executing"), &json!(1)), "{listed}");
+        world.astros(["plugins", forbid, "nap"]).run().succeeds();
+        let naps = |pid: &u32| processes::describe(*pid).contains("sleep 600");
+        assert!(!world.processes().iter().any(naps), "{forbid}");
+        client.finish().exits(6).warns("`nap` was stopped before it had ended").warns(why);
+        assert_eq!(world.listed("nap")["in_flight"], json!(0));
+        world.astros(["plugins", "enable", "nap", "--yes"]).run().succeeds();
+    }
+    drop(daemon.stop());
 }
 
 #[test]

@@ -80,3 +80,15 @@ fn asks_the_person_at_the_clients_terminal() {
     waiter.shows("milk it is");
     assert_eq!(waiter.finish(), Some(0));
 }
+
+#[test]
+fn nobody_is_asked_for_permissions_at_a_terminal_that_a_plugin_could_cover() {
+    let run = r#"printf '{"jsonrpc": "2.0", "id": "own-1", "method": "ai/complete", "params": {"prompt": "x"}}\n' >&6
+        IFS= read -r answer <&5; printf '%s' "$answer" | jq -r '.error.data | .kind + ": " + .hint'; echo the end"#;
+    let world = World::new().with(simple("cover", run));
+    let mut cover = world.astros(["cover"]).spawn_on_a_terminal();
+    let shown = cover.shows("the end");
+    assert!(shown.contains("permission_denied: `astros plugins grant cover ai`"), "{shown}");
+    assert!(!shown.contains("Allow?"), "{shown}");
+    assert_eq!(cover.finish(), Some(0));
+}
