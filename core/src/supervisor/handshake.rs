@@ -12,7 +12,7 @@ use astros_protocol::{
 use tokio::time::sleep;
 
 use super::{
-    Spec,
+    Launch, Spec,
     machine::Ended,
     running::{End, Running},
     words,
@@ -125,7 +125,9 @@ pub(crate) fn ended_early(spec: &Spec, end: &End, in_use: bool) -> Ended {
     let last = end.crash.last_words.last().map(|line| format!(": {}", line.trim())).unwrap_or_default();
     let message = format!("plugin `{}` {} before it was ready{last}", spec.name, end.crash.exit);
     let name = &spec.name;
-    let hint = if last.contains("ModuleNotFoundError: No module named") {
+    let hint = if matches!(spec.launch, Launch::Python { .. })
+        && last.contains("ModuleNotFoundError: No module named")
+    {
         format!(
             "`astros plugins setup {name}` installs what it says that it needs, into an environment of its own"
         )
