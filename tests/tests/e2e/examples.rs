@@ -89,7 +89,12 @@ fn the_perl_plugin_keeps_a_list_over_its_restarts() {
 #[test]
 fn the_examples_of_each_kind_do_what_they_say() {
     let world = World::new();
-    let run = |words: &[&str]| world.astros(["--plugin-dir"]).arg(examples()).args(words).run();
+    let run = |words: &[&str]| {
+        words
+            .iter()
+            .fold(world.astros(["--plugin-dir"]).arg(examples()), |astros, word| astros.arg(word))
+            .run()
+    };
     let notes = world.file("home/notes/poem.md", "the cat and the hat [and](gone.md) TODO\n");
     let notes = notes.parent().unwrap().display().to_string();
     // Commands.
