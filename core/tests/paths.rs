@@ -210,9 +210,20 @@ async fn tells_a_plugin_that_calls_another_nothing_of_what_is_there() {
     let world = World::new();
     world.plugin("asker", "{call_plugin: [looker.look]}");
     symlink(world.path("home/.hidden"), world.path("outside/link")).unwrap();
+    // In a folder that the one that is called reaches.
+    symlink(world.path("home/.hidden"), world.path("home/Documents/there")).unwrap();
+    symlink(world.path("home/.gone"), world.path("home/Documents/dangling")).unwrap();
     let daemon = world.start().await;
-    let folders =
-        ["outside/inner", "outside/gone", "outside/gone/deep", "outside/link", "home/.hidden", "home/.gone"];
+    let folders = [
+        "outside/inner",
+        "outside/gone",
+        "outside/gone/deep",
+        "outside/link",
+        "home/.hidden",
+        "home/.gone",
+        "home/Documents/there",
+        "home/Documents/dangling",
+    ];
     let folders = folders.map(|name| world.path(name).display().to_string());
     let own = [world.path("home/Documents"), world.path("home/gone")].map(|path| path.display().to_string());
     let all = [&folders[..], &own[..]].concat();
@@ -228,8 +239,8 @@ async fn tells_a_plugin_that_calls_another_nothing_of_what_is_there() {
         assert_eq!(error["message"], format!("`looker` may not read `{folder}`"));
         assert_eq!(error["data"]["permission"], format!("file_system: read {short}"), "{folder}");
     }
-    assert!(told[6]["result"]["data"]["names"].is_array(), "{told}");
-    assert_eq!(told[7]["result"]["success"], false, "what would be reached is not there: {told}");
+    assert!(told[8]["result"]["data"]["names"].is_array(), "{told}");
+    assert_eq!(told[9]["result"]["success"], false, "what would be reached is not there: {told}");
     // Who asked for it stands beside it.
     daemon.stop().await;
     let denied = fs::read_to_string(world.path("home/astros/logs/denials.jsonl")).unwrap();

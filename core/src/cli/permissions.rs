@@ -15,6 +15,9 @@ use crate::{
     services::printable::{line, printable},
 };
 
+/// What nobody is asked about: whoever runs a command says where, and with what.
+const COMMANDS: &str = "Its commands, where it has any, read and change the folder that you run them in, and what you name to them.";
+
 /// Shows what a plugin asks for, and enables it with just that where the person agrees.
 pub(super) async fn enable(
     name: String,
@@ -115,6 +118,15 @@ pub(super) fn question(asks: &Asks) -> String {
             parts.push(format!("{what}\n{}", table(list)));
         }
     }
+    if asks.commands {
+        parts.push(COMMANDS.to_owned());
+    }
+    if let Some(before) = &asks.before {
+        let before = line(&before.display().to_string());
+        parts.push(format!(
+            "It gets the secrets, settings and data of the plugin of this name in `{before}`."
+        ));
+    }
     let all: Vec<&Wish> = missing.into_iter().chain(granted).collect();
     let kept = kept(&all).map(|kept| format!("{kept}   ")).unwrap_or_default();
     printable(&format!("{}\n{kept}Allow? [y/N] ", parts.join("\n"))).into_owned()
@@ -165,6 +177,8 @@ mod tests {
             author: None,
             enabled: false,
             wishes: wishes.to_vec(),
+            commands: false,
+            before: None,
         };
         question(&asks)
     }
@@ -178,8 +192,15 @@ mod tests {
                         It will not see your files, other hosts, other plugins.   Allow? [y/N] ";
         let (name, version) = ("weather".to_owned(), "2.0.0".to_owned());
         let author = Some("A. Author".to_owned());
-        let asks = Asks { name, version, author, enabled: false, wishes: wishes.to_vec() };
+        let wishes = wishes.to_vec();
+        let mut asks = Asks { name, version, author, enabled: false, wishes, commands: false, before: None };
         assert_eq!(question(&asks), expected);
+        asks.commands = true;
+        asks.before = Some("/a/weather".into());
+        let more = "\nIts commands, where it has any, read and change the folder that you run them in, and what you \
+                    name to them.\nIt gets the secrets, settings and data of the plugin of this name in \
+                    `/a/weather`.\nIt will not see";
+        assert_eq!(question(&asks), expected.replace("\nIt will not see", more));
     }
 
     #[test]

@@ -159,6 +159,10 @@ fn show_text(shown: &Value) -> String {
     fact("settings", list_of(&shown["settings"]));
     fact("reload", text("reload_error"));
     story(shown).into_iter().for_each(|(about, words)| fact(about, words));
+    if shown["commands"].as_array().is_some_and(|commands| !commands.is_empty()) {
+        let words = "read and change the folder that its commands are run in, and what is named to them";
+        fact("may", words.to_owned());
+    }
     for permission in shown["permissions"].as_array().into_iter().flatten() {
         let about = match permission["state"].as_str() {
             Some("missing") => "wants to",

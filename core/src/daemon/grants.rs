@@ -1,6 +1,6 @@
 //! What a plugin may do: what its manifest asks for, what a person decided, and what the operator wrote.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use astros_protocol::manifest::Permission;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,12 @@ pub struct Asks {
     /// It may run, and has all that it asks for or does without.
     pub enabled: bool,
     pub wishes: Vec<Wish>,
+    /// It has commands, or it is not known whether it has: they see more than it was granted.
+    #[serde(default)]
+    pub commands: bool,
+    /// Where a plugin of its name was before, whose secrets, settings and data it gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<PathBuf>,
 }
 
 /// Whether it may.

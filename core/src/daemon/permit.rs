@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use astros_protocol::{
-    Error, ErrorCode,
+    Error, ErrorCode, PluginDescription,
     manifest::{FilePaths, Permission},
 };
 
@@ -31,7 +31,14 @@ impl Daemon {
             let message = format!("`{name}` cannot be enabled: {reason}");
             return Err(Error::new(ErrorCode::PLUGIN_UNAVAILABLE, message).with_plugin(name).with_hint(hint));
         }
-        Ok(asks(&installed))
+        let before = self.before(&installed).await;
+        Ok(Asks { before, ..asks(&installed) })
+    }
+
+    /// Where a plugin of this name was enabled before, where that was in another folder.
+    async fn before(&self, installed: &Installed) -> Option<PathBuf> {
+        let known = self.store.places().await.ok()?.remove(&installed.entry.name)?;
+        (known != installed.entry.place()).then_some(known)
     }
 
     /// What a plugin asks for that waits for a person to agree: to be enabled at all, or to more than before.
@@ -42,7 +49,11 @@ impl Daemon {
             Status::Disabled { reason } => reason == WAITS,
             Status::Blocked { .. } => false,
         };
-        waits.then(|| asks(&installed))
+        if !waits {
+            return None;
+        }
+        let before = self.before(&installed).await;
+        Some(Asks { before, ..asks(&installed) })
     }
 
     /// The plugins that nobody enabled yet.
@@ -234,12 +245,15 @@ impl Daemon {
 fn asks(installed: &Installed) -> Asks {
     let (entry, grants) = (&installed.entry, &installed.grants);
     let manifest = entry.manifest.as_ref();
+    let has = |described: &PluginDescription| !described.commands.is_empty();
     Asks {
         name: entry.name.clone(),
         version: version(manifest, installed.description.as_deref()),
         author: manifest.and_then(|manifest| manifest.metadata.author.clone()),
         enabled: entry.status == Status::Ok && grants.refusal(&entry.name).is_none(),
         wishes: installed.wishes(),
+        commands: installed.description.as_deref().is_none_or(has),
+        before: None,
     }
 }
 

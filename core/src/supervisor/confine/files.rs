@@ -87,14 +87,18 @@ impl Files {
         let home = home(spec);
         for grant in &spec.granted {
             match grant {
-                Permission::FileSystem(None) => home.iter().for_each(|home| files.add_home(home)),
+                Permission::FileSystem(None) => {
+                    home.iter().for_each(|home| files.add_home(home, Access::Write));
+                }
                 Permission::FileSystem(Some(paths)) => files.add_scope(paths, home.as_deref()),
                 _ => {}
             }
         }
         if let Some(foreground) = &spec.foreground {
-            let named = [&foreground.cwd].into_iter().chain(&foreground.paths);
-            named.for_each(|path| files.add_named(path, home.as_deref()));
+            let cwd = &foreground.cwd;
+            let access = if is_wide(cwd, home.as_deref()) { Access::Read } else { Access::Write };
+            files.add_named(cwd, access, home.as_deref());
+            foreground.paths.iter().for_each(|path| files.add_named(path, Access::Write, home.as_deref()));
         }
         files.protect(spec);
         // Stronger than any grant; what the plugin has of its own lies deeper, and comes after.
@@ -151,19 +155,19 @@ impl Files {
     }
 
     /// The home without what begins with a dot: each entry that is there, and the names of all.
-    fn add_home(&mut self, home: &Path) {
+    fn add_home(&mut self, home: &Path, access: Access) {
         self.add(home, Access::List);
         for entry in fs::read_dir(home).into_iter().flatten().flatten() {
             // A link may lead anywhere: what it leads to has to be granted by its own name.
             let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             if !is_link && !entry.file_name().to_string_lossy().starts_with('.') {
-                self.add(&entry.path(), Access::Write);
+                self.add(&entry.path(), access);
             }
         }
     }
 
-    /// What a person names as they run something: to read and to change, but for what is hidden in their home.
-    fn add_named(&mut self, path: &Path, home: Option<&Path>) {
+    /// Where a person runs something, and what they name, but for what is hidden in their home.
+    fn add_named(&mut self, path: &Path, access: Access, home: Option<&Path>) {
         let mut links = hops(path);
         let real = links.pop().unwrap_or_default();
         // A plugin may have made the link.
@@ -181,10 +185,10 @@ impl Files {
             inside.is_ok_and(|inside| inside.to_string_lossy().starts_with('.'))
         });
         if !hidden && home != Some(&real) {
-            self.add(&real, Access::Write);
+            self.add(&real, access);
         }
         // A new file in a home could be one that the person's programs read.
-        home.iter().filter(|home| home.starts_with(&real)).for_each(|home| self.add_home(home));
+        home.iter().filter(|home| home.starts_with(&real)).for_each(|home| self.add_home(home, access));
     }
 
     /// What the person starts by its name is started without a sandbox, and what is put among plugins has its own
@@ -246,6 +250,14 @@ fn linked_programs(programs: &[PathBuf], home: &Path) -> Vec<PathBuf> {
     links.filter_map(|link| link.path().canonicalize().ok()).filter(|real| real.is_file()).collect()
 }
 
+/// Whether a folder is more than somebody works in, who only stands there: what lies in the root, the home and what is
+/// above it, what is the system's.
+fn is_wide(folder: &Path, home: Option<&Path>) -> bool {
+    let in_root = folder.ancestors().count() <= 2;
+    let systems = ["/boot", "/etc", "/usr"].iter().any(|system| folder.starts_with(system));
+    in_root || systems || home.is_some_and(|home| home.starts_with(folder))
+}
+
 /// A path of a scope; `~` is the home.
 pub(crate) fn expand(path: &str, home: Option<&Path>) -> Option<PathBuf> {
     match path.strip_prefix('~') {
@@ -253,6 +265,11 @@ pub(crate) fn expand(path: &str, home: Option<&Path>) -> Option<PathBuf> {
         Some(rest) => Some(home?.join(rest.strip_prefix('/')?)),
         None => Some(PathBuf::from(path)).filter(|path| path.is_absolute()),
     }
+}
+
+/// What a path is without links, as far as they are there; it need not be.
+pub(super) fn resolved(path: &Path) -> PathBuf {
+    hops(path).pop().unwrap_or_default()
 }
 
 /// The links that a path leads through, then what it is without any.

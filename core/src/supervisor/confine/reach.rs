@@ -7,7 +7,10 @@ use std::{
 
 use astros_protocol::manifest::{FilePaths, Permission};
 
-use super::{files::Files, home};
+use super::{
+    files::{Files, resolved},
+    home,
+};
 use crate::{
     launcher::{Access, Rule},
     supervisor::{Sandboxed, Session, Spec},
@@ -66,19 +69,19 @@ impl FileAccess {
     /// # Errors
     /// What it needs.
     pub fn check_unseen(&self, path: &Path, writes: bool) -> Result<(), OutOfReach> {
-        if path.exists() {
-            return self.check(path, writes);
+        // What a link leads to is held against the rules first, whether it is there or not.
+        let place = resolved(path);
+        if place.exists() {
+            return self.check(&place, writes);
         }
-        let above = path.ancestors().skip(1).find_map(|above| Some((above, above.canonicalize().ok()?)));
-        let Some((real, rest)) = above.and_then(|(above, real)| Some((real, path.strip_prefix(above).ok()?)))
-        else {
-            return Ok(());
-        };
-        let place = real.join(rest);
         let rule = self.rule(&place);
         // What came to a home would be given, unless its name begins with a dot.
-        let is_of_home = rule.is_some_and(|rule| rule.access == Access::List && rule.path == real)
-            && !rest.to_string_lossy().starts_with('.');
+        let above = place.ancestors().skip(1).find(|above| above.exists());
+        let is_of_home = rule.is_some_and(|rule| {
+            let inside = place.strip_prefix(&rule.path).unwrap_or(&place);
+            let shown = !inside.to_string_lossy().starts_with('.');
+            rule.access == Access::List && above == Some(&rule.path) && shown
+        });
         let needed = match writes {
             _ if is_of_home => Access::List,
             true => Access::Write,

@@ -298,3 +298,31 @@ fn swallows_what_is_granted_already() {
     let rules = Files::of(&place.spec, Path::new("/bin/sh")).rules();
     assert!(!rules.iter().any(|rule| rule.path.ends_with("notes.txt")), "{rules:?}");
 }
+
+#[test]
+fn gives_where_a_person_only_stands_to_read_and_where_they_work_to_change() {
+    let mut place = Place::new();
+    let inside = |path: &str| place.folder.path().join(path);
+    let home = inside("home");
+    let run = |cwd: PathBuf, paths: &[PathBuf]| {
+        Some(Foreground { cwd, paths: paths.to_vec(), ..Foreground::default() })
+    };
+    let (documents, base) = (inside("home/Documents"), place.folder.path().to_owned());
+    place.spec.foreground = run(documents.clone(), &[]);
+    assert_eq!(place.access("home/Documents/a"), Some(Access::Write));
+    assert_eq!(place.access("home/notes.txt"), None);
+    for wide in [home.clone(), base, PathBuf::from("/")] {
+        place.spec.foreground = run(wide.clone(), &[]);
+        assert_eq!(place.access("home/Documents/a"), Some(Access::Read), "{wide:?}");
+        assert_eq!(place.access("home/.ssh/id").filter(|access| *access > Access::List), None, "{wide:?}");
+    }
+    place.spec.foreground = run(home.clone(), std::slice::from_ref(&documents));
+    assert_eq!(place.access("home/Documents/a"), Some(Access::Write), "it was named");
+    assert_eq!(place.access("home/notes.txt"), Some(Access::Read));
+    for systems in ["/etc", "/var", "/usr/share"] {
+        place.spec.foreground = run(PathBuf::from(systems), &[]);
+        assert_eq!(place.access(&format!("{systems}/file")), Some(Access::Read));
+    }
+    place.spec.foreground = run(documents, &[home]);
+    assert_eq!(place.access("home/notes.txt"), Some(Access::Write), "the home itself was named");
+}

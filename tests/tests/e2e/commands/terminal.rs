@@ -88,7 +88,6 @@ fn nobody_is_asked_for_permissions_at_a_terminal_that_a_plugin_could_cover() {
     let world = World::new().with(simple("cover", run));
     let mut cover = world.astros(["cover"]).spawn_on_a_terminal();
     let shown = cover.shows("the end");
-    assert!(shown.contains("permission_denied: `astros plugins grant cover ai`"), "{shown}");
-    assert!(!shown.contains("Allow?"), "{shown}");
+    assert!(shown.contains("permission_denied") && !shown.contains("Allow?"), "{shown}");
     assert_eq!(cover.finish(), Some(0));
 }
