@@ -11,7 +11,7 @@ from astros.ui import UIPlugin
 
 class Drawing(UIPlugin):
     def get_ui_components(self):
-        return {"sizes": self.sizes, "count": self.count, "frame": self.frame, "NAME-own": self.sizes}
+        return {"sizes": self.sizes, "count": self.count, "frame": self.frame, "itself": self.itself, "NAME-own": self.sizes}
 
     def sizes(self, unit: str = "B") -> dict:
         """Sizes of things."""
@@ -22,6 +22,14 @@ class Drawing(UIPlugin):
         for number in range(1, to + 1):
             yield {"type": "panel", "title": "count", "content": {"type": "text", "text": f"number {number}"}}
             await asyncio.sleep(0.02)
+
+    def itself(self, rounds: int = 100000) -> None:
+        """Draws itself."""
+        import sys, time
+        print("on a terminal" if sys.stdout.isatty() else "not on a terminal")
+        for number in range(1, rounds + 1):
+            print(f"\rround {number}.", end="", flush=True)
+            time.sleep(0.02)
 
     async def frame(self, plugin: str, component: str = "sizes") -> dict:
         """A frame around another's."""
@@ -108,4 +116,22 @@ fn draws_within_anothers_where_it_may() {
     assert_eq!(unknown.code, Some(5), "{unknown:?}");
     unknown.says("there is no component `size`");
     frame("inner", r#"{"plugin": "outer"}"#).fails(6, "permission_denied").says("call_plugin: outer.$render");
+}
+
+#[test]
+fn lets_one_that_draws_itself_have_the_terminal() {
+    let world = World::new().with(drawing("draw"));
+    for daemon in [None, Some(world.daemon([""; 0]))] {
+        let mut itself = world.astros(["ui", "render", "itself"]).spawn_on_a_terminal();
+        itself.shows("on a terminal");
+        itself.shows("round 3.");
+        itself.signal(nix::sys::signal::Signal::SIGINT);
+        assert_eq!(itself.finish(), Some(130));
+        drop(daemon.map(|daemon| daemon.stop()));
+    }
+    let three = ["ui", "render", "itself", "--props", r#"{"rounds": 3}"#];
+    let ends = world.astros(three).run_on_a_terminal("").succeeds();
+    ends.says("round 3.").never_says("not on").never_says("error");
+    let printed = world.astros(three).run().succeeds();
+    printed.says("not on a terminal").says("round 3.");
 }
