@@ -28,6 +28,10 @@ pub struct ComponentDescription {
     /// Whether it draws anew as things change, until it is cancelled.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub live: bool,
+    /// Whether it draws itself on a terminal where there is one: `ui/render` comes to a process in the person's
+    /// foreground then, and the tree is what is left to draw.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub terminal: bool,
     /// What drawing it does to the world beside showing its props; `read` where it does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effects: Option<Effects>,

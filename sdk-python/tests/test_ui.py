@@ -49,6 +49,7 @@ def test_components_describe_their_props(start: Start) -> None:
     assert known["clock"]["live"] is True
     assert known["dashboard"]["props"]["properties"]["workflows"] == {"type": "array", "items": {"type": "object"}}
     assert known["panel"] == {"name": "panel"}
+    assert [name for name, one in known.items() if one.get("terminal")] == ["dashboard"]
 
 
 def test_what_rich_draws_becomes_a_tree(gallery: PluginProcess) -> None:

@@ -103,6 +103,17 @@ impl OnTerminal {
         self.child.wait().expect("astros ends").code()
     }
 
+    /// Waits for its end; gives its exit code, and what was shown since the last look.
+    pub fn finish_showing(mut self) -> (Option<i32>, String) {
+        let code = self.child.wait().expect("astros ends").code();
+        // With the last one that could draw on it, the terminal hangs up.
+        drop(self.screen);
+        while let Ok(bytes) = self.shown.recv_timeout(PATIENCE) {
+            self.seen.push_str(&String::from_utf8_lossy(&bytes));
+        }
+        (code, self.seen)
+    }
+
     fn screen(&self) -> OwnedFd {
         self.screen.try_clone().expect("the terminal")
     }

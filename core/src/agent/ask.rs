@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::{
     Agent, Person, Progress, Understanding,
-    recognition::{Decision, Match},
+    recognition::{Decision, Match, from_here},
     refusal::{declined, not_understood},
     suggestions,
 };
@@ -79,13 +79,21 @@ impl Agent {
         &self,
         plugin: &str,
         handler: &str,
-        context: Extra,
+        mut context: Extra,
         person: &Person,
         progress: Progress,
     ) -> Result<Answer, Error> {
         let root = person.root();
-        let wanted = Wanted { plugin, handler, text: "", confidence: 1.0, context, followup: false };
         let deadline = person.timeout.map(|timeout| root.clock.now() + timeout);
+        let parameters = self.parameters(plugin, handler);
+        let parameters = match deadline {
+            Some(deadline) => root.clock.limit(deadline, parameters).await.flatten(),
+            None => parameters.await,
+        };
+        if let Some(parameters) = parameters {
+            from_here(&mut context, &parameters, &person.cwd, &person.home);
+        }
+        let wanted = Wanted { plugin, handler, text: "", confidence: 1.0, context, followup: false };
         let response = self.call(&wanted, person, &root, deadline, progress).await?;
         Ok(self.answer(response, wanted, &root))
     }

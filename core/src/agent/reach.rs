@@ -3,11 +3,19 @@
 use std::sync::Arc;
 
 use astros_protocol::{Error, Extra};
+use serde_json::Value;
 
 use super::{Agent, Person, recognition};
 use crate::router::{Named, tree::Root};
 
 impl Agent {
+    /// The schema of what a handler takes; none where nobody knows one.
+    pub(super) async fn parameters(&self, plugin: &str, handler: &str) -> Option<Value> {
+        let description = self.router.plugin(plugin).ok()?.described().await.ok()?;
+        let handler = description.handlers.iter().find(|offered| offered.name == handler)?;
+        handler.parameters.clone()
+    }
+
     /// Refuses a request that names what its plugin does not reach, or asks the person.
     pub(super) async fn reaches(
         &self,

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{
     args, ask,
+    commands::{Given, INTERRUPTED, Ran, in_foreground},
     draw::{Canvas, draw},
     input,
     output::Output,
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     control::{
         Client,
-        api::{Answer, ControlClient, News, Wanted},
+        api::{Answer, ControlClient, Drawing, News, Person, Wanted},
         client::{answered, follow},
     },
     services::printable::line,
@@ -45,7 +46,7 @@ async fn list(daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
     } else {
         let rows = components.iter().map(|one| {
             let live = if one.component.live { "live" } else { "" };
-            [&one.component.name, &one.plugin, live, &one.component.description].map(|cell| line(cell))
+            [&one.component.name, &one.plugin, live, &one.component.description].map(line)
         });
         let head = ["COMPONENT", "PLUGIN", "", "DESCRIPTION"].map(str::to_owned);
         table(std::iter::once(head).chain(rows).collect(), output);
@@ -54,14 +55,19 @@ async fn list(daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
 }
 
 async fn render(wanted: args::Render, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
-    let screen = Screen { term: Term::stdout(), width: wanted.width, drawn: 0, color: output.has_color() };
+    let mut screen =
+        Screen { term: Term::stdout(), width: wanted.width, drawn: 0, color: output.has_color() };
     let is_terminal = screen.term.is_term() && !output.json;
     let terminal =
         Terminal { width: screen.canvas().width as u32, color: output.has_color(), interactive: is_terminal };
     let (props, person) = (input::params(&wanted.props)?, ask::person(None, None)?);
     let news = Wanted { progress: true, ..Wanted::default() };
-    let begun =
-        daemon.render(wanted.component, wanted.plugin, Some(props), Some(terminal), Some(person), Some(news));
+    let args::Render { component, plugin, .. } = wanted;
+    let drawing = Drawing { component, plugin, props, terminal, ..Drawing::default() };
+    if is_terminal && draws_itself(&drawing, daemon).await? {
+        return on_terminal(drawing, person, screen, daemon, output).await;
+    }
+    let begun = daemon.render(drawing, Some(person), Some(news));
     let (sender, mut trees) = mpsc::unbounded_channel();
     let hear = |news| {
         if let News::Progress(value) = news
@@ -72,10 +78,9 @@ async fn render(wanted: args::Render, daemon: &Client, output: &Output) -> Resul
     };
     let ended = follow(begun.await, hear);
     tokio::pin!(ended);
-    let mut screen = screen;
     loop {
         tokio::select! {
-            answer = &mut ended => return show(&answer?, screen, output),
+            answer = &mut ended => return show(&answer?, &mut screen, output),
             Some(mut tree) = trees.recv() => {
                 // Of those that came meanwhile only the last is to be seen.
                 while let Ok(newer) = trees.try_recv() {
@@ -87,9 +92,38 @@ async fn render(wanted: args::Render, daemon: &Client, output: &Output) -> Resul
                 }
                 screen.draw(&tree);
             }
-            _ = super::interrupted(), if is_terminal => return Ok(ExitCode::from(130)),
+            _ = super::interrupted(), if is_terminal => return Ok(ExitCode::from(INTERRUPTED)),
         }
     }
+}
+
+/// Whether it is one that wants the terminal for itself.
+async fn draws_itself(drawing: &Drawing, daemon: &Client) -> Result<bool, Error> {
+    let components = answered(daemon.components().await)?;
+    let of = |plugin: &str| drawing.plugin.as_deref().is_none_or(|wanted| wanted == plugin);
+    let mut meant =
+        components.iter().filter(|one| one.component.name == drawing.component && of(&one.plugin));
+    Ok(matches!((meant.next(), meant.next()), (Some(one), None) if one.component.terminal))
+}
+
+/// Lets it draw itself, and draws what it leaves.
+async fn on_terminal(
+    drawing: Drawing,
+    person: Person,
+    mut screen: Screen,
+    daemon: &Client,
+    output: &Output,
+) -> Result<ExitCode, Error> {
+    let begin = async |Given { streams, terminal, environment, wanted }| {
+        let drawing = Drawing { streams: Some(streams), terminal, environment, ..drawing };
+        daemon.render(drawing, Some(person), Some(wanted)).await
+    };
+    let Ran { code, data, interrupted } = in_foreground(begin, daemon, output).await?;
+    if interrupted {
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    show_tree(&data.unwrap_or_default(), &mut screen, output);
+    Ok(code)
 }
 
 /// A tree that a live component sends.
@@ -100,19 +134,26 @@ fn tree_of(value: &RawValue) -> Option<UiTree> {
     serde_json::from_value(data).ok()
 }
 
-fn show(answer: &Answer, mut screen: Screen, output: &Output) -> Result<ExitCode, Error> {
+fn show(answer: &Answer, screen: &mut Screen, output: &Output) -> Result<ExitCode, Error> {
     let tree = &answer.response.data;
     if output.json {
         output.print_json(&json!({ "plugin": answer.plugin, "tree": tree }));
         return Ok(ExitCode::SUCCESS);
     }
-    // A component that drew itself until now has nothing more to show.
-    if *tree != Value::Null {
-        let tree = serde_json::from_value(tree.clone()).unwrap_or(UiTree::Other(Default::default()));
-        screen.clear();
-        print(&tree, &screen, output);
-    }
+    show_tree(tree, screen, output);
     Ok(ExitCode::SUCCESS)
+}
+
+fn show_tree(tree: &Value, screen: &mut Screen, output: &Output) {
+    if tree.is_null() {
+        return;
+    }
+    let tree = serde_json::from_value(tree.clone()).unwrap_or(UiTree::Other(Default::default()));
+    // What has drawn itself leaves nothing.
+    if !matches!(&tree, UiTree::Text(node) if node.text.is_empty()) {
+        screen.clear();
+        print(&tree, screen, output);
+    }
 }
 
 fn print_once(tree: &UiTree, screen: &Screen, output: &Output) {

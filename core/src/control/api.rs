@@ -58,14 +58,12 @@ pub trait Control {
     ) -> SubscriptionResult;
 
     /// Has a component of a plugin drawn, with news as [`ask`](Self::ask): the tree is the answer's `response.data`, those
-    /// of a live one are the `data` of its progress.
+    /// of a live one are the `data` of its progress. On lent streams the component draws itself, and the news end with
+    /// `finished`, whose `data` is the tree that is left to draw.
     #[subscription(name = "render" => "rendered", unsubscribe = "unrender", item = News, param_kind = map)]
     async fn render(
         &self,
-        component: String,
-        plugin: Option<String>,
-        props: Option<Extra>,
-        terminal: Option<Terminal>,
+        drawing: Drawing,
         person: Option<Person>,
         wanted: Option<Wanted>,
     ) -> SubscriptionResult;
@@ -269,6 +267,25 @@ pub struct Person {
     pub locale: Option<String>,
     /// The time that all of it may take, in milliseconds.
     pub timeout_ms: Option<u64>,
+}
+
+/// A component that a person wants to see.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Drawing {
+    pub component: String,
+    /// The plugin that draws it; none: the one that has it.
+    #[serde(default)]
+    pub plugin: Option<String>,
+    #[serde(default)]
+    pub props: Extra,
+    #[serde(default)]
+    pub terminal: Terminal,
+    /// The token of the streams that it draws itself on; none: the client draws it.
+    #[serde(default)]
+    pub streams: Option<String>,
+    /// The person's variables, for a component that draws itself.
+    #[serde(default)]
+    pub environment: Vec<(String, String)>,
 }
 
 /// A command of a plugin's, as it was typed.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use astros_protocol::{
     Error, ErrorCode, Extra,
-    command::Terminal,
     manifest::{Permission, PermissionError},
 };
 use jsonrpsee::{
@@ -16,7 +15,8 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::{
     api::{
-        Answer, Command, ControlServer, Hello, Logged, News, Person, Published, Status, Understood, Wanted,
+        Answer, Command, ControlServer, Drawing, Hello, Logged, News, Person, Published, Status, Understood,
+        Wanted,
     },
     failure::Failure,
     lifetime::Lifetime,
@@ -29,7 +29,7 @@ use crate::{
     bus::{Delivery, Pattern},
     daemon::{
         Asks, CommandRun, Daemon, Health, Listed, ListedWorkflow, Offered, OfferedComponent, OfferedProvider,
-        Order, PluginSettings, SetupPlan, ShownWorkflow, Wish, Word,
+        Order, PluginSettings, SetupPlan, ShownWorkflow, Stage, Wish, Word,
     },
     router::Publisher,
     services::{audit::Event, log::Record},
@@ -101,18 +101,20 @@ impl ControlServer for Service {
     async fn render(
         &self,
         pending: PendingSubscriptionSink,
-        component: String,
-        plugin: Option<String>,
-        props: Option<Extra>,
-        terminal: Option<Terminal>,
+        drawing: Drawing,
         person: Option<Person>,
         wanted: Option<Wanted>,
     ) -> SubscriptionResult {
         let work = |Listens { progress, questions, .. }| async {
             let person = agent::Person { questions, ..request::person(&self.daemon, person)? };
-            let (props, terminal) = (props.unwrap_or_default(), terminal.unwrap_or_default());
+            let Drawing { component, plugin, props, terminal, streams, environment } = drawing;
             let wanted = agent::draw::Wanted { component, plugin, props, terminal };
-            self.daemon.agent().draw(wanted, &person, progress).await
+            let Some(token) = streams else {
+                return self.daemon.agent().draw(wanted, &person, progress).await.map(News::from);
+            };
+            let (streams, signals, _used) = self.lent.take(&token)?;
+            let stage = Stage { environment, streams, signals };
+            self.daemon.draw_in_foreground(wanted, stage, &person).await.map(News::Finished)
         };
         request::tell(pending, self, wanted.unwrap_or_default(), work).await;
         Ok(())
@@ -175,7 +177,8 @@ impl ControlServer for Service {
             let person = agent::Person { questions, ..request::person(&self.daemon, person)? };
             let Command { streams, plugin, command, args, argv, terminal, environment } = command;
             let (streams, signals, _used) = self.lent.take(&streams)?;
-            let run = CommandRun { plugin, command, args, argv, terminal, environment, streams, signals };
+            let stage = Stage { environment, streams, signals };
+            let run = CommandRun { plugin, command, args, argv, terminal, stage };
             self.daemon.run_command(run, &person).await.map(News::Finished)
         };
         request::tell(pending, self, wanted.unwrap_or_default(), work).await;

@@ -52,6 +52,19 @@ impl Daemon {
         kinds.is_empty() || kinds.contains(&Kind::Intent)
     }
 
+    /// Remembers what plugins said that were started for something else, such as to draw a component.
+    pub(super) async fn remember(&self) {
+        let setup = self.setup();
+        for plugin in self.router.plugins() {
+            let installed = setup.plugins.get(&*plugin.name).filter(|one| one.description.is_none());
+            if let (Some(description), Some(installed)) = (plugin.description(), installed) {
+                let (place, code) = (installed.entry.identity(), &installed.fingerprint);
+                // Where that fails it is asked anew.
+                let _ = self.store.set_description(&place, code, &description).await;
+            }
+        }
+    }
+
     /// Asks a plugin what it offers, started where it does not run, and remembers the answer.
     pub(super) async fn describe(&self, name: &str) -> Result<(), Error> {
         let plugin = self.router.plugin(name)?;

@@ -15,13 +15,16 @@ const DEFAULT: Limits = Limits {
     file_size: None,
 };
 
+/// More cannot be looked at for what they take together.
+const MOST_PROCESSES: u64 = 1000;
+
 /// The operator's word on this plugin holds in either direction; else the manifest's, at most the bounds for all.
 pub(super) fn limits(manifest: Limits, bounds: Limits, own: Limits) -> supervisor::Limits {
     let Limits { memory, processes, open_files, cpu_seconds, file_size } =
         own.or(manifest.or(DEFAULT).at_most(bounds));
     supervisor::Limits {
         memory,
-        processes: processes.map(NonZeroU64::get),
+        processes: processes.map(|most| most.get().min(MOST_PROCESSES)),
         open_files: open_files.map(NonZeroU64::get),
         cpu_seconds: cpu_seconds.map(NonZeroU64::get),
         file_bytes: file_size,

@@ -53,7 +53,7 @@ use crate::{
 };
 
 use change::Failure;
-pub use commands::{Catalog, CommandRun, Finished, Offered, Word};
+pub use commands::{Catalog, CommandRun, Finished, Offered, Stage, Word};
 use config::Config;
 pub use development::Development;
 pub use environments::SetupPlan;
@@ -274,6 +274,7 @@ impl Daemon {
 
     /// Stops every plugin, all at once, and writes what is still to be written.
     pub async fn stop(&self) {
+        self.remember().await;
         let plugins = self.router.plugins();
         join_all(plugins.iter().map(async |plugin| plugin.stop("AstrOS stops").await)).await;
         // Another process that was halted may hold the logs.

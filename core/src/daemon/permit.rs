@@ -132,6 +132,7 @@ impl Daemon {
     pub async fn revoke(&self, name: &str, mut permissions: Vec<Permission>) -> Result<Vec<Wish>, Error> {
         let installed = self.check_decidable(name).await?;
         let grants = installed.grants.clone();
+        permissions.iter_mut().for_each(|one| *one = self.at_home(one));
         if permissions.is_empty() {
             permissions = [grants.granted.clone(), grants.missing.clone()].concat();
             permissions.retain(|one| *one != Permission::Storage);

@@ -75,7 +75,7 @@ impl Maker<'_> {
         let entries = entries.map(|(name, entry)| (overrides.remove(&name).unwrap_or_default(), name, entry));
         let installed =
             spread(entries.collect(), |(overrides, name, entry)| (name, self.one(entry, overrides, &all)));
-        installed.into_iter().collect()
+        for_one_only(installed.into_iter().collect())
     }
 
     fn one(&self, entry: Entry, overrides: Vec<Override>, all: &Shared<'_>) -> Installed {
@@ -215,6 +215,19 @@ impl Maker<'_> {
             ..Spec::new(&*entry.name, &*entry.folder, launch(entry))
         }
     }
+}
+
+/// What is configured of a provider is for the plugin that brings it: of several that say so, nobody gets it.
+fn for_one_only(mut installed: BTreeMap<String, Installed>) -> BTreeMap<String, Installed> {
+    let mut claims: BTreeMap<String, usize> = BTreeMap::new();
+    let may_run = installed.values().filter(|one| one.spec.admission == Admission::Enabled);
+    for name in may_run.flat_map(|one| one.spec.providers.keys()) {
+        *claims.entry(name.clone()).or_default() += 1;
+    }
+    for one in installed.values_mut() {
+        one.spec.providers.retain(|name, _| claims.get(name) == Some(&1));
+    }
+    installed
 }
 
 /// What the environment sets, by plugin.

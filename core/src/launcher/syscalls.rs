@@ -36,10 +36,10 @@ fn program(confinement: &Confinement) -> Result<BpfProgram, seccompiler::Backend
     Ok(first().into_iter().chain(filter).collect())
 }
 
-/// What no rule says: other architectures, numbers above those that are known (those of x32 are), and two calls for which
-/// libraries have another way where the kernel is older: the one whose flags are in memory, where no filter sees them,
-/// and files in memory, which nobody could count while they are on their way through a socket.
-fn first() -> [sock_filter; 7] {
+/// What no rule says: other architectures, numbers above those that are known (those of x32 are), and three calls for which
+/// libraries have another way where the kernel is older: two whose flags are in memory, where no filter sees them, and
+/// files in memory, which nobody could count while they are on their way through a socket.
+fn first() -> [sock_filter; 8] {
     let load = |from| sock_filter {
         code: (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16,
         jt: 0,
@@ -51,10 +51,11 @@ fn first() -> [sock_filter; 7] {
     let unknown = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
     [
         load(ARCHITECTURE),
-        jump(libc::BPF_JEQ, HERE.1, 0, 4),
+        jump(libc::BPF_JEQ, HERE.1, 0, 5),
         load(NUMBER),
-        jump(libc::BPF_JGT, NEWEST, 2, 0),
-        jump(libc::BPF_JEQ, libc::SYS_memfd_create as u32, 1, 0),
+        jump(libc::BPF_JGT, NEWEST, 3, 0),
+        jump(libc::BPF_JEQ, libc::SYS_memfd_create as u32, 2, 0),
+        jump(libc::BPF_JEQ, libc::SYS_openat2 as u32, 1, 0),
         jump(libc::BPF_JEQ, libc::SYS_clone3 as u32, 0, 1),
         sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: unknown },
     ]

@@ -102,8 +102,8 @@ impl Router {
             [(_, name)] => Ok(name.clone()),
             [] => {
                 let error = Error::new(ErrorCode::AI_FAILED, "there is no provider of AI models");
-                Err(error
-                    .with_hint("a plugin brings one; `astros providers list` shows those that are there"))
+                let hint = "a plugin brings one; `astros providers list` shows those that are there";
+                Err(unavailable(error.with_hint(hint)))
             }
             several => {
                 let names: Vec<_> = several.iter().map(|(_, name)| name.as_str()).collect();
@@ -111,7 +111,7 @@ impl Router {
                     format!("several providers are there and none is the default: {}", names.join(", "));
                 let hint =
                     "`providers: {default: NAME}` in astros.yaml chooses one, or the request says `provider`";
-                Err(Error::new(ErrorCode::AI_FAILED, message).with_hint(hint))
+                Err(unavailable(Error::new(ErrorCode::AI_FAILED, message).with_hint(hint)))
             }
         }
     }
@@ -132,9 +132,10 @@ fn serves(plugin: &super::Plugin, provider: &str, method: &str) -> Result<(), Er
     Err(failed(Error::new(ErrorCode::AI_FAILED, message).with_plugin(&*plugin.name), provider))
 }
 
-fn unavailable(mut error: Error) -> Error {
-    error.code = ErrorCode::AI_FAILED;
-    error
+/// What helps is said to the plugin, too: it may say it to the person, and hints do not reach plugins.
+fn unavailable(error: Error) -> Error {
+    let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+    Error::new(ErrorCode::AI_FAILED, error.message + &hint)
 }
 
 /// Says of an error which provider it is about.

@@ -58,12 +58,12 @@ impl Router {
                 Failure::Unsent => {}
                 Failure::Error(error) if error.code == ErrorCode::SHUTTING_DOWN => {
                     if !is_leaving(plugin, &session).await {
-                        return Err(self.from_plugin(error, plugin, call));
+                        return Err(self.plugins_own(error, plugin, call));
                     }
                     attempt += 1;
                 }
                 Failure::Error(error) => {
-                    return Err(self.from_plugin(error, plugin, call));
+                    return Err(self.plugins_own(error, plugin, call));
                 }
                 Failure::Here(error) => return Err(errors::failed_here(error, plugin, call.handler)),
                 Failure::Closed => {
@@ -121,7 +121,7 @@ impl Router {
     }
 
     /// A plugin's own error, without its secrets; with what its sandbox kept from it where its words tell that.
-    fn from_plugin(&self, mut error: Error, plugin: &Plugin, call: &Call<'_>) -> Error {
+    fn plugins_own(&self, mut error: Error, plugin: &Plugin, call: &Call<'_>) -> Error {
         plugin.supervisor().spec().secrets.hide_in_error(&mut error);
         let detail = error.data.as_ref().and_then(|data| data.detail.clone()).unwrap_or_default();
         let said = format!("{}\n{detail}", error.message);

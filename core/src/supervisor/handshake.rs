@@ -12,7 +12,7 @@ use astros_protocol::{
 use tokio::time::sleep;
 
 use super::{
-    Spec,
+    Launch, Spec,
     machine::Ended,
     running::{End, Running},
     words,
@@ -124,9 +124,17 @@ pub(crate) fn ended_early(spec: &Spec, end: &End, in_use: bool) -> Ended {
     }
     let last = end.crash.last_words.last().map(|line| format!(": {}", line.trim())).unwrap_or_default();
     let message = format!("plugin `{}` {} before it was ready{last}", spec.name, end.crash.exit);
-    let error = Error::new(ErrorCode::PLUGIN_CRASHED, message)
-        .with_plugin(&spec.name)
-        .with_hint(format!("`astros plugins logs {}` shows more", spec.name));
+    let name = &spec.name;
+    let hint = if matches!(spec.launch, Launch::Python { .. })
+        && last.contains("ModuleNotFoundError: No module named")
+    {
+        format!(
+            "`astros plugins setup {name}` installs what it says that it needs, into an environment of its own"
+        )
+    } else {
+        format!("`astros plugins logs {name}` shows more")
+    };
+    let error = Error::new(ErrorCode::PLUGIN_CRASHED, message).with_plugin(name).with_hint(hint);
     Ended::FailedStart(Box::new(with_last_words(error, end.crash.last_words.clone())))
 }
 

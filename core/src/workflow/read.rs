@@ -12,6 +12,9 @@ use super::{check, file::Workflow};
 /// The largest file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
+/// So many of the things that are wrong are told at once.
+const MENTIONED: usize = 10;
+
 impl Workflow {
     /// Reads the text of the file `path`.
     ///
@@ -48,7 +51,10 @@ impl Workflow {
 
 /// One error of several about a file.
 pub(super) fn bad_file(errors: &[ManifestError]) -> Error {
-    let words: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    let mut words: Vec<String> = errors.iter().take(MENTIONED).map(ToString::to_string).collect();
+    if let Some(more) = errors.len().checked_sub(MENTIONED).filter(|more| *more > 0) {
+        words.push(format!("and {more} more; `astros workflow check` has all of them"));
+    }
     let (first, more) = words.split_first().map_or(("", &[][..]), |(first, more)| (&**first, more));
     let error = Error::new(ErrorCode::INVALID_PARAMS, first);
     if more.is_empty() { error } else { error.with_detail(more.join("\n")) }

@@ -25,7 +25,8 @@ fn write(home: &Home, site: &std::path::Path, name: &str, text: &str) {
 }
 
 fn listed(daemon: &Daemon) -> Vec<(String, String)> {
-    let bundled = ["file-manager", "hello-world", "notification-manager", "project-analyzer", "smart-organizer"];
+    let bundled =
+        ["file-manager", "hello-world", "notification-manager", "project-analyzer", "smart-organizer"];
     let own = daemon.list().into_iter().filter(|one| !bundled.contains(&&*one.name));
     own.map(|one| (one.name, one.state)).collect()
 }

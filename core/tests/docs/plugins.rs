@@ -146,3 +146,25 @@ fn the_manifest_that_is_shown_is_read_without_a_warning() {
         assert_eq!(about["handlers"][0]["name"], "weather_in", "{about}");
     }
 }
+
+#[test]
+fn the_books_python_provider_does_what_it_says() {
+    let shown = Shown::new("loud", "main.py", &blocks("docs/src/providers.md", "python")[0]);
+    let folder = shown.plugin.to_str().unwrap();
+    let health = astros(&shown.base.path().join("home"), &["providers", "health", "--plugin-dir", folder]);
+    assert_eq!((&health[0]["provider"], &health[0]["healthy"]), (&json!("loud"), &json!(true)));
+    assert_eq!(health[0]["models"], json!(["loud-1"]));
+}
+
+#[test]
+fn the_books_python_components_do_what_they_say() {
+    let shown = Shown::new("gauge", "main.py", &blocks("docs/src/ui.md", "python")[0]);
+    let folder = shown.plugin.to_str().unwrap();
+    let draw = |words: &[&str]| {
+        let words: Vec<&str> = [&["ui", "render", "--plugin-dir", folder], words].concat();
+        astros(&shown.base.path().join("home"), &words)["tree"].clone()
+    };
+    let load = draw(&["load", "--props", r#"{"title": "busy"}"#]);
+    assert_eq!((&load["type"], &load["title"]), (&json!("panel"), &json!("busy")));
+    assert_eq!(draw(&["ticks"])["text"], "1");
+}

@@ -66,12 +66,13 @@ const BELOW: [(&str, &[&str]); 17] = [
 ];
 
 /// What a crate may depend on of ours; its tests may use more.
-const CRATES: [(&str, &[&str]); 7] = [
+const CRATES: [(&str, &[&str]); 8] = [
     ("protocol", &[]),
     ("protocol/peer", &["astros-protocol"]),
     ("core", &["astros-protocol", "astros-peer", "astros-conformance"]),
     ("tests/conformance", &["astros-protocol"]),
     ("sdk-rust", &["astros-protocol", "astros-peer"]),
+    ("plugins/examples", &["astros-sdk"]),
     ("plugins/file-manager", &["astros-sdk"]),
     ("plugins/notification-manager", &["astros-sdk"]),
 ];

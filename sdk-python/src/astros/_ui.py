@@ -97,11 +97,21 @@ def _is_live(function: Callable[..., Any]) -> bool:
     return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
+def _draws_itself(function: Callable[..., Any]) -> bool:
+    """A plain function that uses rich's Live, or says that it gives nothing back: all that it shows it draws."""
+    if _is_live(function) or inspect.iscoroutinefunction(function):
+        return False
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    gives_nothing = inspect.signature(function).return_annotation in (None, "None")
+    return gives_nothing or (code is not None and "Live" in code.co_names)
+
+
 def _describe(name: str, function: Callable[..., Any]) -> dict[str, Any]:
     said = {
         "name": name,
         "description": first_paragraph(function.__doc__),
         "props": _props.schema(function),
         "live": _is_live(function),
+        "terminal": _draws_itself(function),
     }
     return {key: value for key, value in said.items() if value}

@@ -1,6 +1,7 @@
 //! Components of plugins, as people meet them: printed, live on a terminal, and within those of other plugins.
 
 use astros_tests::{Plugin, World, python};
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 /// Draws a table, a frame around something of another's, and one that counts on and on.
@@ -11,7 +12,7 @@ from astros.ui import UIPlugin
 
 class Drawing(UIPlugin):
     def get_ui_components(self):
-        return {"sizes": self.sizes, "count": self.count, "frame": self.frame, "NAME-own": self.sizes}
+        return {"sizes": self.sizes, "count": self.count, "frame": self.frame, "itself": self.itself, "NAME-own": self.sizes}
 
     def sizes(self, unit: str = "B") -> dict:
         """Sizes of things."""
@@ -22,6 +23,14 @@ class Drawing(UIPlugin):
         for number in range(1, to + 1):
             yield {"type": "panel", "title": "count", "content": {"type": "text", "text": f"number {number}"}}
             await asyncio.sleep(0.02)
+
+    def itself(self, rounds: int = 100000) -> None:
+        """Draws itself."""
+        import sys, time
+        print("on a terminal" if sys.stdout.isatty() else "not on a terminal")
+        for number in range(1, rounds + 1):
+            print(f"\rround {number}.", end="", flush=True)
+            time.sleep(0.02)
 
     async def frame(self, plugin: str, component: str = "sizes") -> dict:
         """A frame around another's."""
@@ -62,6 +71,8 @@ fn says_what_is_wrong_with_a_wish() {
     wish(&["sizes", "--plugin", "nobody"]).fails(2, "plugin_not_found");
     let world = world.with(drawing("other"));
     let wish = |more: &[&str]| world.astros(["ui", "render", "--json"].iter().chain(more)).run();
+    // The new one has to be known before anybody can say that there are two.
+    world.astros(["ui", "list"]).run().succeeds();
     wish(&["sizes"]).fails(2, "handler_not_found").says("`draw` and `other`");
     assert_eq!(wish(&["sizes", "--plugin", "other"]).succeeds().json()["plugin"], "other");
     assert_eq!(wish(&["draw-own"]).succeeds().json()["plugin"], "draw");
@@ -76,19 +87,15 @@ fn draws_a_live_one_anew_until_ctrl_c() {
         let between = count.shows("number 4 ");
         assert!(between.contains("\u{1b}["), "it moves up and draws in its place: {between:?}");
         count.resize(40);
-        count.shows(&format!("\n╭{} count {}╮\r\n", "─".repeat(15), "─".repeat(16)));
-        count.signal(nix::sys::signal::Signal::SIGINT);
-        let mut rest = count;
-        rest.types("");
-        assert_eq!(rest.finish(), Some(130));
+        count.shows(&format!("╰{}╯", "─".repeat(38)));
+        count.signal(Signal::SIGINT);
+        let (code, rest) = count.finish_showing();
+        assert!(code == Some(130) && !rest.contains("interrupted"), "{rest}");
         drop(daemon.map(|daemon| daemon.stop()));
     }
     let ends =
         world.astros(["ui", "render", "count", "--props", r#"{"to": 3}"#]).run_on_a_terminal("").succeeds();
     ends.says("number 3 ").never_says("error");
-    let interrupted =
-        world.astros(["ui", "render", "count"]).in_shell(r#""$@" & sleep 2; kill -INT $!; wait $!"#);
-    interrupted.run_on_a_terminal("").exits(130).never_says("interrupted");
 }
 
 #[test]
@@ -105,7 +112,26 @@ fn draws_within_anothers_where_it_may() {
         (&json!("framed"), &json!("a"))
     );
     let unknown = frame("outer", r#"{"plugin": "inner", "component": "size"}"#);
-    assert_eq!(unknown.code, Some(5), "{unknown:?}");
-    unknown.says("there is no component `size`");
-    frame("inner", r#"{"plugin": "outer"}"#).fails(6, "permission_denied").says("call_plugin: outer.$render");
+    unknown.fails(2, "handler_not_found").says("no component `size`");
+    frame("inner", r#"{"plugin": "outer"}"#)
+        .fails(5, "handler_failed")
+        .says("`inner` may not call `outer.$render`");
+}
+
+#[test]
+fn lets_one_that_draws_itself_have_the_terminal() {
+    let world = World::new().with(drawing("draw"));
+    for daemon in [None, Some(world.daemon([""; 0]))] {
+        let mut itself = world.astros(["ui", "render", "itself"]).spawn_on_a_terminal();
+        itself.shows("on a terminal");
+        itself.shows("round 3.");
+        itself.signal(Signal::SIGINT);
+        assert_eq!(itself.finish(), Some(130));
+        drop(daemon.map(|daemon| daemon.stop()));
+    }
+    let three = ["ui", "render", "itself", "--props", r#"{"rounds": 3}"#];
+    let ends = world.astros(three).run_on_a_terminal("").succeeds();
+    ends.says("round 3.").never_says("not on").never_says("error");
+    let printed = world.astros(three).run().succeeds();
+    printed.says("not on a terminal").says("round 3.");
 }

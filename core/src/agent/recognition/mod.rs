@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use choose::{Decision, MARGIN, THRESHOLD, choose};
-pub use paths::{named, resolve};
+pub use paths::{from_here, named, resolve};
 pub use slots::Slot;
 pub use standard::Standard;
 

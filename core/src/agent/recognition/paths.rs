@@ -54,6 +54,23 @@ pub fn named<'a>(context: &'a Extra, parameters: &'a Value) -> Vec<(&'a str, boo
     context.iter().flat_map(of).collect()
 }
 
+/// Makes those absolute that the schema says are some.
+pub fn from_here(context: &mut Extra, parameters: &Value, cwd: &Path, home: &Path) {
+    for (name, value) in context {
+        let schema = &parameters["properties"][name];
+        let (said, items) = (Kind::is_path(schema, parameters), Kind::is_path(&schema["items"], parameters));
+        let texts = match value {
+            Value::Array(all) if items => all.iter_mut().collect(),
+            one => vec![one],
+        };
+        for one in texts.into_iter().filter(|_| said || items) {
+            if let Some(text) = one.as_str().filter(|text| !text.is_empty()) {
+                *one = resolve(text, cwd, home).to_string_lossy().into();
+            }
+        }
+    }
+}
+
 /// Whether a word can hardly be anything but a path.
 pub(super) fn looks_like_path(word: &str) -> bool {
     if matches!(word, "." | ".." | "~" | "/")

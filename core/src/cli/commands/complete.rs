@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use astros_protocol::{Error, ErrorCode};
+use astros_protocol::{Error, ErrorCode, command::CommandDescription};
 use clap::{Command, CommandFactory};
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
@@ -72,7 +72,20 @@ async fn command(words: &[OsString]) -> Command {
 
 async fn the_one(global: &Global, name: &str) -> Result<Vec<Command>, Error> {
     let offered = Known::find(options(global)?).await?.command(name).await;
-    Ok(offered.map(|offered| parser::command(&offered.command, "astros")).into_iter().collect())
+    let command = offered.map(|mut offered| {
+        leave_out_what_shells_read(&mut offered.command);
+        parser::command(&offered.command, "astros")
+    });
+    Ok(command.into_iter().collect())
+}
+
+/// What is offered stands in the person's line as it is: a choice such as `$(…)` would be run with it.
+fn leave_out_what_shells_read(command: &mut CommandDescription) {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-+./:@%=,".contains(c);
+    for parameter in &mut command.parameters {
+        parameter.choices.retain(|choice| choice.chars().all(is_plain));
+    }
+    command.commands.iter_mut().for_each(leave_out_what_shells_read);
 }
 
 async fn all(global: &Global) -> Result<Vec<Command>, Error> {

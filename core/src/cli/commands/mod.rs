@@ -16,6 +16,7 @@ use astros_protocol::{Error, ErrorCode};
 
 pub(super) use complete::{complete_if_asked, completion};
 pub(super) use help::print_help;
+pub(super) use run::{Given, INTERRUPTED, Ran, in_foreground};
 
 use super::{args::Global, connect::Needs, connect::connect, end, interrupted, options, output::Output};
 use crate::{

@@ -5,7 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use astros_protocol::{Error, ErrorCode};
+use astros_protocol::{Error, ErrorCode, command::Terminal as Drawn};
+use serde_json::Value;
 use tokio::{
     signal::unix::{Signal as Stream, SignalKind, signal},
     sync::mpsc,
@@ -20,7 +21,7 @@ use crate::{
     control::{
         Client,
         api::{Command, ControlClient, News, Wanted},
-        client::{answered, follow_command},
+        client::{Begun, answered, follow_command},
     },
     daemon::{Finished, Offered},
     supervisor::is_shown,
@@ -29,9 +30,27 @@ use crate::{
 /// A second Ctrl-C within this means that the first did not help.
 const AGAIN: Duration = Duration::from_secs(2);
 /// The exit code of what was interrupted.
-const INTERRUPTED: u8 = 130;
+pub(in crate::cli) const INTERRUPTED: u8 = 130;
 
-/// Runs it to its end, whose exit code is its own.
+/// What a plugin's process gets of this one.
+pub(in crate::cli) struct Given {
+    /// The token of the streams.
+    pub(in crate::cli) streams: String,
+    pub(in crate::cli) terminal: Drawn,
+    pub(in crate::cli) environment: Vec<(String, String)>,
+    pub(in crate::cli) wanted: Wanted,
+}
+
+/// What came of it.
+pub(in crate::cli) struct Ran {
+    pub(in crate::cli) code: ExitCode,
+    /// What it found, for programs.
+    pub(in crate::cli) data: Option<Value>,
+    /// The person has pressed Ctrl-C.
+    pub(in crate::cli) interrupted: bool,
+}
+
+/// Runs a command to its end, whose exit code is its own.
 pub(super) async fn run(
     offered: &Offered,
     typed: Typed,
@@ -39,23 +58,34 @@ pub(super) async fn run(
     daemon: &Client,
     output: &Output,
 ) -> Result<ExitCode, Error> {
+    let person = person(None, None)?;
+    let begin = async |Given { streams, terminal, environment, wanted }| {
+        let (plugin, Typed { command, args }) = (offered.plugin.clone(), typed);
+        let command = Command { streams, plugin, command, args, argv, terminal, environment };
+        daemon.run(command, Some(person), Some(wanted)).await
+    };
+    Ok(in_foreground(begin, daemon, output).await?.code)
+}
+
+/// Has a process of a plugin's run on the streams of this one, and takes it the person's signals.
+pub(in crate::cli) async fn in_foreground(
+    begin: impl AsyncFnOnce(Given) -> Begun,
+    daemon: &Client,
+    output: &Output,
+) -> Result<Ran, Error> {
     let mut signals = Signals::new()?;
     let mut terminal = Terminal::new();
     let lease = daemon.lend(terminal::streams()?).await?;
-    let command = Command {
+    let given = Given {
         streams: lease.token.clone(),
-        plugin: offered.plugin.clone(),
-        command: typed.command,
-        args: typed.args,
-        argv,
         terminal: terminal.drawn(output),
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .filter(|(name, _)| is_shown(name))
             .collect(),
+        wanted: Wanted { questions: question::can_ask(output), ..Wanted::default() },
     };
-    let wanted = Wanted { questions: question::can_ask(output), ..Wanted::default() };
-    let begun = daemon.run(command, Some(person(None, None)?), Some(wanted)).await;
+    let begun = begin(given).await;
     terminal::let_go(output);
     let (asked, mut questions) = mpsc::unbounded_channel();
     let hear = |news| {
@@ -95,7 +125,8 @@ pub(super) async fn run(
             }
         }
     };
-    end(finished, killed, &terminal, output)
+    let interrupted = signals.last.is_some();
+    end(finished, killed, &terminal, output).map(|(code, data)| Ran { code, data, interrupted })
 }
 
 const KILL: &str = "SIGKILL";
@@ -105,18 +136,18 @@ fn end(
     killed: bool,
     terminal: &Terminal,
     output: &Output,
-) -> Result<ExitCode, Error> {
+) -> Result<(ExitCode, Option<Value>), Error> {
     let finished = finished.inspect_err(|_| terminal.restore())?;
     if finished.exit_code >= 128 || finished.complaint.is_some() {
         terminal.restore();
     }
     if killed {
-        return Ok(ExitCode::from(INTERRUPTED));
+        return Ok((ExitCode::from(INTERRUPTED), None));
     }
     if let Some(complaint) = &finished.complaint {
         output.error(complaint);
     }
-    Ok(ExitCode::from(finished.exit_code))
+    Ok((ExitCode::from(finished.exit_code), finished.data))
 }
 
 fn interrupted() -> Error {

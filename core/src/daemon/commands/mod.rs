@@ -5,7 +5,7 @@ mod run;
 mod shape;
 
 pub use catalog::{Catalog, Offered, Word};
-pub use run::{CommandRun, Finished};
+pub use run::{CommandRun, Finished, Stage};
 
 use std::sync::Arc;
 

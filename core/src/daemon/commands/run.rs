@@ -1,21 +1,22 @@
 //! A person runs a command of a plugin's.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use astros_protocol::{
-    Error, ErrorCode, Extra,
+    Error, ErrorCode, Extra, Request as _,
     command::{CommandDescription, CommandRun as Request, CommandRunParams, CommandValue, Terminal},
     manifest::Exit,
+    ui::{UiRender, UiRenderParams},
 };
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::super::{Daemon, misconfigured};
 use crate::{
-    agent::Person,
-    router::{Named, Outcome, Run},
+    agent::{Person, draw::Wanted},
+    router::{Named, Offer, Outcome, Run},
     supervisor::{Ending, Signalled, Streams},
 };
 
@@ -33,6 +34,11 @@ pub struct CommandRun {
     pub args: Extra,
     pub argv: Vec<String>,
     pub terminal: Terminal,
+    pub stage: Stage,
+}
+
+/// Where a person has something run.
+pub struct Stage {
     /// The person's, of which the plugin gets how their terminal and language are.
     pub environment: Vec<(String, String)>,
     pub streams: Streams,
@@ -58,16 +64,15 @@ impl Daemon {
     /// Its plugin may not run or does not start, does not see what the person names, or answers with an error.
     pub async fn run_command(&self, run: CommandRun, person: &Person) -> Result<Finished, Error> {
         self.may_run(&run.plugin)?;
-        let CommandRun { plugin, command, args, argv, terminal, environment, streams, signals } = run;
-        let cwd = person.cwd.canonicalize().map_err(|error| {
-            misconfigured(format!("the current folder `{}` cannot be used: {error}", person.cwd.display()))
-        })?;
+        let CommandRun { plugin, command, args, argv, terminal, stage } = run;
+        let cwd = folder(person)?;
         let described = self.router.plugin(&plugin)?.described().await?;
         let described = find(&described.commands, &command);
         let named = named(&cwd, described, &args, &argv);
         let root = person.root();
         let asked = root.clone();
         let (plugin_name, name) = (plugin.clone(), command.clone());
+        let Stage { environment, streams, signals } = stage;
         let run = Run { plugin: &plugin, name: &name, cwd, named, environment, streams, root, signals };
         let cwd = run.cwd.to_string_lossy().into_owned();
         let params = |meta| CommandRunParams { command, args, argv, cwd, terminal, meta };
@@ -80,6 +85,40 @@ impl Daemon {
             Outcome::Ended(ending) => ended(&plugin_name, &name, ending),
         })
     }
+}
+
+impl Daemon {
+    /// Has a component draw itself in a process of its own, until it has ended. Dropped, it is killed. The tree that is
+    /// left to draw is the `data`.
+    ///
+    /// # Errors
+    /// Nobody has it or several have; its plugin may not run or does not start, or answers with an error.
+    pub async fn draw_in_foreground(
+        &self,
+        wanted: Wanted,
+        stage: Stage,
+        person: &Person,
+    ) -> Result<Finished, Error> {
+        let Wanted { component, plugin, props, terminal } = wanted;
+        let plugin = self.router.offering(Offer::Component, &component, plugin.as_deref()).await?;
+        self.may_run(&plugin.name)?;
+        let Stage { environment, streams, signals } = stage;
+        let name = format!("{} {component}", UiRender::METHOD);
+        let (cwd, named, root) = (folder(person)?, Vec::new(), person.root());
+        let run = Run { plugin: &plugin.name, name: &name, cwd, named, environment, streams, root, signals };
+        let params = |meta| UiRenderParams { component, props, terminal, meta };
+        Ok(match self.router.run::<UiRender>(run, params).await? {
+            Outcome::Answered(tree) => Finished { exit_code: 0, data: Some(json!(tree)), complaint: None },
+            Outcome::Ended(ending) => ended(&plugin.name, &name, ending),
+        })
+    }
+}
+
+/// The person's folder, absolute and without links.
+fn folder(person: &Person) -> Result<PathBuf, Error> {
+    person.cwd.canonicalize().map_err(|error| {
+        misconfigured(format!("the current folder `{}` cannot be used: {error}", person.cwd.display()))
+    })
 }
 
 fn ended(plugin: &str, command: &str, Ending { exit, story }: Ending) -> Finished {
@@ -149,8 +188,6 @@ fn texts(value: &Value, take: &mut impl FnMut(&str)) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -159,6 +159,7 @@ pub(super) fn calls(confinement: &Confinement) -> Result<Calls, BackendError> {
     // To ask is allowed, and to stay as it is.
     calls.insert(libc::SYS_personality, vec![all([is_not(0, 0), is_not(0, -1)])?]);
     let mut ioctls = vec![all([condition(1, Eq, libc::TIOCSTI)])?, all([condition(1, Eq, libc::TIOCLINUX)])?];
+    calls.extend(programs_of_others()?);
     let alone = confinement.means.landlock && !confinement.means.namespaces;
     if alone {
         // Nothing else keeps it from what is the machine's: others' limits, shared memory, files that are watched.
@@ -231,9 +232,43 @@ fn pairs(unix: bool) -> Result<Vec<SeccompRule>, BackendError> {
     Ok(rules)
 }
 
+/// Whoever starts a file with one of these bits is who it belongs to: the person, whom another user of the machine would
+/// be then.
+const SET_ID: [libc::mode_t; 2] = [libc::S_ISUID, libc::S_ISGID];
+
+fn programs_of_others() -> Result<Calls, BackendError> {
+    let mut calls = Calls::new();
+    #[cfg(target_arch = "x86_64")]
+    let (modes, flags_and_modes) = (
+        [
+            (libc::SYS_chmod, 1),
+            (libc::SYS_creat, 1),
+            (libc::SYS_fchmod, 1),
+            (libc::SYS_fchmodat, 2),
+            (FCHMODAT2, 2),
+        ],
+        [(libc::SYS_open, 1, 2), (libc::SYS_openat, 2, 3)],
+    );
+    #[cfg(target_arch = "aarch64")]
+    let (modes, flags_and_modes) =
+        ([(libc::SYS_fchmod, 1), (libc::SYS_fchmodat, 2), (FCHMODAT2, 2)], [(libc::SYS_openat, 2, 3)]);
+    let bit = |mode, bit: libc::mode_t| condition(mode, MaskedEq(bit.into()), bit);
+    for (call, mode) in modes {
+        calls.insert(call, SET_ID.map(|set| all([bit(mode, set)])).into_iter().collect::<Result<_, _>>()?);
+    }
+    for (call, flags, mode) in flags_and_modes {
+        // Without it the mode may be anything, and counts for nothing.
+        let made = |set| all([has(flags, libc::O_CREAT), bit(mode, set)]);
+        calls.insert(call, SET_ID.map(made).into_iter().collect::<Result<_, _>>()?);
+    }
+    Ok(calls)
+}
+
 fn devices(mode: u8) -> Result<Vec<SeccompRule>, BackendError> {
     let device = |kind: libc::mode_t| all([condition(mode, MaskedEq(libc::S_IFMT.into()), kind)]);
-    Ok(vec![device(libc::S_IFCHR)?, device(libc::S_IFBLK)?])
+    let set = |set: libc::mode_t| all([condition(mode, MaskedEq(set.into()), set)]);
+    let [user, group] = SET_ID.map(set);
+    Ok(vec![device(libc::S_IFCHR)?, device(libc::S_IFBLK)?, user?, group?])
 }
 
 fn all<const N: usize>(conditions: [Result<SeccompCondition, BackendError>; N]) -> Rule {

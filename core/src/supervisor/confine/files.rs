@@ -7,6 +7,7 @@ use std::{
 };
 
 use astros_protocol::manifest::{FilePaths, Permission};
+use nix::unistd::{Uid, User};
 
 use super::{home, interpreter};
 use crate::{
@@ -177,8 +178,12 @@ impl Files {
         if ["/proc", "/dev"].iter().any(|machine| real.starts_with(machine)) {
             return;
         }
-        let in_home = home.and_then(|home| real.strip_prefix(home).ok());
-        let hidden = in_home.is_some_and(|inside| inside.to_string_lossy().starts_with('.'));
+        // `HOME` may say nothing, or another place.
+        let entered = User::from_uid(Uid::current()).ok().flatten().map(|user| user.dir);
+        let hidden = home.into_iter().chain(entered.as_deref()).any(|home| {
+            let inside = real.strip_prefix(home);
+            inside.is_ok_and(|inside| inside.to_string_lossy().starts_with('.'))
+        });
         if !hidden && home != Some(&real) {
             self.add(&real, access);
         }
