@@ -217,7 +217,11 @@ fn takes_a_request_back_at_ctrl_c_that_asks_on_and_on() {
 #[test]
 fn hears_ctrl_c_where_it_asks_for_a_yes() {
     let home = Home::new();
-    let mut terminal = Terminal::open(home.astros(&["plugins", "enable", "pizza"]));
+    // One of the person's own waits to be enabled.
+    let own = home.0.path().join("home/data/plugins/own");
+    fs::create_dir_all(&own).unwrap();
+    fs::write(own.join("main.py"), PIZZA).unwrap();
+    let mut terminal = Terminal::open(home.astros(&["plugins", "enable", "own"]));
     terminal.shows("[y/N] ");
     terminal.interrupt();
     terminal.shows("interrupted");

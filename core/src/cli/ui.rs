@@ -80,15 +80,23 @@ async fn render(wanted: args::Render, daemon: &Client, output: &Output) -> Resul
     tokio::pin!(ended);
     loop {
         tokio::select! {
-            answer = &mut ended => return show(&answer?, &mut screen, output),
-            Some(mut tree) = trees.recv() => {
-                // Of those that came meanwhile only the last is to be seen.
-                while let Ok(newer) = trees.try_recv() {
-                    tree = newer;
+            answer = &mut ended => {
+                let answer = answer?;
+                // One that has come to its end meanwhile is shown as it began, too.
+                match trees.try_recv() {
+                    Ok(first) if !is_terminal => print_once(&first, &screen, output),
+                    _ => return show(&answer, &mut screen, output),
                 }
+                return Ok(ExitCode::SUCCESS);
+            }
+            Some(mut tree) = trees.recv() => {
                 if !is_terminal {
                     print_once(&tree, &screen, output);
                     return Ok(ExitCode::SUCCESS);
+                }
+                // Of those that came meanwhile only the last is to be seen.
+                while let Ok(newer) = trees.try_recv() {
+                    tree = newer;
                 }
                 screen.draw(&tree);
             }

@@ -58,13 +58,11 @@ def share(size):
     KEPT.append(memory)
 
 
-def memory_file(size):
-    """A file in memory that nobody maps, in a process whose parent is gone."""
+def orphan(size):
+    """Memory that is shared, of a process whose parent is gone."""
     if os.fork() == 0:
         if os.fork() == 0:
-            file = os.memfd_create("kept")
-            for _ in range(size >> 20):
-                os.write(file, bytes(1 << 20))
+            share(size)
             time.sleep(60)
         os._exit(0)
     os.wait()
@@ -80,7 +78,7 @@ def forks(size):
 
 CALLS = {
     "share": lambda params: share(params["bytes"]),
-    "memory_file": lambda params: memory_file(params["bytes"]),
+    "orphan": lambda params: orphan(params["bytes"]),
     "forks": lambda params: forks(params["bytes"]),
     "echo": lambda params: params,
     "slow": lambda params: time.sleep(params["seconds"]),

@@ -93,7 +93,7 @@ async fn holds_a_serial_plugin_to_the_deadline_of_its_request_and_not_to_pings()
 
 #[tokio::test]
 async fn ends_a_plugin_that_takes_more_memory_than_its_limit_with_all_that_it_started() {
-    for way in ["share", "memory_file"] {
+    for way in ["share", "orphan"] {
         let test = plugin(&[], |spec| {
             limited(spec);
         });

@@ -133,6 +133,7 @@ async fn the_provider_that_is_wished_answers_what_parts_ask_of_ai() {
     ] {
         let order = Order { provider: wished.map(str::to_owned), ..Order::default() };
         let report = home.run_with(file, order).await.unwrap();
-        assert_eq!(report.phases[0].result, answer, "{report:#?}");
+        let result = report.phases[0].result.as_str().unwrap_or_default();
+        assert!(result.starts_with(answer), "{report:#?}");
     }
 }
