@@ -193,7 +193,7 @@ async fn refuses_a_version_that_it_does_not_speak_and_what_comes_too_early() {
         code(plugin.ask(Initialize::METHOD, plugin.given(&["1.0"])).await),
         ErrorCode::INVALID_REQUEST
     );
-    assert_eq!(code(plugin.ask("command/run", json!({})).await), ErrorCode::METHOD_NOT_FOUND);
+    assert_eq!(code(plugin.ask("x/none/at_all", json!({})).await), ErrorCode::METHOD_NOT_FOUND);
 }
 
 #[tokio::test]

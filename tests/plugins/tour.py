@@ -22,11 +22,18 @@ ABOUT = {
             "name": "tour",
             "description": "Show somebody around.",
             "examples": ["show me around {place}"],
-            "parameters": {"type": "object", "properties": {"place": {"type": "string"}}},
+            "parameters": {
+                "type": "object",
+                "properties": {"place": {"type": "string"}},
+            },
             "effects": "write",
             "timeout_ms": 60000,
         },
-        {"name": "wait", "description": "Tell how far it is, and wait to be taken back.", "effects": "none"},
+        {
+            "name": "wait",
+            "description": "Tell how far it is, and wait to be taken back.",
+            "effects": "none",
+        },
     ],
 }
 MODEL = {"provider": "local", "model": "small-1"}
@@ -37,13 +44,25 @@ ANSWERS: dict[str, Any] = {
     "settings/changed": None,
     "command/run": {"exit_code": 0, "data": {"files": 12}},
     "provider/health_check": {"healthy": True, "models": ["small-1"]},
-    "provider/complete": {"content": "Blue", "finish_reason": "stop", "usage": {"input_tokens": 5, "output_tokens": 1}}
+    "provider/complete": {
+        "content": "Blue",
+        "finish_reason": "stop",
+        "usage": {"input_tokens": 5, "output_tokens": 1},
+    }
     | MODEL,
     "provider/chat": {"content": "Hello.", "finish_reason": "stop"} | MODEL,
     "provider/analyze_image": {"content": "A cat."} | MODEL,
     "provider/embed": {"embeddings": [[0.5, -0.25]]} | MODEL,
-    "ui/render": {"type": "panel", "title": "build", "content": {"type": "text", "text": "done"}},
-    "workflow/run": {"success": True, "result": {"passed": 9}, "evidence": ["9 of 9 tests passed"]},
+    "ui/render": {
+        "type": "panel",
+        "title": "build",
+        "content": {"type": "text", "text": "done"},
+    },
+    "workflow/run": {
+        "success": True,
+        "result": {"passed": 9},
+        "evidence": ["9 of 9 tests passed"],
+    },
 }
 
 
@@ -95,7 +114,10 @@ class Tour:
                     folder = Path(message["params"]["directories"]["data"])
                     folder.mkdir(parents=True, exist_ok=True)
                     self.book = folder / "traffic"
-                self.send(id=message["id"], result={"protocol_version": "1.0", "plugin": ABOUT})
+                self.send(
+                    id=message["id"],
+                    result={"protocol_version": "1.0", "plugin": ABOUT},
+                )
             case "handle_intent" if message["params"]["handler"] == "tour":
                 self.tour(message["id"])
             case "handle_intent":
@@ -116,25 +138,54 @@ class Tour:
 
     def tour(self, request: Any) -> None:
         meta = {"parent": request}
-        self.send(method="log", params={"level": "info", "message": "off we go", "fields": {"stops": 17}})
+        self.send(
+            method="log",
+            params={"level": "info", "message": "off we go", "fields": {"stops": 17}},
+        )
         self.ask("storage/set", key="visited/oslo", value={"times": 1})
         self.ask("storage/get", key="visited/oslo", default={"times": 0})
         self.ask("storage/list", prefix="visited/")
         self.ask("storage/delete", key="visited/oslo")
-        self.ask("ai/complete", prompt="Name a colour.", max_tokens=8, meta=meta)
-        self.ask("ai/chat", messages=[{"role": "user", "content": "Hi"}], meta=meta)
-        self.ask("ai/analyze_image", image="/home/ada/a.png", prompt="What is this?", meta=meta)
-        self.ask("ai/embed", input=["Oslo"], meta=meta)
+        self.ask(
+            "ai/complete",
+            provider="eliza",
+            prompt="Name a colour.",
+            max_tokens=8,
+            meta=meta,
+        )
+        self.ask(
+            "ai/chat",
+            provider="eliza",
+            messages=[{"role": "user", "content": "Hi"}],
+            meta=meta,
+        )
+        self.ask(
+            "ai/analyze_image",
+            provider="eliza",
+            image="/home/ada/a.png",
+            prompt="What is this?",
+            meta=meta,
+        )
+        self.ask("ai/embed", provider="eliza", input=["Oslo"], meta=meta)
         self.ask("user/ask", question="Which way?", choices=["left", "right"], meta=meta)
         self.ask("bus/subscribe", subject="topic.weather.*")
         self.ask("bus/publish", subject="topic.weather.oslo", data={"sunny": True})
         self.until(lambda: "bus/deliver" in self.served)
         self.ask("bus/unsubscribe", subject="topic.weather.*")
-        self.ask("call_plugin", plugin="todo", handler="add", params={"item": "oat milk"}, meta=meta)
+        self.ask(
+            "call_plugin",
+            plugin="todo",
+            handler="add",
+            params={"item": "oat milk"},
+            meta=meta,
+        )
         self.ask("call_plugin", plugin="tour", handler="wait", meta=meta | {"progress": True})
         self.until(lambda: "ping" in self.served)
         message = "You have seen it all."
-        self.send(id=request, result={"success": True, "message": message, "data": {"stops": self.sent}})
+        self.send(
+            id=request,
+            result={"success": True, "message": message, "data": {"stops": self.sent}},
+        )
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ impl Files {
         }
         // Code that it could change would be run with what another version is granted.
         files.set(&spec.folder, Access::Read);
-        files.bound(&spec.folder, Access::Read);
+        files.bound_code(&spec.folder, home.as_deref());
         spec.python_sdk.iter().for_each(|sdk| files.add(sdk, Access::Read));
         let own = &spec.directories;
         for (folder, access) in
@@ -211,8 +211,15 @@ impl Files {
             }
             // Nobody but root changes what is the system's.
             if !SYSTEM.iter().any(|system| real.starts_with(system)) {
-                self.bound(&real, Access::Read);
+                self.bound_code(&real, home(spec).as_deref());
             }
+        }
+    }
+
+    /// What is in a folder of code can be read at most; where that has the home in it, it is more than code.
+    fn bound_code(&mut self, folder: &Path, home: Option<&Path>) {
+        if !home.is_some_and(|home| home.starts_with(folder)) {
+            self.bound(folder, Access::Read);
         }
     }
 
