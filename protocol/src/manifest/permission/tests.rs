@@ -23,7 +23,7 @@ fn says_what_is_wrong_with_a_permission() {
         ),
         (
             "permissions: {network: [\"http://a\"]}",
-            "2:24: `permissions.network` has `http://a`, expected `host` or `host:port`",
+            "2:24: `permissions.network` has `http://a`, expected `host` or `host:port`; plain `network` is every host",
         ),
         (
             "permissions: [ai: [x]]",
@@ -40,7 +40,7 @@ fn says_what_is_wrong_with_a_permission() {
         ),
         (
             "permissions: {network: [\"*.0.0.1\"]}",
-            "2:24: `permissions.network` has `*.0.0.1`, expected `host` or `host:port`",
+            "2:24: `permissions.network` has `*.0.0.1`, expected `host` or `host:port`; plain `network` is every host",
         ),
         (
             "permissions: {file_system: {read: [data]}}",
@@ -130,8 +130,8 @@ fn reads_a_permission_from_the_line_that_shows_it() {
         ("netwrk: a", "; did you mean `network`?"),
         ("", "there is no permission ``, expected one of `file_system`"),
         ("network:", "`network` has a colon and no scope, expected one behind it, or no colon"),
-        ("network: 127.1", "`network` has `127.1`, expected `host` or `host:port`"),
-        ("network: a.org:0", "`network` has `a.org:0`, expected `host` or `host:port`"),
+        ("network: 127.1", "`network` has `127.1`, expected `host` or `host:port`; plain `network` is every host"),
+        ("network: a.org:0", "`network` has `a.org:0`, expected `host` or `host:port`; plain `network` is every host"),
         ("file_system: ~/x", "`file_system` has the scope `~/x`, expected `read PATH` or `write PATH`"),
         ("file_system: reed ~/x", "`file_system` has `reed`, expected `read` or `write`"),
         ("file_system: read x", "`file_system` has `x`, expected an absolute path"),
