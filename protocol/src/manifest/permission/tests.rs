@@ -130,8 +130,14 @@ fn reads_a_permission_from_the_line_that_shows_it() {
         ("netwrk: a", "; did you mean `network`?"),
         ("", "there is no permission ``, expected one of `file_system`"),
         ("network:", "`network` has a colon and no scope, expected one behind it, or no colon"),
-        ("network: 127.1", "`network` has `127.1`, expected `host` or `host:port`; plain `network` is every host"),
-        ("network: a.org:0", "`network` has `a.org:0`, expected `host` or `host:port`; plain `network` is every host"),
+        (
+            "network: 127.1",
+            "`network` has `127.1`, expected `host` or `host:port`; plain `network` is every host",
+        ),
+        (
+            "network: a.org:0",
+            "`network` has `a.org:0`, expected `host` or `host:port`; plain `network` is every host",
+        ),
         ("file_system: ~/x", "`file_system` has the scope `~/x`, expected `read PATH` or `write PATH`"),
         ("file_system: reed ~/x", "`file_system` has `reed`, expected `read` or `write`"),
         ("file_system: read x", "`file_system` has `x`, expected an absolute path"),
