@@ -42,6 +42,17 @@ pub const MAX_FRAME_BYTES: usize = 16 << 20;
 pub const MAX_PROGRESS_BYTES: usize = 64 << 10;
 /// The data of a message on the bus is at most this many bytes.
 pub const MAX_BUS_MESSAGE_BYTES: usize = 1 << 20;
+/// Variables that look like settings of some plugin (`ASTROS_<PLUGIN>_<KEY>`), and are the host's.
+pub const RESERVED_VARIABLES: [&str; 8] = [
+    "ASTROS_HOME",
+    "ASTROS_PLUGIN_PATH",
+    "ASTROS_PROTOCOL",
+    "ASTROS_RPC_FDS",
+    "LOCALAGENT_DEV_MODE",
+    "LOCALAGENT_LOG_LEVEL",
+    "LOCALAGENT_PLUGINS_ALLOW_DEV",
+    "LOCALAGENT_PLUGINS_ENABLED",
+];
 /// The reserved handler of direct messages: not listed in descriptions, called like any other.
 pub const MESSAGE_HANDLER: &str = "$message";
 

@@ -3,11 +3,10 @@
 use std::process::ExitCode;
 
 use astros_protocol::Error;
-use console::pad_str;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{args, output::Output};
+use super::{args, output::Output, plugins::aligned};
 use crate::{
     control::{Client, api::ControlClient, client::answered},
     daemon::{Health, OfferedProvider},
@@ -44,7 +43,7 @@ async fn list(daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
             .map(line)
         };
         let head = ["PROVIDER", "PLUGIN", "", "ANSWERS", "MODELS"].map(str::to_owned);
-        table(std::iter::once(head).chain(providers.iter().map(row)).collect(), output);
+        output.print(&aligned(&std::iter::once(head).chain(providers.iter().map(row)).collect::<Vec<_>>()));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -84,24 +83,4 @@ fn text(one: &Health, output: &Output) -> String {
         false => format!("\n  {}", line(&one.health.message)),
     };
     format!("{mark}  {} ({}), {} ms{models}{why}", line(&one.provider), line(&one.plugin), one.took_ms)
-}
-
-/// Rows of cells below each other; the first row is the heading.
-pub(super) fn table<const N: usize>(rows: Vec<[String; N]>, output: &Output) {
-    let width = |column: usize| {
-        rows.iter().map(|row| console::measure_text_width(&row[column])).max().unwrap_or_default()
-    };
-    let widths: Vec<usize> = (0..N).map(width).collect();
-    for (index, row) in rows.iter().enumerate() {
-        let cells = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| pad_str(cell, *width, console::Alignment::Left, None));
-        let line = cells.collect::<Vec<_>>().join("  ");
-        let line = line.trim_end();
-        match index {
-            0 => output.print(&output.style().dim().apply_to(line).to_string()),
-            _ => output.print(line),
-        }
-    }
 }

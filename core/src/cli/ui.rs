@@ -16,7 +16,7 @@ use super::{
     draw::{Canvas, draw},
     input,
     output::Output,
-    providers::table,
+    plugins::aligned,
 };
 use crate::{
     control::{
@@ -49,7 +49,7 @@ async fn list(daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
             [&one.component.name, &one.plugin, live, &one.component.description].map(line)
         });
         let head = ["COMPONENT", "PLUGIN", "", "DESCRIPTION"].map(str::to_owned);
-        table(std::iter::once(head).chain(rows).collect(), output);
+        output.print(&aligned(&std::iter::once(head).chain(rows).collect::<Vec<_>>()));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -129,7 +129,7 @@ mod tests {
         let mut environment: Vec<_> =
             variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
         environment.push(("HOME".into(), home.path().into()));
-        let mut found = Development::read(&environment, wanted, Some(Path::new("/work"))).unwrap();
+        let mut found = Development::read(&environment, wanted, Some(Path::new("/srv/ada"))).unwrap();
         for folder in &mut found.folders {
             if let Ok(below) = folder.strip_prefix(home.path()) {
                 *folder = Path::new("~").join(below);
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn looks_nowhere_without_the_switch_and_never_around_without_that_of_this_command() {
         assert_eq!(read("", &[], false), Development::default());
-        let all = ["/work/dev-plugins", "~/.localagent/plugins", "~/.localagent/dev-plugins"];
+        let all = ["/srv/ada/dev-plugins", "~/.localagent/plugins", "~/.localagent/dev-plugins"];
         for found in [read("", &[], true), read("", &[("LOCALAGENT_DEV_MODE", "true")], false)] {
             assert_eq!((folders(&found), found.is_on, found.reloads), (all.to_vec(), true, true));
         }
@@ -161,7 +161,7 @@ mod tests {
         let file = "development:\n  debug_mode: true\n  plugins:\n    auto_reload: false\n    \
                     development_directories: [\"./mine\", \"~/.localagent/dev-plugins\", /srv/dev]\n";
         let found = read(file, &[], true);
-        let expected = ["/work/mine", "~/.localagent/dev-plugins", "/srv/dev", "~/.localagent/plugins"];
+        let expected = ["/srv/ada/mine", "~/.localagent/dev-plugins", "/srv/dev", "~/.localagent/plugins"];
         assert_eq!((folders(&found), found.reloads), (expected.to_vec(), false));
         assert!(read("development: {plugins: {allow_dev_plugins: false}}", &[], true).folders.is_empty());
         assert_eq!(read("development: [", &[], false), Development::default());

@@ -1,6 +1,7 @@
 //! Which of the daemon's environment a plugin gets: an allow-list, so that no secret gets there by inheritance.
 //! Pure: the environment comes in.
 
+use astros_protocol::RESERVED_VARIABLES;
 use std::ffi::{OsStr, OsString};
 
 /// What every plugin gets; `LC_` stands for all that begins so.
@@ -20,17 +21,6 @@ const SHOWN: [&str; 13] = [
     "CLICOLOR_FORCE",
     "LANG",
     "LC_",
-];
-/// What looks as if it were some plugin's own, and is the daemon's.
-const RESERVED: [&str; 8] = [
-    "ASTROS_HOME",
-    "ASTROS_PLUGIN_PATH",
-    "ASTROS_PROTOCOL",
-    "ASTROS_RPC_FDS",
-    "LOCALAGENT_DEV_MODE",
-    "LOCALAGENT_LOG_LEVEL",
-    "LOCALAGENT_PLUGINS_ALLOW_DEV",
-    "LOCALAGENT_PLUGINS_ENABLED",
 ];
 const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
 /// Where the bus is looked for without an address.
@@ -77,7 +67,7 @@ fn is_own(name: &str, plugin: &str, plugins: &[String]) -> bool {
         let key = rest.strip_prefix(&upper(plugin)).and_then(|rest| rest.strip_prefix('_'));
         key.is_some_and(|key| !key.is_empty())
     };
-    !RESERVED.contains(&name)
+    !RESERVED_VARIABLES.contains(&name)
         && belongs(plugin)
         && !plugins.iter().any(|other| other != plugin && other.len() >= plugin.len() && belongs(other))
 }

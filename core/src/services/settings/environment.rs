@@ -2,20 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use astros_protocol::manifest;
+use astros_protocol::{RESERVED_VARIABLES, manifest};
 use serde_json::{Number, Value};
-
-/// Variables with one of the prefixes that are no settings.
-pub const RESERVED: [&str; 8] = [
-    "ASTROS_HOME",
-    "ASTROS_PLUGIN_PATH",
-    "ASTROS_PROTOCOL",
-    "ASTROS_RPC_FDS",
-    "LOCALAGENT_DEV_MODE",
-    "LOCALAGENT_LOG_LEVEL",
-    "LOCALAGENT_PLUGINS_ALLOW_DEV",
-    "LOCALAGENT_PLUGINS_ENABLED",
-];
 
 /// The prefixes; where both set a key, the last one holds.
 const PREFIXES: [&str; 2] = ["LOCALAGENT_", "ASTROS_"];
@@ -48,7 +36,7 @@ pub fn overrides<'a>(
     for prefix in PREFIXES {
         for (variable, text) in &variables {
             let Some(rest) = variable.strip_prefix(prefix) else { continue };
-            if RESERVED.contains(&variable.as_str()) {
+            if RESERVED_VARIABLES.contains(&variable.as_str()) {
                 continue;
             }
             let mut fitting =
