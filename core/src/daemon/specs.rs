@@ -11,7 +11,7 @@ use astros_protocol::{
     Extra, PluginDescription,
     manifest::{Kind, Program, PythonTarget, Supervision},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     config::Config,
@@ -61,12 +61,12 @@ impl Maker<'_> {
         registry: Registry,
         remembered: &Remembered,
     ) -> BTreeMap<String, Installed> {
-        let claims = claims(&registry);
+        let claims = claims(takers(registry.entries.values()));
         let mut overrides = self.overrides(&registry, &claims);
         let all = Shared {
             remembered,
             environment: Arc::new(self.base.options.environment.clone()),
-            names: takers(&registry).map(|entry| entry.name.clone()).collect(),
+            names: takers(registry.entries.values()).map(|entry| entry.name.clone()).collect(),
             claims,
             looked: Looked::default(),
             folders: self.folders(&registry),
@@ -117,8 +117,10 @@ impl Maker<'_> {
         if let (Admission::Enabled, Some(refusal)) = (&spec.admission, packages) {
             spec.admission = refusal;
         }
-        let schema = settle::schema(&entry, description.as_deref()).map(|(schema, _)| schema);
-        self.hide(&entry, schema, &given.overrides, all, &mut spec);
+        spec.secrets = self.hidden(&entry, description.as_deref(), &given.overrides, &all.claims, &spec);
+        if let Some(recorder) = &spec.recorder {
+            recorder.hide(spec.secrets.texts());
+        }
         Installed { entry, spec, fingerprint, grants, lacks: false, given, places, misfit, description }
     }
 
@@ -146,26 +148,23 @@ impl Maker<'_> {
         .decide()
     }
 
-    /// Marks what of the settings is secret: what the schema says, and what stands among secrets.
-    fn hide(
+    /// What of the settings is secret: what the schema says, and what stands among secrets.
+    pub(super) fn hidden(
         &self,
         entry: &Entry,
-        schema: Option<&Value>,
+        description: Option<&PluginDescription>,
         overrides: &[Override],
-        all: &Shared<'_>,
-        spec: &mut Spec,
-    ) {
-        let mut names = settings::secret_names(schema);
+        claims: &Claims,
+        spec: &Spec,
+    ) -> Secrets {
+        let mut names = settings::secret_names(settle::schema(entry, description).map(|(schema, _)| schema));
         names.extend(self.secrets.in_file(&entry.name));
         names.sort();
         names.dedup();
         let mut variables = settings::secret_variables(overrides, &names);
-        variables.extend(all.claims.keys().cloned());
+        variables.extend(claims.keys().cloned());
         let secrets = Secrets::new(names, variables, &spec.settings);
-        spec.secrets = spec.providers.values().fold(secrets, Secrets::and);
-        if let Some(recorder) = &spec.recorder {
-            recorder.hide(spec.secrets.texts());
-        }
+        spec.providers.values().fold(secrets, Secrets::and)
     }
 
     fn folders(&self, registry: &Registry) -> Arc<[PathBuf]> {
@@ -177,7 +176,7 @@ impl Maker<'_> {
 
     /// What the environment sets of each plugin's settings.
     fn overrides(&self, registry: &Registry, claims: &Claims) -> Overrides {
-        let names = takers(registry).map(|entry| &*entry.name);
+        let names = takers(registry.entries.values()).map(|entry| &*entry.name);
         settings::overrides(names, claims, text_variables(&self.base.options.environment))
     }
 

@@ -110,7 +110,7 @@ fn variables(spec: &Spec, confinement: Option<&Confinement>) -> Vec<(OsString, O
         &spec.secrets.variables,
     );
     if let Some(foreground) = &spec.foreground {
-        variables = foreground.variables(variables);
+        variables = foreground.variables(spec, variables);
     }
     let newest = SUPPORTED.iter().max().expect("the protocol crate speaks a version");
     variables.push(("ASTROS_PROTOCOL".into(), newest.to_string().into()));

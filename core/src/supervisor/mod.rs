@@ -54,7 +54,7 @@ pub use status::{InstanceStatus, Status};
 pub use watchdog::Watch;
 
 pub(crate) use confine::{enforced, expand, refusal};
-pub(crate) use environment::is_shown;
+pub(crate) use environment::is_of_person;
 pub(crate) use once::{Started, exit, start};
 pub(crate) use packages::{environment_of, lacking};
 pub(crate) use process::Process;
