@@ -91,6 +91,8 @@ def test_props_are_made_into_what_is_annotated(gallery: PluginProcess) -> None:
 
 def test_one_that_draws_itself_is_captured_and_not_drawn_twice(gallery: PluginProcess) -> None:
     assert draw(gallery, "own", say="by myself") == {"type": "ansi", "text": "by myself\n"}
+    for width in (40, 33):
+        assert draw(gallery, "ruled", width) == {"type": "ansi", "text": "─" * width + "\n"}
     drawn = draw(gallery, "dashboard", workflows=[{"name": "build", "progress": 30}, {"name": "test"}])
     assert drawn["type"] == "ansi"
     assert "test: 0.0" in drawn["text"]

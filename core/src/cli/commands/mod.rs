@@ -13,15 +13,19 @@ mod values;
 use std::{ffi::OsString, process::ExitCode};
 
 use astros_protocol::{Error, ErrorCode};
+use serde_json::Value;
 
 pub(super) use complete::{complete_if_asked, completion};
 pub(super) use help::print_help;
 pub(super) use run::{Given, INTERRUPTED, Ran, in_foreground};
 
-use super::{args::Global, connect::Needs, connect::connect, end, interrupted, options, output::Output};
+use super::{
+    args::Global, connect::Needs, connect::connect, end, interrupted, options, output::Output,
+    permissions::first_use, question::can_ask,
+};
 use crate::{
     control::{Client, api::ControlClient, client::answered},
-    daemon::{Catalog, Offered, Options, Word},
+    daemon::{Catalog, Offered, Options, WAITING, Word},
     services::printable::printable,
 };
 
@@ -42,7 +46,7 @@ pub(super) async fn run(words: Vec<OsString>, global: &Global, output: &Output) 
     let connected = connect(options(global)?, Needs::Any, output).await?;
     let client = connected.client();
     let offered = tokio::select! {
-        offered = client.command(name.clone()) => answered(offered),
+        offered = offered(name, client, output) => offered,
         error = interrupted() => Err(error),
     };
     let outcome = match offered.map(|offered| (values::read(&offered, &words), offered)) {
@@ -51,6 +55,31 @@ pub(super) async fn run(words: Vec<OsString>, global: &Global, output: &Output) 
         Err(error) => Err(error),
     };
     end(connected, outcome, output).await
+}
+
+/// The command of this name. Where a plugin that waits to be enabled may have it, a person at the terminal is asked.
+async fn offered(name: &str, daemon: &Client, output: &Output) -> Result<Offered, Error> {
+    let found = answered(daemon.command(name.to_owned()).await);
+    let Err(error) = found else { return found };
+    let Some(plugin) = waiting(&error, name).filter(|_| can_ask(output)) else { return Err(error) };
+    let is = if error.code == ErrorCode::PLUGIN_UNAVAILABLE { "is" } else { "may be" };
+    output.note(&format!("`{name}` {is} a command of `{plugin}`, which waits to be enabled"));
+    match first_use(&plugin, daemon, output).await? {
+        true => answered(daemon.command(name.to_owned()).await),
+        false => Err(error),
+    }
+}
+
+/// The one plugin that is to be asked about: that of the command's name, where several wait.
+fn waiting(error: &Error, name: &str) -> Option<String> {
+    let waiting = error.data.as_ref()?.extra.get(WAITING)?.as_array()?;
+    let mut waiting = waiting.iter().filter_map(Value::as_str);
+    let named = waiting.clone().find(|plugin| *plugin == name);
+    let only = match (waiting.next(), waiting.next()) {
+        (only, None) => only,
+        _ => None,
+    };
+    named.or(only).map(str::to_owned)
 }
 
 /// What clap has to say: help on standard output, what is wrong on standard error.
