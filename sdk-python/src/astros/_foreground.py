@@ -14,7 +14,7 @@ import sys
 import threading
 from queue import SimpleQueue
 
-from . import _stdio
+from . import _brief, _records, _stdio
 from ._byhand import Work, by_hand
 from ._context import adopt
 from ._desk import INTERRUPTED, Desk, Ended
@@ -56,6 +56,7 @@ class Terminal(Desk):
     def main(self) -> None:
         """Serve until the host is gone or the process is told to end."""
         adopt(self._peer)
+        _records.install()
         signal.signal(signal.SIGINT, self._heard)
         signal.signal(signal.SIGTERM, self._heard)
         self._reader.start()
@@ -94,6 +95,8 @@ class Terminal(Desk):
             self._working = None
 
     def _deliver(self, batch: _stdio.Batch) -> None:
+        if self._server.stage == "ready":
+            _brief.ready()
         for message, line in batch:
             self._peer.receive(message, line)
 

@@ -37,6 +37,10 @@ def main(argv: list[str]) -> int:
         sys.stderr.write(USAGE)
         return 2
     in_foreground = "ASTROS_RPC_FDS" in os.environ
+    if in_foreground:
+        from . import _brief
+
+        _brief.begin()
     try:
         reading, writing = _stdio.take_over()
     except (OSError, ValueError) as error:
@@ -51,6 +55,7 @@ def main(argv: list[str]) -> int:
             from ._foreground import Terminal
 
             Terminal(plugin, reading, writing).main()
+            _brief.end(plugin)
         else:
             import asyncio
 

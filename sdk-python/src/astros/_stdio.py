@@ -192,5 +192,5 @@ def leave_after_grace() -> None:
         os._exit(0)
 
     timer = threading.Timer(GRACE, leave)
-    timer.daemon = True
+    timer.name, timer.daemon = "astros-leave", True
     timer.start()
