@@ -93,7 +93,7 @@ impl Daemon {
         let names = entries().map(|entry| &*entry.name);
         let claims = claims(entries());
         let overrides = settings::overrides(names, &claims, variables);
-        let overrides = overrides.get(name).cloned().unwrap_or_default();
+        let overrides = overrides.of.get(name).cloned().unwrap_or_default();
         if overrides == installed.given.overrides {
             return Ok(None);
         }
@@ -130,9 +130,11 @@ pub(super) fn takers<'a>(entries: impl Iterator<Item = &'a Entry>) -> impl Itera
 pub(super) fn claims<'a>(takers: impl Iterator<Item = &'a Entry>) -> Claims {
     let secrets =
         |entry: &Entry| settings::secret_names(entry.settings_schema.as_ref().map(|schema| &schema.value));
-    let of = |entry: &Entry| {
-        let variable = |key: String| (settings::variable(&entry.name, &key), entry.name.clone());
-        secrets(entry).into_iter().map(variable).collect::<Vec<_>>()
-    };
-    takers.flat_map(of).collect()
+    let mut claims = Claims::new();
+    for entry in takers {
+        for key in secrets(entry) {
+            claims.entry(settings::variable(&entry.name, &key)).or_default().push(entry.name.clone());
+        }
+    }
+    claims
 }

@@ -28,7 +28,7 @@ use crate::{
     registry::{Entry, Registry, Status, spread},
     services::{
         secrets::Reading,
-        settings::{self, Claims, Override, SettingsError, Settled},
+        settings::{self, Claims, Override, Overrides, SettingsError, Settled},
     },
     supervisor::{self, Admission, Launch, Secrets, Spec},
 };
@@ -60,9 +60,11 @@ impl Maker<'_> {
         &self,
         registry: Registry,
         remembered: &Remembered,
+        warnings: &mut Vec<String>,
     ) -> BTreeMap<String, Installed> {
         let claims = claims(takers(registry.entries.values()));
-        let mut overrides = self.overrides(&registry, &claims);
+        let Overrides { of: mut overrides, unclear } = self.overrides(&registry, &claims);
+        warnings.extend(unclear);
         let all = Shared {
             remembered,
             environment: Arc::new(self.base.options.environment.clone()),
@@ -228,9 +230,6 @@ fn for_one_only(mut installed: BTreeMap<String, Installed>) -> BTreeMap<String, 
     }
     installed
 }
-
-/// What the environment sets, by plugin.
-type Overrides = BTreeMap<String, Vec<Override>>;
 
 fn launch(entry: &Entry) -> Launch {
     match &entry.run.program {
