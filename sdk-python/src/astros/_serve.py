@@ -37,10 +37,16 @@ def main(argv: list[str]) -> int:
         sys.stderr.write(USAGE)
         return 2
     in_foreground = "ASTROS_RPC_FDS" in os.environ
+    # What serves is imported first: the plugin's folder may have modules of the same names as it imports.
     if in_foreground:
         from . import _brief
 
         _brief.begin()
+        from ._foreground import Terminal
+    else:
+        import asyncio
+
+        from . import _records, _server  # noqa: F401
     try:
         reading, writing = _stdio.take_over()
     except (OSError, ValueError) as error:
@@ -52,13 +58,9 @@ def main(argv: list[str]) -> int:
 
     try:
         if in_foreground:
-            from ._foreground import Terminal
-
             Terminal(plugin, reading, writing).main()
             _brief.end(plugin)
         else:
-            import asyncio
-
             asyncio.run(_serve(plugin, reading, writing))
     except AstrOSError as error:  # two handlers of one name
         sys.stderr.write(f"error: cannot serve `{argv[0]}`: {error}\n")
