@@ -6,6 +6,7 @@ hangs after the time of grace is left behind.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -38,11 +39,12 @@ def main(argv: list[str]) -> int:
         return 2
     in_foreground = "ASTROS_RPC_FDS" in os.environ
     # What serves is imported first: the plugin's folder may have modules of the same names as it imports.
+    # Little becomes garbage by that, and looking for it takes longer the more was imported.
+    usual = gc.get_threshold()
+    gc.set_threshold(0)
     if in_foreground:
-        from . import _brief
-
-        _brief.begin()
         from ._foreground import Terminal
+        from ._leave import leave
     else:
         import asyncio
 
@@ -55,11 +57,13 @@ def main(argv: list[str]) -> int:
     plugin = _load(argv[0])
     if plugin is None:
         return 1
-
+    gc.freeze()
+    if gc.get_threshold()[0] == 0:
+        gc.set_threshold(*usual)
     try:
         if in_foreground:
             Terminal(plugin, reading, writing).main()
-            _brief.end(plugin)
+            leave(plugin)
         else:
             asyncio.run(_serve(plugin, reading, writing))
     except AstrOSError as error:  # two handlers of one name
