@@ -38,11 +38,12 @@ def leave(plugin: BasePlugin) -> None:
         _give_up(plugin)
     finally:
         gc.unfreeze()
-        for one in gc.get_objects():
-            # By their types: to ask some things for their class runs code.
-            if issubclass(type(one), FILES):
-                with suppress(OSError, ValueError):
-                    one.flush()
+        everything = gc.get_objects()
+        # By their types: to ask some things for their class runs code.
+        files = {kind for kind in set(map(type, everything)) if issubclass(kind, FILES)}
+        for one in [one for one in everything if type(one) in files]:
+            with suppress(OSError, ValueError):
+                one.flush()
         os._exit(0)
 
 
