@@ -10,20 +10,28 @@ mod run;
 mod terminal;
 mod values;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{convert::Infallible, ffi::OsString, process::ExitCode, time::Duration};
 
-use astros_protocol::{Error, ErrorCode};
+use astros_protocol::{Error, ErrorCode, stream::ProgressValue};
+use serde_json::value::to_raw_value;
 
 pub(super) use complete::{complete_if_asked, completion};
 pub(super) use help::print_help;
 pub(super) use run::{Given, INTERRUPTED, Ran, in_foreground};
 
-use super::{args::Global, connect::Needs, connect::connect, end, interrupted, options, output::Output};
+use super::{
+    args::Global, connect::Needs, connect::connect, end, interrupted, options, output::Output,
+    progress::Display,
+};
 use crate::{
+    agent::Progress,
     control::{Client, api::ControlClient, client::answered},
-    daemon::{Catalog, Offered, Options, Word},
+    daemon::{Catalog, Learning, Offered, Options, Word},
     services::printable::printable,
 };
+
+/// How often somebody who waits is told how far it is.
+const LOOKS: Duration = Duration::from_millis(250);
 
 /// Runs a command that is not one of `astros` itself.
 pub(super) async fn run(words: Vec<OsString>, global: &Global, output: &Output) -> Result<ExitCode, Error> {
@@ -34,23 +42,44 @@ pub(super) async fn run(words: Vec<OsString>, global: &Global, output: &Output) 
     }
     let asks_for_help = rest.iter().any(|word| word == "--help" || word == "-h");
     if asks_for_help
-        && let Some(offered) = Known::find(options(global)?).await?.command(name).await
+        && let Some(offered) = known(name, global).await?
         && let Err(usage) = values::read(&offered, &words)
     {
         return Ok(say(&usage));
     }
     let connected = connect(options(global)?, Needs::Any, output).await?;
     let client = connected.client();
+    let (display, progress) = Display::start(output);
     let offered = tokio::select! {
         offered = client.command(name.clone()) => answered(offered),
         error = interrupted() => Err(error),
+        never = show_learning(client, progress) => match never {},
     };
+    drop(display);
     let outcome = match offered.map(|offered| (values::read(&offered, &words), offered)) {
         Ok((Ok(typed), offered)) => run::run(&offered, typed, words, client, output).await,
         Ok((Err(usage), _)) => Ok(say(&usage)),
         Err(error) => Err(error),
     };
     end(connected, outcome, output).await
+}
+
+/// Shows how far plugins are asked what they offer, which is what takes long about a word that nobody is known to have.
+async fn show_learning(client: &Client, progress: Progress) -> Infallible {
+    let Some(progress) = progress else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(LOOKS).await;
+        let learning = answered(client.status().await).ok().and_then(|status| status.learning);
+        let value = learning.map(|Learning { told, of }| ProgressValue {
+            message: Some("asking plugins what they offer".to_owned()),
+            done: Some(told as f64),
+            total: Some(of as f64),
+            data: None,
+        });
+        if let Some(value) = value.and_then(|value| to_raw_value(&value).ok()) {
+            let _ = progress.send(value).await;
+        }
+    }
 }
 
 /// What clap has to say: help on standard output, what is wrong on standard error.
@@ -67,39 +96,29 @@ fn text(word: OsString) -> Result<String, Error> {
     })
 }
 
-/// What is known of plugins' commands, with no process started for it.
-enum Known {
-    /// To the daemon that runs.
-    Running(Box<Client>),
-    /// On disk.
-    Read(Catalog),
+/// Every command of a plugin that can be typed, as far as that is known: no process is started for it.
+async fn known_words(global: &Global) -> Result<Vec<Word>, Error> {
+    let options = options(global)?;
+    match running(&options).await? {
+        Some(client) => answered(client.commands().await),
+        None => Ok(Catalog::read(options, None).await?.words()),
+    }
 }
 
-impl Known {
-    async fn find(options: Options) -> Result<Known, Error> {
-        let paths = options.paths()?;
-        let fits =
-            |client: &Client| client.hello().is_of(&paths) && client.hello().has(&options.named_folders());
-        match Client::connect(&paths.runtime).await?.filter(fits) {
-            Some(client) => Ok(Known::Running(Box::new(client))),
-            None => Ok(Known::Read(Catalog::read(options).await?)),
-        }
-    }
+/// A command that can be run; none where it is not known whether there is one, without a process started for it.
+async fn known(name: &str, global: &Global) -> Result<Option<Offered>, Error> {
+    let options = options(global)?;
+    Ok(match running(&options).await? {
+        Some(client) => answered(client.command(name.to_owned()).await).ok(),
+        None => Catalog::read(options, Some(name)).await?.find(name).and_then(Result::ok),
+    })
+}
 
-    async fn words(&self) -> Result<Vec<Word>, Error> {
-        match self {
-            Known::Running(client) => answered(client.commands().await),
-            Known::Read(catalog) => Ok(catalog.words()),
-        }
-    }
-
-    /// A command that can be run; none where it is not known whether there is one.
-    async fn command(&self, name: &str) -> Option<Offered> {
-        match self {
-            Known::Running(client) => answered(client.command(name.to_owned()).await).ok(),
-            Known::Read(catalog) => catalog.find(name)?.ok(),
-        }
-    }
+/// The daemon that runs, where it has the plugins that are meant.
+async fn running(options: &Options) -> Result<Option<Client>, Error> {
+    let paths = options.paths()?;
+    let fits = |client: &Client| client.hello().is_of(&paths) && client.hello().has(&options.named_folders());
+    Ok(Client::connect(&paths.runtime).await?.filter(fits))
 }
 
 /// A plugin's words in a help text: nothing in them moves the terminal.
