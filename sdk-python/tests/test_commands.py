@@ -17,13 +17,14 @@ from .terminal import TerminalProcess
 On = Callable[..., TerminalProcess]
 
 
-@pytest.fixture
-def on_terminal() -> Iterator[On]:
-    """Start the workshop on a terminal, initialized."""
+@pytest.fixture(params=["by hand", "on a loop"])
+def on_terminal(request: pytest.FixtureRequest) -> Iterator[On]:
+    """Start the workshop on a terminal, initialized; it begins without an event loop, or has one from the start."""
+    how: dict[str, Any] = {"EAGER": "1"} if request.param == "on a loop" else {}
     running: list[TerminalProcess] = []
 
     def run(file: str = "commands.py", **options: Any) -> TerminalProcess:
-        process = TerminalProcess(file, **options)
+        process = TerminalProcess(file, **options, **how)
         running.append(process)
         process.initialize()
         return process
@@ -196,6 +197,55 @@ def test_a_reader_that_has_enough_is_no_error(on_terminal: On) -> None:
     assert process.code(asked) == 1
     assert process.text() == ""
     assert process.ends() == 0
+
+
+@pytest.fixture
+def plain() -> Iterator[TerminalProcess]:
+    """Commands that need no event loop, on a terminal."""
+    process = TerminalProcess("plain.py")
+    process.initialize()
+    yield process
+    process.destroy()
+
+
+def test_a_plain_command_takes_no_event_loop(plain: TerminalProcess) -> None:
+    assert plain.code(plain.run("look")) == 0
+    plain.see("False")
+    plain.answer(plain.ask("shutdown", {"reason": "done", "grace_ms": 1000}))
+    assert plain.ends() == 0
+
+
+def test_the_end_of_a_command_leaves_nothing_unsaid(plain: TerminalProcess, tmp_path: Path) -> None:
+    assert plain.code(plain.run("write", str(tmp_path))) == 0
+    assert plain.ends() == 0
+    said = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    assert said == {"own": "mine", "hidden": "hidden", "exit": "ran"}
+    plain.see("given up")
+
+
+def test_threads_of_a_command_end_their_work(plain: TerminalProcess, tmp_path: Path) -> None:
+    assert plain.code(plain.run("work-on", str(tmp_path))) == 0
+    assert plain.ends() == 0
+    assert (tmp_path / "thread").read_text() == "done"
+
+
+def test_a_plain_command_is_taken_back_at_once(plain: TerminalProcess) -> None:
+    asked = plain.run("wait")
+    plain.see("waiting")
+    plain.send({"jsonrpc": "2.0", "method": "$/cancel", "params": {"id": asked}})
+    assert plain.answer(asked)["error"]["data"]["kind"] == "cancelled"
+    plain.see("woken")
+    assert plain.code(plain.run("look")) == 0
+    assert plain.ends() == 0
+
+
+def test_a_plain_command_does_not_keep_the_plugin_from_its_end(plain: TerminalProcess) -> None:
+    plain.run("wait")
+    plain.see("waiting")
+    stopped = plain.ask("shutdown", {"reason": "done", "grace_ms": 1000})
+    plain.answer(stopped)
+    assert plain.ends() == 0
+    plain.see("woken")
 
 
 def test_a_command_in_a_shared_process_prints_into_the_log(start: Start) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from astros.errors import InvalidParams
-from astros.plugin import BasePlugin, plugin_handler
+from astros.plugin import plugin_handler
 from astros.testing import AstrOSTestClient
 from astros.types import Intent
+from astros.ui import UIPlugin
 
 from .conftest import Start
 from .host import PLUGINS, PluginProcess
@@ -91,6 +92,8 @@ def test_props_are_made_into_what_is_annotated(gallery: PluginProcess) -> None:
 
 def test_one_that_draws_itself_is_captured_and_not_drawn_twice(gallery: PluginProcess) -> None:
     assert draw(gallery, "own", say="by myself") == {"type": "ansi", "text": "by myself\n"}
+    for width in (40, 33):
+        assert draw(gallery, "ruled", width) == {"type": "ansi", "text": "─" * width + "\n"}
     drawn = draw(gallery, "dashboard", workflows=[{"name": "build", "progress": 30}, {"name": "test"}])
     assert drawn["type"] == "ansi"
     assert "test: 0.0" in drawn["text"]
@@ -144,7 +147,13 @@ def test_ctrl_c_ends_one_that_draws_itself(screen: TerminalProcess) -> None:
     assert screen.answer(asked)["result"] == {"type": "text", "text": ""}
 
 
-class Painter(BasePlugin):
+class Painter(UIPlugin):
+    def get_ui_components(self) -> dict[str, Any]:
+        return {"frame": self.frame}
+
+    async def frame(self) -> dict[str, Any]:
+        return dict(await self.render("gallery", "ruled"))
+
     @plugin_handler("paint")
     async def paint(self, intent: Intent) -> dict[str, Any]:
         return dict(await self.render("gallery", "table", {"data": ROWS}))
@@ -155,6 +164,7 @@ async def test_one_plugin_draws_anothers_component() -> None:
         await client.load_plugin(GALLERY)
         await client.load_plugin(Painter)
         assert (await client.call("paint", check=True)).data["columns"] == ["File", "Lines"]
+        assert (await client.render("frame", width=33))["text"] == "─" * 33 + "\n"
         seen: list[Any] = []
         await client.render("ticker", on_progress=seen.append)
         assert [tree["content"]["text"] for tree in seen] == ["0", "1", "2"]

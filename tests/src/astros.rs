@@ -87,7 +87,8 @@ impl Astros {
         self
     }
 
-    /// Runs it to its end on a terminal, where somebody types `typed`; what it shows is the outcome's stdout.
+    /// Runs it to its end on a terminal, where somebody types `typed` once they are asked; what it shows is the
+    /// outcome's stdout.
     pub fn run_on_a_terminal(mut self, typed: &str) -> Outcome {
         let OpenptyResult { master, slave } = openpty(None, None).expect("a terminal");
         let stream = || Stdio::from(slave.try_clone().expect("the terminal"));
@@ -96,8 +97,14 @@ impl Astros {
         // Nobody else holds that end: reading ends with the program.
         drop((self.command, slave));
         let mut terminal = File::from(master);
-        terminal.write_all(typed.as_bytes()).expect("somebody types");
         let mut shown = Vec::new();
+        if !typed.is_empty() {
+            let mut byte = [0];
+            while !shown.ends_with(b"[y/N] ") && terminal.read_exact(&mut byte).is_ok() {
+                shown.extend(byte);
+            }
+            terminal.write_all(typed.as_bytes()).expect("somebody types");
+        }
         // The end is an error here: that is how a terminal hangs up.
         let _ = terminal.read_to_end(&mut shown);
         let code = child.wait().expect("astros ends").code();

@@ -1,11 +1,12 @@
 //! What the command is given: texts and parameters, from the command line or from standard input.
 
 use std::{
-    io::{self, BufRead, Read},
+    io::{self, BufRead, Read, Write},
     thread,
 };
 
 use astros_protocol::{Error, ErrorCode, Extra};
+use nix::sys::termios::{FlushArg, tcflush};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -41,9 +42,22 @@ pub(super) fn json(argument: &str) -> Result<Value, Error> {
     })
 }
 
+/// Asks a question on standard error, and reads from the terminal whether the person says yes.
+pub(super) async fn agrees(question: &str) -> Result<bool, Error> {
+    forget_typed();
+    let mut stderr = io::stderr();
+    let _ = stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush());
+    Ok(matches!(&*line().await?.trim().to_lowercase(), "y" | "yes"))
+}
+
+/// Forgets what was typed before a question was to be seen: it is no answer to it.
+pub(super) fn forget_typed() {
+    let _ = tcflush(io::stdin(), FlushArg::TCIFLUSH);
+}
+
 /// A line that a person types. Reading blocks, and Ctrl-C has to be heard meanwhile: it is done in a thread that
 /// nobody waits for.
-pub(super) async fn line() -> Result<String, Error> {
+async fn line() -> Result<String, Error> {
     let (sender, line) = oneshot::channel();
     thread::spawn(move || {
         let mut text = String::new();

@@ -64,10 +64,7 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error, &Output::new(wants_json, no_color)),
     };
     let output = Output::new(cli.global.json, no_color);
-    // Who leaves a daemon running wants to read what it does.
-    let stays = matches!(cli.command, Command::Daemon(args::Daemon { action: None, .. }));
-    let level = if stays { LevelFilter::INFO } else { LevelFilter::ERROR };
-    let filter = EnvFilter::builder().with_default_directive(level.into()).with_env_var("ASTROS_LOG");
+    let filter = EnvFilter::builder().with_default_directive(level(&cli).into()).with_env_var("ASTROS_LOG");
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter.from_env_lossy()).init();
     // One thread owns plugins, pipes and timers: hand-overs between threads cost more than they give.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -79,6 +76,26 @@ pub fn main() -> ExitCode {
     };
     let code = outcome.unwrap_or_else(|error| output.error(&error));
     if output.is_lost() { ExitCode::from(output::exit_code(ErrorCode::INTERNAL_ERROR)) } else { code }
+}
+
+/// What is logged unless `ASTROS_LOG` says it: who leaves a daemon running wants to read what it does.
+fn level(cli: &Cli) -> LevelFilter {
+    if !matches!(cli.command, Command::Daemon(args::Daemon { action: None, .. })) {
+        return LevelFilter::ERROR;
+    }
+    let named = std::env::var("LOCALAGENT_LOG_LEVEL").unwrap_or_default().to_lowercase();
+    // Python's names for what is called `warn` and `error` here.
+    let named = match &*named {
+        "warning" => "warn",
+        "critical" => "error",
+        other => other,
+    };
+    let is_verbose = || options(&cli.global).is_ok_and(|options| options.development.is_verbose);
+    match named.parse() {
+        Ok(level) if !named.is_empty() => level,
+        _ if is_verbose() => LevelFilter::DEBUG,
+        _ => LevelFilter::INFO,
+    }
 }
 
 async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {

@@ -1,9 +1,6 @@
 //! `astros plugins enable`, `grant` and `revoke`: what a plugin may do, shown in words and decided by the person.
 
-use std::{
-    io::{IsTerminal, Write},
-    process::ExitCode,
-};
+use std::{io::IsTerminal, process::ExitCode};
 
 use astros_protocol::{Error, ErrorCode, manifest::Permission};
 use serde_json::{Value, json};
@@ -17,6 +14,18 @@ use crate::{
 
 /// What nobody is asked about: whoever runs a command says where, and with what.
 const COMMANDS: &str = "Its commands, where it has any, read and change the folder that you run them in, and what you name to them.";
+
+/// Asks whether a plugin that waits shall run, at its first use; it is enabled with just what was shown. False where
+/// the person declines.
+pub(super) async fn first_use(name: &str, daemon: &Client, output: &Output) -> Result<bool, Error> {
+    let asks = answered(daemon.permissions(name.to_owned()).await)?;
+    if !agrees(&asks, output).await? {
+        return Ok(false);
+    }
+    let agreed = lines(&asks.wishes, WishState::Missing);
+    answered(daemon.enable(name.to_owned(), Some(agreed)).await)?;
+    Ok(true)
+}
 
 /// Shows what a plugin asks for, and enables it with just that where the person agrees.
 pub(super) async fn enable(
@@ -85,10 +94,7 @@ async fn agrees(asks: &Asks, output: &Output) -> Result<bool, Error> {
         let error = Error::new(ErrorCode::INVALID_PARAMS, message);
         return Err(error.with_hint(format!("`astros plugins enable {name} --yes` agrees")));
     }
-    let mut stderr = std::io::stderr();
-    let _ = stderr.write_all(question(asks).as_bytes()).and_then(|()| stderr.flush());
-    let answer = input::line().await?;
-    Ok(matches!(&*answer.trim().to_lowercase(), "y" | "yes"))
+    input::agrees(&question(asks)).await
 }
 
 /// The name, with version and author where they are known.

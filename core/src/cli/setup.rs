@@ -4,7 +4,7 @@
 use std::{
     env,
     ffi::OsStr,
-    io::{IsTerminal, Write},
+    io::IsTerminal,
     os::unix::ffi::OsStrExt,
     path::Path,
     process::{ExitCode, Stdio},
@@ -67,9 +67,7 @@ async fn agrees(plan: &SetupPlan, output: &Output) -> Result<bool, Error> {
         plan.environment.display(),
         plan.python.display(),
     );
-    let mut stderr = std::io::stderr();
-    let _ = stderr.write_all(printable(&question).as_bytes()).and_then(|()| stderr.flush());
-    Ok(matches!(&*input::line().await?.trim().to_lowercase(), "y" | "yes"))
+    input::agrees(&printable(&question)).await
 }
 
 /// Runs a module of a Python's own to its end; what it said is shown where it failed. No folder that the person stands

@@ -42,7 +42,7 @@ pub use observability::Observability;
 pub use own::own_settings;
 pub use providers::Providers;
 pub use start::{DaemonSection, Start};
-pub use workflow::{Development, WorkflowSection};
+pub use workflow::WorkflowSection;
 
 /// The largest configuration that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -155,7 +155,7 @@ impl Config {
             daemon: file.daemon,
             providers: file.providers,
             observability: file.observability,
-            workflow: file.workflow.or(file.development.workflow),
+            workflow: file.workflow,
             warnings: unknown_members(&document, &written, path),
             stamp: Stamp::default(),
         })
@@ -203,7 +203,6 @@ struct File {
     providers: Providers,
     observability: Observability,
     workflow: WorkflowSection,
-    development: Development,
 }
 
 #[derive(Default, Deserialize)]
@@ -294,7 +293,7 @@ fn settings(document: &Document<'_>, written: &Value, plugin: &str) -> BTreeMap<
 }
 
 const DAEMON: [&str; 1] = ["start"];
-const FILE: [&str; 11] = [
+const FILE: [&str; 10] = [
     "plugins",
     "plugin_dirs",
     "python_environments",
@@ -305,7 +304,6 @@ const FILE: [&str; 11] = [
     "providers",
     "observability",
     "workflow",
-    "development",
 ];
 const SECTION: [&str; 7] =
     ["enabled", "settings", "config", "permissions", "sandbox", "limits", "supervision"];

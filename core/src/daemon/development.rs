@@ -1,5 +1,5 @@
 //! The development switch: which folders of plugins in the making are looked into, and whether what is saved there is
-//! reloaded. `~/.localagent/development.yaml` says more of it, where it is there.
+//! reloaded. `~/.localagent/development.yaml` says more of it, where it is there, and what else a developer wants to see.
 
 use std::{
     ffi::OsString,
@@ -10,7 +10,11 @@ use std::{
 use astros_protocol::{Error, manifest::Document};
 use serde::Deserialize;
 
-use super::{config::expand, misconfigured};
+use super::{
+    config::{WorkflowSection, expand},
+    misconfigured,
+};
+use crate::workflow::Switches;
 
 /// Where plugins are written, beside `dev-plugins` in the working directory.
 const FOLDERS: [&str; 2] = ["~/.localagent/plugins", "~/.localagent/dev-plugins"];
@@ -25,9 +29,13 @@ pub struct Development {
     pub reloads: bool,
     /// Folders of plugins, absolute; they need not be there.
     pub folders: Vec<PathBuf>,
+    /// The daemon's log has all that helps.
+    pub is_verbose: bool,
+    /// What is wanted of every run of a workflow.
+    pub workflow: Switches,
 }
 
-/// The file as it is written; what is not listed here is for other parts.
+/// The file as it is written.
 #[derive(Default, Deserialize)]
 #[serde(default, expecting = "a mapping")]
 struct File {
@@ -38,7 +46,10 @@ struct File {
 #[serde(default, expecting = "a mapping")]
 struct Section {
     hot_reload: Option<bool>,
+    debug_mode: bool,
+    verbose_logging: bool,
     plugins: Plugins,
+    workflow: WorkflowSection,
 }
 
 #[derive(Default, Deserialize)]
@@ -94,7 +105,9 @@ impl Development {
             });
         }
         let reloads = is_on && file.hot_reload != Some(false) && auto_reload != Some(false);
-        Ok(Development { is_on, reloads, folders })
+        let is_verbose = is_on && (file.debug_mode || file.verbose_logging);
+        let workflow = if is_on { file.workflow.into() } else { Switches::default() };
+        Ok(Development { is_on, reloads, folders, is_verbose, workflow })
     }
 }
 
@@ -158,9 +171,16 @@ mod tests {
 
     #[test]
     fn does_what_the_file_says() {
+        let traced = "development: {workflow: {detailed_error_traces: true}}";
+        let traces = Switches { traces: true, ..Switches::default() };
+        assert_eq!(
+            (read(traced, &[], true).workflow, read(traced, &[], false).workflow),
+            (traces, Switches::default())
+        );
         let file = "development:\n  debug_mode: true\n  plugins:\n    auto_reload: false\n    \
                     development_directories: [\"./mine\", \"~/.localagent/dev-plugins\", /srv/dev]\n";
         let found = read(file, &[], true);
+        assert!(found.is_verbose && !read(file, &[], false).is_verbose);
         let expected = ["/srv/ada/mine", "~/.localagent/dev-plugins", "/srv/dev", "~/.localagent/plugins"];
         assert_eq!((folders(&found), found.reloads), (expected.to_vec(), false));
         assert!(read("development: {plugins: {allow_dev_plugins: false}}", &[], true).folders.is_empty());

@@ -53,7 +53,7 @@ use crate::{
 };
 
 use change::Failure;
-pub use commands::{Catalog, CommandRun, Finished, Offered, Stage, Word};
+pub use commands::{Catalog, CommandRun, Finished, Offered, Stage, WAITING, Word};
 use config::Config;
 pub use development::Development;
 pub use environments::SetupPlan;

@@ -45,12 +45,7 @@ impl Daemon {
     /// What a plugin asks for that waits for a person to agree: to be enabled at all, or to more than before.
     pub async fn waiting(&self, name: &str) -> Option<Asks> {
         let installed = self.on_disk(name).await.ok()?;
-        let waits = match &installed.entry.status {
-            Status::Ok => installed.grants.refusal(name).is_some(),
-            Status::Disabled { reason } => reason == WAITS,
-            Status::Blocked { .. } => false,
-        };
-        if !waits {
+        if !installed.waits() {
             return None;
         }
         let before = self.before(&installed).await;
@@ -239,6 +234,17 @@ impl Daemon {
     fn note(&self, kind: Kind, name: &str, permissions: &[Permission]) {
         for atom in permissions.iter().flat_map(Permission::atoms) {
             self.audit.record(Event::now(kind, name, atom.to_string()).by(self.user_id()));
+        }
+    }
+}
+
+impl Installed {
+    /// Whether it waits for a person to agree: to be enabled at all, or to more than before.
+    pub(super) fn waits(&self) -> bool {
+        match &self.entry.status {
+            Status::Ok => self.grants.refusal(&self.entry.name).is_some(),
+            Status::Disabled { reason } => reason == WAITS,
+            Status::Blocked { .. } => false,
         }
     }
 }

@@ -9,6 +9,8 @@ use std::{
     sync::LazyLock,
 };
 
+use crate::supervisor::COMPILED;
+
 /// The files of the package, by their names in it.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/python_sdk.rs"));
 
@@ -49,7 +51,8 @@ fn write(package: &Path) -> io::Result<()> {
         fs::create_dir_all(path.parent().unwrap_or(package))?;
         fs::write(path, content)?;
     }
-    Ok(())
+    // No file of it changes any more: it may be compiled.
+    fs::create_dir(package.join(COMPILED))
 }
 
 #[cfg(test)]

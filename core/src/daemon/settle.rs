@@ -2,19 +2,28 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use astros_protocol::{PluginDescription, manifest::Manifest};
+use astros_protocol::{Error, Extra, PluginDescription, manifest::Manifest};
 use serde_json::Value;
 
-use super::{config::own_settings, specs::Maker};
+use super::{
+    Daemon,
+    config::own_settings,
+    internal,
+    setup::Installed,
+    specs::{Looks, Maker},
+    text_variables,
+};
 use crate::{
-    registry::{Entry, Registry, Status},
+    registry::{Entry, Status},
     services::{
         settings::{self, Claims, Override, Setting, SettingsError, Settled, Sources},
         storage::SetByCommand,
     },
+    supervisor::{Secrets, Spec},
 };
 
 /// What was said of one plugin's settings outside of `astros.yaml`.
+#[derive(Clone)]
 pub(super) struct Given {
     /// By the environment.
     pub overrides: Vec<Override>,
@@ -72,6 +81,45 @@ impl Maker<'_> {
     }
 }
 
+impl Daemon {
+    /// A plugin's settings for one run by a person, and what of them is secret, where their environment sets others than
+    /// the daemon's.
+    ///
+    /// # Errors
+    /// What it sets does not fit.
+    pub(super) async fn settings_by(
+        &self,
+        name: &str,
+        environment: &[(String, String)],
+    ) -> Result<Option<(Extra, Secrets)>, Error> {
+        let setup = self.setup();
+        let Some(installed) = setup.plugins.get(name).cloned() else { return Ok(None) };
+        let mut variables: BTreeMap<_, _> = text_variables(&self.base.options.environment).collect();
+        variables.extend(environment.iter().cloned());
+        let entries = || takers(setup.plugins.values().map(|one| &one.entry));
+        let names = entries().map(|entry| &*entry.name);
+        let claims = claims(entries());
+        let overrides = settings::overrides(names, &claims, variables);
+        let overrides = overrides.of.get(name).cloned().unwrap_or_default();
+        if overrides == installed.given.overrides {
+            return Ok(None);
+        }
+        let (base, setup) = (self.base.clone(), setup.clone());
+        let settled = tokio::task::spawn_blocking(move || {
+            let secrets = base.secrets();
+            let maker =
+                Maker { base: &base, config: &setup.config, secrets: &secrets.read(), looks: &Looks::All };
+            let Installed { entry, given, description, spec, .. } = &*installed;
+            let (given, described) = (Given { overrides, ..given.clone() }, description.as_deref());
+            let settings = maker.settings(entry, &given, described)?.settings;
+            let spec = Spec { settings, ..spec.clone() };
+            let secrets = maker.hidden(entry, described, &given.overrides, &claims, &spec);
+            Ok::<_, Error>((spec.settings, secrets))
+        });
+        settled.await.map_err(internal)?.map(Some)
+    }
+}
+
 /// The schema that holds and where it comes from: the manifest's, else the one that the code declares.
 pub(super) fn schema<'a>(
     entry: &'a Entry,
@@ -82,17 +130,19 @@ pub(super) fn schema<'a>(
 }
 
 /// The plugins that the environment may speak of: one that waits to be enabled takes nothing from others.
-pub(super) fn takers(registry: &Registry) -> impl Iterator<Item = &Entry> {
-    registry.entries.values().filter(|entry| !matches!(entry.status, Status::Disabled { .. }))
+pub(super) fn takers<'a>(entries: impl Iterator<Item = &'a Entry>) -> impl Iterator<Item = &'a Entry> {
+    entries.filter(|entry| !matches!(entry.status, Status::Disabled { .. }))
 }
 
 /// The variables that hold what their schemas call secret.
-pub(super) fn claims(registry: &Registry) -> Claims {
+pub(super) fn claims<'a>(takers: impl Iterator<Item = &'a Entry>) -> Claims {
     let secrets =
         |entry: &Entry| settings::secret_names(entry.settings_schema.as_ref().map(|schema| &schema.value));
-    let of = |entry: &Entry| {
-        let variable = |key: String| (settings::variable(&entry.name, &key), entry.name.clone());
-        secrets(entry).into_iter().map(variable).collect::<Vec<_>>()
-    };
-    takers(registry).flat_map(of).collect()
+    let mut claims = Claims::new();
+    for entry in takers {
+        for key in secrets(entry) {
+            claims.entry(settings::variable(&entry.name, &key)).or_default().push(entry.name.clone());
+        }
+    }
+    claims
 }

@@ -204,7 +204,7 @@ impl Setup {
         let secrets = base.secrets();
         let secrets = secrets.read();
         let maker = Maker { base, config: &config, secrets: &secrets, looks };
-        let mut plugins = maker.installed(registry, remembered);
+        let mut plugins = maker.installed(registry, remembered, &mut warnings);
         let order = needs::check(&mut plugins);
         let plugins: BTreeMap<_, _> =
             plugins.into_iter().map(|(name, plugin)| (name, Arc::new(plugin))).collect();

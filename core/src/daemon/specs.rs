@@ -11,7 +11,7 @@ use astros_protocol::{
     Extra, PluginDescription,
     manifest::{Kind, Manifest, Program, PythonTarget, Supervision},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     config::Config,
@@ -28,7 +28,7 @@ use crate::{
     registry::{Entry, Registry, Status, spread},
     services::{
         secrets::Reading,
-        settings::{self, Claims, Override, SettingsError, Settled},
+        settings::{self, Claims, Override, Overrides, SettingsError, Settled},
         storage::{Described, Descriptions},
     },
     supervisor::{self, Admission, Launch, Secrets, Spec},
@@ -100,13 +100,15 @@ impl Maker<'_> {
         &self,
         registry: Registry,
         remembered: &Remembered,
+        warnings: &mut Vec<String>,
     ) -> BTreeMap<String, Installed> {
-        let claims = claims(&registry);
-        let mut overrides = self.overrides(&registry, &claims);
+        let claims = claims(takers(registry.entries.values()));
+        let Overrides { of: mut overrides, unclear } = self.overrides(&registry, &claims);
+        warnings.extend(unclear);
         let all = Shared {
             remembered,
             environment: Arc::new(self.base.options.environment.clone()),
-            names: takers(&registry).map(|entry| entry.name.clone()).collect(),
+            names: takers(registry.entries.values()).map(|entry| entry.name.clone()).collect(),
             claims,
             looked: Looked::default(),
             folders: self.folders(&registry),
@@ -166,8 +168,10 @@ impl Maker<'_> {
         if let (Admission::Enabled, Some(refusal)) = (&spec.admission, packages) {
             spec.admission = refusal;
         }
-        let schema = settle::schema(&entry, description.as_deref()).map(|(schema, _)| schema);
-        self.hide(&entry, schema, &given.overrides, all, &mut spec);
+        spec.secrets = self.hidden(&entry, description.as_deref(), &given.overrides, &all.claims, &spec);
+        if let Some(recorder) = &spec.recorder {
+            recorder.hide(spec.secrets.texts());
+        }
         Installed { entry, spec, fingerprint, grants, lacks: false, given, places, misfit, description }
     }
 
@@ -195,26 +199,23 @@ impl Maker<'_> {
         .decide()
     }
 
-    /// Marks what of the settings is secret: what the schema says, and what stands among secrets.
-    fn hide(
+    /// What of the settings is secret: what the schema says, and what stands among secrets.
+    pub(super) fn hidden(
         &self,
         entry: &Entry,
-        schema: Option<&Value>,
+        description: Option<&PluginDescription>,
         overrides: &[Override],
-        all: &Shared<'_>,
-        spec: &mut Spec,
-    ) {
-        let mut names = settings::secret_names(schema);
+        claims: &Claims,
+        spec: &Spec,
+    ) -> Secrets {
+        let mut names = settings::secret_names(settle::schema(entry, description).map(|(schema, _)| schema));
         names.extend(self.secrets.in_file(&entry.name));
         names.sort();
         names.dedup();
         let mut variables = settings::secret_variables(overrides, &names);
-        variables.extend(all.claims.keys().cloned());
+        variables.extend(claims.keys().cloned());
         let secrets = Secrets::new(names, variables, &spec.settings);
-        spec.secrets = spec.providers.values().fold(secrets, Secrets::and);
-        if let Some(recorder) = &spec.recorder {
-            recorder.hide(spec.secrets.texts());
-        }
+        spec.providers.values().fold(secrets, Secrets::and)
     }
 
     fn folders(&self, registry: &Registry) -> Arc<[PathBuf]> {
@@ -226,7 +227,7 @@ impl Maker<'_> {
 
     /// What the environment sets of each plugin's settings.
     fn overrides(&self, registry: &Registry, claims: &Claims) -> Overrides {
-        let names = takers(registry).map(|entry| &*entry.name);
+        let names = takers(registry.entries.values()).map(|entry| &*entry.name);
         settings::overrides(names, claims, text_variables(&self.base.options.environment))
     }
 
@@ -295,9 +296,6 @@ fn for_one_only(mut installed: BTreeMap<String, Installed>) -> BTreeMap<String, 
     }
     installed
 }
-
-/// What the environment sets, by plugin.
-type Overrides = BTreeMap<String, Vec<Override>>;
 
 fn launch(entry: &Entry) -> Launch {
     match &entry.run.program {

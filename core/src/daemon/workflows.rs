@@ -6,7 +6,7 @@ use astros_protocol::{Error, ErrorCode, Extra, workflow::WorkflowKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Daemon, internal, misconfigured};
+use super::{Daemon, internal};
 use crate::{
     agent::{Person, recognition},
     router::errors::nearest,
@@ -117,7 +117,7 @@ impl Daemon {
         watcher: Watcher,
     ) -> Result<Report, Error> {
         let root = person.root();
-        let switches = self.switches(&order, person)?;
+        let switches = self.switches(&order, person);
         let on = For { root, watcher, switches, timeout: person.timeout };
         if order.resume {
             self.learn().await;
@@ -148,14 +148,10 @@ impl Daemon {
 
     /// What is wanted of this run, and of every run. Nobody is asked before each step where nobody is there, unless
     /// this run is to be so.
-    fn switches(&self, order: &Order, person: &Person) -> Result<Switches, Error> {
-        let always = self.setup().config.switches().map_err(misconfigured)?;
-        let Switches { step, save_intermediate, traces } = order.switches;
-        Ok(Switches {
-            step: step || (always.step && person.questions.is_some()),
-            save_intermediate: save_intermediate || always.save_intermediate,
-            traces: traces || always.traces,
-        })
+    fn switches(&self, order: &Order, person: &Person) -> Switches {
+        let mut always = self.base.options.development.workflow.or(self.setup().config.workflow.into());
+        always.step &= person.questions.is_some();
+        order.switches.or(always)
     }
 
     /// The file of a workflow; a person's own goes before those of plugins.

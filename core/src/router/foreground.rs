@@ -4,7 +4,7 @@
 use std::{path::PathBuf, pin::pin, sync::Arc};
 
 use astros_peer::Failure;
-use astros_protocol::{Error, ErrorCode, Id, Meta, Request, manifest::Exit};
+use astros_protocol::{Error, ErrorCode, Extra, Id, Meta, Request, manifest::Exit};
 use rustix::process::Signal;
 use tokio::sync::mpsc;
 
@@ -14,7 +14,9 @@ use super::{
     tree::{Link, Node, Root},
     wire::Traceparent,
 };
-use crate::supervisor::{Ending, FileAccess, Foreground, InForeground, OutOfReach, Signalled, Spec, Streams};
+use crate::supervisor::{
+    Ending, FileAccess, Foreground, InForeground, OutOfReach, Secrets, Signalled, Spec, Streams,
+};
 
 /// What is run, by whom and where.
 pub struct Run<'a> {
@@ -25,8 +27,10 @@ pub struct Run<'a> {
     pub cwd: PathBuf,
     /// What they name: the process may read and write what is there of it.
     pub named: Vec<Named>,
-    /// Their environment, of which it gets how their terminal and language are.
+    /// Their environment, of which it gets how their terminal and language are, and what is the plugin's.
     pub environment: Vec<(String, String)>,
+    /// The plugin's settings and what of them is secret, where that environment has other ones than the daemon's.
+    pub settings: Option<(Extra, Secrets)>,
     pub streams: Streams,
     pub root: Arc<Root>,
     pub signals: mpsc::Receiver<Signalled>,
@@ -63,11 +67,11 @@ impl Router {
         run: Run<'_>,
         params: impl FnOnce(Meta) -> R::Params,
     ) -> Result<Outcome<R::Result>, Error> {
-        let Run { name, cwd, named, environment, streams, root, mut signals, .. } = run;
+        let Run { name, cwd, named, environment, settings, streams, root, mut signals, .. } = run;
         root.questions.iter().for_each(|questions| questions.lend(&plugin.name));
         let supervisor = plugin.supervisor();
         let paths = named.iter().map(|one| one.path.clone()).collect();
-        let foreground = Foreground { cwd, paths, environment };
+        let foreground = Foreground { cwd, paths, environment, settings };
         self.sees(plugin, &foreground, named, &root).await?;
         let _running = plugin.in_foreground();
         let mut forbidden = pin!(plugin.forbidden(&supervisor));
@@ -76,6 +80,7 @@ impl Router {
             signal = fatal(&mut signals) => return Ok(Outcome::Ended(by(signal))),
             why = &mut forbidden => return Err(why),
         };
+        let secrets = process.secrets().clone();
         let link = Link::extend(None, &plugin.name, name)?;
         let node = Node::new(root.clone(), link, root.clock.now() + LONGEST, None);
         let id = process.peer().next_id();
@@ -116,7 +121,7 @@ impl Router {
                 Error::new(ErrorCode::BAD_RESPONSE, message).with_plugin(&*plugin.name)
             }),
             Err(Failure::Error(mut error)) => {
-                supervisor.spec().secrets.hide_in_error(&mut error);
+                secrets.hide_in_error(&mut error);
                 Err(errors::from_plugin(error, &plugin.name, name))
             }
             Err(Failure::Here(error)) => Err(errors::failed_here(error, plugin, name)),

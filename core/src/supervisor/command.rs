@@ -7,7 +7,7 @@ use astros_protocol::{Error, lifecycle::Directories, manifest::Permission, versi
 use tempfile::TempDir;
 
 use super::{
-    Launch, Spec,
+    Launch, Spec, bytecode,
     confine::confine,
     dbus::{self, Buses},
     environment, packages, program, python,
@@ -33,6 +33,7 @@ pub(crate) async fn command(spec: &Spec) -> Result<Prepared, Error> {
             args.extend(["-m", "astros.run", target].map(OsString::from));
             let interpreter = python::interpreter(spec, interpreter.as_deref()).await?;
             packages::check(spec, &interpreter)?;
+            bytecode::make(spec, &interpreter).await;
             interpreter
         }
         Launch::Command(words) => {
@@ -41,7 +42,13 @@ pub(crate) async fn command(spec: &Spec) -> Result<Prepared, Error> {
             })?;
             args.extend(rest.iter().map(|word| spec.word(word)));
             let path = program::command(spec, Path::new(first))?;
-            if first.starts_with("python") { python::behind_shim(spec, path).await } else { path }
+            if first.starts_with("python") {
+                let interpreter = python::behind_shim(spec, path).await;
+                bytecode::make(spec, &interpreter).await;
+                interpreter
+            } else {
+                path
+            }
         }
     };
     args.extend(spec.args.iter().map(|word| spec.word(word)));
@@ -110,7 +117,7 @@ fn variables(spec: &Spec, confinement: Option<&Confinement>) -> Vec<(OsString, O
         &spec.secrets.variables,
     );
     if let Some(foreground) = &spec.foreground {
-        variables = foreground.variables(variables);
+        variables = foreground.variables(spec, variables);
     }
     let newest = SUPPORTED.iter().max().expect("the protocol crate speaks a version");
     variables.push(("ASTROS_PROTOCOL".into(), newest.to_string().into()));

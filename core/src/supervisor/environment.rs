@@ -45,8 +45,24 @@ pub(crate) fn allowed(
     kept.cloned().collect()
 }
 
-/// Whether a variable says how a person's terminal and language are.
-pub(crate) fn is_shown(name: &str) -> bool {
+/// Whether a variable says how a person's terminal and language are, or looks like a setting of some plugin.
+pub(crate) fn is_of_person(name: &str) -> bool {
+    is_shown(name) || setting(name).is_some()
+}
+
+/// What of a person's a plugin in their foreground gets instead of the daemon's.
+pub(super) fn in_foreground<'a>(
+    person: &'a [(String, String)],
+    plugin: &str,
+    plugins: &[String],
+    secret: &[String],
+) -> impl Iterator<Item = &'a (String, String)> {
+    let passes = |name: &String| is_shown(name) || is_own(name, plugin, plugins) && !secret.contains(name);
+    person.iter().filter(move |(name, _)| passes(name))
+}
+
+/// Whether it is the person's in the foreground, or nobody's.
+pub(super) fn is_shown(name: &str) -> bool {
     is_among(&SHOWN, name)
 }
 
@@ -60,16 +76,19 @@ fn is_among(names: &[&str], name: &str) -> bool {
 
 /// Whether the name begins with this plugin's prefix, and with no other plugin's that is as long or longer.
 fn is_own(name: &str, plugin: &str, plugins: &[String]) -> bool {
-    let Some(rest) = name.strip_prefix("ASTROS_").or_else(|| name.strip_prefix("LOCALAGENT_")) else {
-        return false;
-    };
+    let Some(rest) = setting(name) else { return false };
     let belongs = |plugin: &str| {
         let key = rest.strip_prefix(&upper(plugin)).and_then(|rest| rest.strip_prefix('_'));
         key.is_some_and(|key| !key.is_empty())
     };
-    !RESERVED_VARIABLES.contains(&name)
-        && belongs(plugin)
+    belongs(plugin)
         && !plugins.iter().any(|other| other != plugin && other.len() >= plugin.len() && belongs(other))
+}
+
+/// What stands behind the prefix of settings.
+fn setting(name: &str) -> Option<&str> {
+    let rest = name.strip_prefix("ASTROS_").or_else(|| name.strip_prefix("LOCALAGENT_"))?;
+    (!RESERVED_VARIABLES.contains(&name)).then_some(rest)
 }
 
 /// `file-manager` as variables have it: `FILE_MANAGER`.

@@ -4,15 +4,15 @@
 //! It is held to what the plugin is held to, and sees what the person names in addition. Nobody watches over it and
 //! nothing starts it again: it ends with its request, or by the person's hand.
 
-use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashMap, ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 
 use astros_peer::Peer;
-use astros_protocol::{Error, ErrorCode, manifest::Exit};
+use astros_protocol::{Error, ErrorCode, Extra, manifest::Exit};
 use rustix::process::Signal;
 use tokio::sync::mpsc;
 
 use super::{
-    Host, Spec, Supervisor,
+    Host, Secrets, Spec, Supervisor,
     command::command,
     environment,
     handshake::{Unready, initialize},
@@ -34,19 +34,28 @@ pub struct Foreground {
     pub cwd: PathBuf,
     /// What they name, absolute: the process may read and write it.
     pub paths: Vec<PathBuf>,
-    /// How their terminal and language are, of their environment: what else is in it is passed over.
+    /// Their environment: how their terminal and language are, and what it sets of the plugin; what else is in it is
+    /// passed over.
     pub environment: Vec<(String, String)>,
+    /// The plugin's settings and what of them is secret, where their environment has other ones than the daemon's.
+    pub settings: Option<(Extra, Secrets)>,
 }
 
 impl Foreground {
     /// The variables of a process, from those that it would have in the background.
-    pub(super) fn variables(&self, background: Vec<(OsString, OsString)>) -> Vec<(OsString, OsString)> {
-        let others =
-            background.into_iter().filter(|(name, _)| !name.to_str().is_some_and(environment::is_shown));
-        let own = self.environment.iter().filter(|(name, _)| environment::is_shown(name));
-        let own = own.map(|(name, value)| (name.into(), value.into()));
+    pub(super) fn variables(
+        &self,
+        spec: &Spec,
+        background: Vec<(OsString, OsString)>,
+    ) -> Vec<(OsString, OsString)> {
+        let own =
+            environment::in_foreground(&self.environment, &spec.name, &spec.plugins, &spec.secrets.variables);
+        let own: HashMap<OsString, OsString> = own.map(|(name, value)| (name.into(), value.into())).collect();
+        let is_theirs =
+            |name: &OsString| own.contains_key(name) || name.to_str().is_some_and(environment::is_shown);
+        let others: Vec<_> = background.into_iter().filter(|(name, _)| !is_theirs(name)).collect();
         let here = [("PWD".into(), self.cwd.clone().into()), ("ASTROS_RPC_FDS".into(), "3,4".into())];
-        others.chain(own).chain(here).collect()
+        others.into_iter().chain(own).chain(here).collect()
     }
 }
 
@@ -77,7 +86,10 @@ impl InForeground {
         foreground: Foreground,
         streams: Streams,
     ) -> Result<InForeground, Error> {
-        let spec = Spec { foreground: Some(foreground), ..(*supervisor.spec()).clone() };
+        let mut spec = Spec { foreground: Some(foreground), ..(*supervisor.spec()).clone() };
+        if let Some(own) = spec.foreground.as_mut().and_then(|foreground| foreground.settings.take()) {
+            (spec.settings, spec.secrets) = own;
+        }
         let prepared = super::command::Prepared { streams: Some(streams), ..command(&spec).await? };
         let (generation, program) = (next_generation(), prepared.policy.program.clone());
         let (teller, plugin) = (host.clone(), spec.name.clone());
@@ -108,6 +120,11 @@ impl InForeground {
             Some(Exit::Signal(signal)) => error.with("signal", signal),
             _ => error,
         }
+    }
+
+    /// What is hidden of what it says.
+    pub fn secrets(&self) -> &Secrets {
+        &self.spec.secrets
     }
 
     pub fn peer(&self) -> &Peer {

@@ -18,6 +18,7 @@ mod state;
 mod status;
 
 mod backoff;
+mod bytecode;
 mod command;
 mod confine;
 mod dbus;
@@ -53,8 +54,9 @@ pub use state::{Admission, StateName};
 pub use status::{InstanceStatus, Status};
 pub use watchdog::Watch;
 
+pub(crate) use bytecode::COMPILED;
 pub(crate) use confine::{enforced, expand, refusal};
-pub(crate) use environment::is_shown;
+pub(crate) use environment::is_of_person;
 pub(crate) use once::{Started, exit, start};
 pub(crate) use packages::{environment_of, lacking};
 pub(crate) use process::Process;

@@ -70,11 +70,8 @@ pub(crate) async fn outside(spec: &Spec) -> Result<PathBuf, Error> {
 
 /// The first interpreter that is of the version that the manifest demands: on PATH, else where tools install several.
 async fn of_version(spec: &Spec) -> Result<PathBuf, Error> {
-    let versioned: Vec<String> = (10..=MINOR_AT_MOST).rev().map(|minor| format!("python3.{minor}")).collect();
-    let names = NAMES.into_iter().chain(versioned.iter().map(String::as_str));
-    let on_path = names.filter_map(|name| on_path(spec, Path::new(name)));
     let mut found = Vec::new();
-    for path in on_path.chain(elsewhere(spec)) {
+    for path in installed(spec) {
         let Some(Interpreter { real, version }) = resolve(spec, path).await else { continue };
         if spec.python_version.as_ref().is_none_or(|wanted| wanted.matches(&version)) {
             return Ok(real);
@@ -95,6 +92,21 @@ async fn of_version(spec: &Spec) -> Result<PathBuf, Error> {
          `dependencies.python` in its manifest",
         spec.folder.display()
     )))
+}
+
+/// All that there are on PATH, then those that tools keep elsewhere.
+fn installed(spec: &Spec) -> impl Iterator<Item = PathBuf> {
+    let versioned = (10..=MINOR_AT_MOST).rev().map(|minor| format!("python3.{minor}"));
+    let names = NAMES.into_iter().map(str::to_owned).chain(versioned);
+    let on_path = names.filter_map(|name| on_path(spec, Path::new(&name)));
+    on_path.chain(std::iter::once_with(|| elsewhere(spec)).flatten())
+}
+
+/// Whether an interpreter, by its own file, is one that the person installed, and no plugin could have put there.
+pub(super) fn is_the_persons(spec: &Spec, real: &Path) -> bool {
+    is_trusted(spec, real)
+        && !spec.hidden.iter().any(|folder| real.starts_with(folder))
+        && installed(spec).any(|path| path.canonicalize().is_ok_and(|own| own == real))
 }
 
 /// Interpreters that tools keep beside each other in the home, whichever is chosen on PATH.

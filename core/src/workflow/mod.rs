@@ -72,6 +72,17 @@ pub struct Switches {
     pub traces: bool,
 }
 
+impl Switches {
+    /// What either wants.
+    pub fn or(self, other: Switches) -> Switches {
+        Switches {
+            step: self.step || other.step,
+            save_intermediate: self.save_intermediate || other.save_intermediate,
+            traces: self.traces || other.traces,
+        }
+    }
+}
+
 /// On whose behalf a run is, and who watches it.
 pub struct For {
     pub root: Arc<Root>,

@@ -71,7 +71,7 @@ impl Home {
     /// A daemon that does what one that stays does, in development mode.
     pub(crate) async fn develop(&self) -> Arc<Daemon> {
         self.staying(Options {
-            development: Development { is_on: true, reloads: true, folders: Vec::new() },
+            development: Development { is_on: true, reloads: true, ..Development::default() },
             ..self.options()
         })
         .await

@@ -60,13 +60,10 @@ async fn a_person_goes_through_it_step_by_step() {
 }
 
 #[tokio::test]
-async fn a_configuration_for_development_holds_for_every_run() {
+async fn the_configuration_holds_for_every_run() {
     let home = Home::new();
-    home.write("home/astros.yaml", "workflow: {save_intermediate_results: true}\n");
-    home.write(
-        "home/development.yaml",
-        "development: {workflow: {enable_step_debugging: true, detailed_error_traces: true}}\n",
-    );
+    let every = "enable_step_debugging: true, save_intermediate_results: true, detailed_error_traces: true";
+    home.write("home/astros.yaml", &format!("workflow: {{{every}}}\n"));
     home.write("flow.yaml", "phases:\n  - {name: a, phase: all, inputs: {fails: 1}, on_failure: continue}\n  - {name: b, phase: all}\n");
     // Nobody is there: it is not stopped.
     let report = home.order(Order::default(), None, None).await.unwrap();

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import os
 import sys
@@ -117,6 +116,8 @@ class ContextPlugin(BasePlugin):
 
     async def periodic_config_check(self, config_file: Path, interval: float = 1.0) -> None:
         """Reload whenever the file is another; ends with the task that it runs in."""
+        import asyncio
+
         seen = _changed(config_file)
         while True:
             await asyncio.sleep(interval)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import asyncio
     from typing import Any
 
 
@@ -15,6 +14,8 @@ class Call:
     __slots__ = ("answer", "events", "loop", "unread")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, listening: bool) -> None:
+        import asyncio
+
         self.loop = loop
         self.answer: asyncio.Future[Any] = loop.create_future()
         self.events: asyncio.Queue[Any] | None = asyncio.Queue() if listening else None
@@ -47,6 +48,8 @@ class Call:
 
 
 def _running() -> asyncio.AbstractEventLoop | None:
+    import asyncio
+
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

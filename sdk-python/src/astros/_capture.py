@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextvars
+import os
 import sys
 from contextlib import contextmanager
 from io import StringIO
+from threading import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,12 +30,45 @@ class _Router:
         return getattr(_target.get() or self._beyond, name)
 
 
+class _Columns:
+    """COLUMNS, by which `rich` and others know how wide they draw where no terminal is.
+
+    The environment is the process's: of two that draw at once the later one's width holds.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._drawing: list[int] = []
+        self._before: str | None = None
+
+    @contextmanager
+    def set(self, width: int) -> Iterator[None]:
+        with self._lock:
+            if not self._drawing:
+                self._before = os.environ.get("COLUMNS")
+            self._drawing.append(width)
+            self._tell()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._drawing.remove(width)
+                self._tell()
+
+    def _tell(self) -> None:
+        width = str(self._drawing[-1]) if self._drawing else self._before
+        if width is None:
+            os.environ.pop("COLUMNS", None)
+        else:
+            os.environ["COLUMNS"] = width
+
+
+columns = _Columns()
+
+
 @contextmanager
-def capture(wanted: bool = True) -> Iterator[StringIO | None]:
-    """Catch what this code, and threads that share its context, print; None where that is not wanted."""
-    if not wanted:
-        yield None
-        return
+def capture() -> Iterator[StringIO]:
+    """Catch what this code, and threads that share its context, print."""
     if not isinstance(sys.stdout, _Router):
         sys.stdout = _Router(sys.stdout)
     text = StringIO()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import inspect
 
@@ -96,6 +95,8 @@ async def attend(function: Callable[..., Any], argument: Any, threads: Callable[
             return function(argument)
         except StopIteration as error:  # a future cannot carry it: nobody would ever be answered
             raise RuntimeError(f"the handler raised StopIteration({error})") from error
+
+    import asyncio
 
     answer = await asyncio.get_running_loop().run_in_executor(threads(), contextvars.copy_context().run, call)
     return await answer if hasattr(answer, "__await__") else answer  # a plain wrapper around a coroutine function

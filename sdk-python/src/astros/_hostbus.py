@@ -26,12 +26,13 @@ WORKFLOW = "workflow_"  # types that the host publishes: `workflow_started` is `
 class HostBus(PluginMessageBus):
     """Reaches every plugin of the host."""
 
-    def __init__(self, plugin: BasePlugin) -> None:
+    def __init__(self, plugin: BasePlugin, *, initializing: bool = True) -> None:
         super().__init__()
         self._plugin = plugin
         self._tasks: set[asyncio.Future[Any]] = set()
-        self._loop = asyncio.get_running_loop()
-        self.initializing = True
+        peer = plugin._astros_peer
+        self._loop = asyncio.get_running_loop() if peer is None else peer.loop()
+        self.initializing = initializing
         self.declared: list[str] = []
         self._asked_for: set[str] = set()
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
+from inspect import iscoroutinefunction, signature
 
+from ._byhand import on_loop
 from ._describe import plugin_name
 from .errors import HandlerFailed
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from ._kinds import Kind
     from ._peer import Request
     from .context import PluginContext
-    from .lifecycle import PluginLifecycleStage
     from .plugin import BasePlugin
 
     T = TypeVar("T")
@@ -32,8 +32,8 @@ class Life:
 
     @property
     def bus(self) -> HostBus | None:
-        """LocalAgent's bus, where the plugin has a context."""
-        return None if self._context is None else self._context.message_bus
+        """LocalAgent's bus, where the plugin has a context and has looked at it."""
+        return None if self._context is None else vars(self._context).get("message_bus")
 
     @property
     def subjects(self) -> Sequence[str]:
@@ -79,7 +79,12 @@ class Life:
         finally:
             self._busy -= 1
             if not self._busy:
-                self._context.lifecycle_manager.plugin_states[plugin_name(self._plugin)] = _stage("ready")
+                await self._context._enter("ready", hooks=False)
+
+    def ends_at_once(self) -> bool:
+        """Whether nothing of the author's is awaited at the end, as far as can be seen."""
+        hooks = [self._plugin.shutdown, getattr(self._plugin, "cleanup", None)]
+        return all(hook is None or _is_own(hook) or not iscoroutinefunction(hook) for hook in hooks)
 
     async def stop(self, kinds: Sequence[Kind]) -> None:
         """Run `shutdown` and `cleanup`, and close what the kinds keep open."""
@@ -95,16 +100,8 @@ class Life:
             await self._enter("unloaded")
 
     async def _enter(self, word: str, about: dict[str, Any] | None = None) -> None:
-        if self._context is None:
-            return
-        manager, name, stage = self._context.lifecycle_manager, plugin_name(self._plugin), _stage(word)
-        await manager.transition_plugin(name, manager.plugin_states.get(name, stage), stage, about)
-
-
-def _stage(word: str) -> PluginLifecycleStage:
-    from .lifecycle import PluginLifecycleStage
-
-    return PluginLifecycleStage(word)
+        if self._context is not None:
+            await self._context._enter(word, about)
 
 
 def _takes_context(hook: Any) -> bool:
@@ -115,7 +112,7 @@ def _takes_context(hook: Any) -> bool:
         return False
     by_place = ("POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD", "VAR_POSITIONAL")
     try:
-        return any(one.kind.name in by_place for one in inspect.signature(hook).parameters.values())
+        return any(one.kind.name in by_place for one in signature(hook).parameters.values())
     except (TypeError, ValueError):
         return False
 
@@ -123,4 +120,14 @@ def _takes_context(hook: Any) -> bool:
 async def _call(hook: Any, *args: Any) -> Any:
     """An author's hook, sync or async. Sync ones run on the loop's thread: they set up, and are short."""
     result = hook(*args)
-    return await result if hasattr(result, "__await__") else result
+    if not hasattr(result, "__await__"):
+        return result
+    if not _is_own(hook):
+        await on_loop()
+    return await result
+
+
+def _is_own(hook: Any) -> bool:
+    """Whether it is the SDK's, and awaits nothing of the author's."""
+    awaited = getattr(type(getattr(hook, "__self__", None)), "validate_config", hook)
+    return all(str(getattr(one, "__module__", "")).startswith("astros.") for one in (hook, awaited))

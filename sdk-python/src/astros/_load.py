@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ENTRIES = ("src/main.py", "main.py", "plugin.py", "src/plugin.py", "__init__.py")
 
-_roots: list[str] = []
+roots: list[str] = []  # the folders of the plugins that were loaded
 
 
 def load(target: str, root: str | None = None) -> BasePlugin:
@@ -69,7 +69,8 @@ def _import_file(file: str) -> ModuleType:
         if module is not None and _same(module, file):
             return module
     name = names[0]
-    if in_src or name.isidentifier():
+    # Nobody else's `import asyncio` is to find a plugin.
+    if in_src or (name.isidentifier() and name not in sys.stdlib_module_names):
         importlib.invalidate_caches()
         shadowed = name in sys.modules
         module = None if shadowed else importlib.import_module(name)
@@ -105,12 +106,12 @@ def _make_importable(root: str) -> None:
             sys.path.remove(folder)
         if os.path.isdir(folder):
             sys.path.insert(0, folder)
-    if root not in _roots:
+    if root not in roots:
         for name, module in list(sys.modules.items()):
             places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
-            if any(place and place.startswith(other + os.sep) for place in places for other in _roots):
+            if any(place and place.startswith(other + os.sep) for place in places for other in roots):
                 del sys.modules[name]
-        _roots.append(root)
+        roots.append(root)
 
 
 def _same(module: ModuleType, file: str) -> bool:

@@ -6,7 +6,6 @@ thread. Each request that comes in runs in a task of its own and is answered exa
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import itertools
 import sys
@@ -28,13 +27,20 @@ from .errors import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from typing import Any
+    import asyncio
+    from collections.abc import Awaitable, Callable, Coroutine
+    from typing import Any, Protocol
 
     from ._frames import Oversized
     from ._transport import Transport
 
     OnProgress = Callable[[dict[str, Any]], object]
+
+    class Task(Protocol):
+        """What serves a request; `cancel` is False where that will not hear of it."""
+
+        def cancel(self) -> bool: ...
+
 
 # What a plugin may answer with by itself; every other exception becomes handler_failed.
 _OWN_CODES = {-32700, *range(-32603, -32599), -32005, *range(-32013, -32008), -32015, -32016}
@@ -57,7 +63,7 @@ class Request:
         self.params = params
         meta = params.get("meta")
         self.meta: dict[str, Any] = meta if isinstance(meta, dict) else {}
-        self.task: asyncio.Task[None] | None = None
+        self.task: Task | None = None
         self.started = False
         self.cancelled = False
         self.stream: Stream | None = None
@@ -79,6 +85,9 @@ class Peer:
         self._serve = serve
         self._notified = notified
         self._any_code = any_code  # a host may answer with every code of the protocol
+        # How a request is begun, and where the loop is: as a rule it is the one that `receive` runs on.
+        self.begin: Callable[[Coroutine[Any, Any, None]], Task] = _begin
+        self.loop: Callable[[], asyncio.AbstractEventLoop] = _running_loop
         self._ids = itertools.count(1)
         self._calls: dict[str | int, Call] = {}
         self._open: dict[str | int, Request] = {}
@@ -93,6 +102,8 @@ class Peer:
 
         `timeout` is in seconds. Cancelling the awaiting task cancels the request on the other side.
         """
+        import asyncio
+
         if self._gone is not None:
             raise NotConnected(self._gone)
         loop = asyncio.get_running_loop()
@@ -193,7 +204,7 @@ class Peer:
         self._open[request.id] = request
         # The task copies the context in which it is made: that is how a call finds its parent.
         current.set(request)
-        request.task = asyncio.get_running_loop().create_task(self._run(request))
+        request.task = self.begin(self._run(request))
 
     async def _run(self, request: Request) -> None:
         request.started = True
@@ -202,20 +213,21 @@ class Peer:
             try:
                 frame = _wire.result(request.id, await self._serve(request))
                 self._measure(frame, "the answer")
-            except asyncio.CancelledError:
-                frame = _wire.failure(request.id, Cancelled(TAKEN_BACK))
-                if not request.cancelled:
-                    raise
             except GeneratorExit:
                 raise
             except BaseException as error:  # SystemExit too: a handler must not end the plugin
-                frame = _wire.failure(request.id, self._as_wire(request, error))
+                was_cancelled = _is_cancelled(error)
+                frame = _wire.failure(
+                    request.id, Cancelled(TAKEN_BACK) if was_cancelled else self._as_wire(request, error)
+                )
+                if was_cancelled and not request.cancelled:
+                    raise
         finally:
-            self._open.pop(request.id, None)
+            is_open = self._open.pop(request.id, None) is not None
             request.task = None  # its context holds the request: without this, each call leaves a cycle
             if request.stream is not None:
                 request.stream.close()
-            if frame is not None:
+            if frame is not None and is_open:
                 self._reply(request.id, frame)
 
     def _reply(self, id: str | int | None, frame: bytes) -> None:
@@ -259,10 +271,9 @@ class Peer:
     def _take_back(self, request: Request) -> None:
         if request.task is None:
             return
-        request.task.cancel()
-        if not request.started:
-            # A task that is cancelled before its first step never runs, so it cannot answer.
-            del self._open[request.id]
+        hears = request.task.cancel()
+        # A task that is cancelled before its first step never runs, so it cannot answer.
+        if not (hears and request.started) and self._open.pop(request.id, None) is not None:
             self._refuse(request.id, Cancelled(TAKEN_BACK))
 
     def _progressed(self, id: Any, value: Any) -> None:
@@ -306,3 +317,18 @@ class Peer:
 
     def _refuse(self, id: str | int | None, error: RemoteError) -> None:
         self._reply(id, _wire.failure(id, error))
+
+
+def _begin(work: Coroutine[Any, Any, None]) -> Task:
+    return _running_loop().create_task(work)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    import asyncio
+
+    return asyncio.get_running_loop()
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    asyncio = sys.modules.get("asyncio")  # where nobody imported it, nobody has raised it
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 
 from . import _json
@@ -10,6 +9,7 @@ from .errors import EncodeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Generator
     from typing import Any
 
@@ -78,6 +78,8 @@ class Stream:
 
     async def wait(self) -> None:
         """Until nothing waits any more."""
+        import asyncio
+
         with self._lock:
             if self._waiting is None or self._closed:
                 return

@@ -1,11 +1,12 @@
 """The process of a plugin: descriptors, loading, the event loop, the end.
 
 It ends when the host does: at the end of its input or SIGTERM the plugin's shutdown runs, and whatever still
-hangs after GRACE seconds is left behind.
+hangs after the time of grace is left behind.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -18,11 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from ._desk import Terminal
     from .plugin import BasePlugin
-
-GONE = "the host is gone"
-GRACE = 4.5  # the protocol allows 5 s
 
 USAGE = """\
 `python -m astros.run` serves an AstrOS plugin to its host; it is not meant to be started by hand.
@@ -40,11 +37,18 @@ def main(argv: list[str]) -> int:
     if len(argv) != 1 or argv[0].startswith("-") or by_hand or on_terminal:
         sys.stderr.write(USAGE)
         return 2
-    desk = None
-    if "ASTROS_RPC_FDS" in os.environ:
-        from ._desk import Terminal
+    in_foreground = "ASTROS_RPC_FDS" in os.environ
+    # What serves is imported first: the plugin's folder may have modules of the same names as it imports.
+    # Little becomes garbage by that, and looking for it takes longer the more was imported.
+    usual = gc.get_threshold()
+    gc.set_threshold(0)
+    if in_foreground:
+        from ._foreground import Terminal
+        from ._leave import leave
+    else:
+        import asyncio
 
-        desk = Terminal()
+        from . import _records, _server  # noqa: F401
     try:
         reading, writing = _stdio.take_over()
     except (OSError, ValueError) as error:
@@ -53,17 +57,19 @@ def main(argv: list[str]) -> int:
     plugin = _load(argv[0])
     if plugin is None:
         return 1
-
-    def serve() -> int:
-        import asyncio
-
-        try:
-            return asyncio.run(_serve(plugin, reading, writing, desk))
-        except AstrOSError as error:  # two handlers of one name
-            sys.stderr.write(f"error: cannot serve `{argv[0]}`: {error}\n")
-            return 1
-
-    return serve() if desk is None else desk.main(serve)
+    gc.freeze()
+    if gc.get_threshold()[0] == 0:
+        gc.set_threshold(*usual)
+    try:
+        if in_foreground:
+            Terminal(plugin, reading, writing).main()
+            leave(plugin)
+        else:
+            asyncio.run(_serve(plugin, reading, writing))
+    except AstrOSError as error:  # two handlers of one name
+        sys.stderr.write(f"error: cannot serve `{argv[0]}`: {error}\n")
+        return 1
+    return 0
 
 
 def _load(target: str) -> BasePlugin | None:
@@ -114,7 +120,7 @@ def _where(error: BaseException) -> str:
     return found
 
 
-async def _serve(plugin: BasePlugin, reading: int, writing: int, desk: Terminal | None) -> int:
+async def _serve(plugin: BasePlugin, reading: int, writing: int) -> None:
     import asyncio
     import signal
 
@@ -124,7 +130,8 @@ async def _serve(plugin: BasePlugin, reading: int, writing: int, desk: Terminal 
 
     loop = asyncio.get_running_loop()
     pipe = _stdio.Pipe(writing)
-    server = Server(plugin, pipe, desk)
+    server = Server(plugin, pipe)
+    server.peer.begin = loop.create_task
     adopt(server.peer)
     _records.install()
     ended: asyncio.Future[str] = loop.create_future()
@@ -135,7 +142,7 @@ async def _serve(plugin: BasePlugin, reading: int, writing: int, desk: Terminal 
 
     def end_soon(why: str) -> None:
         # From here the clock runs, even where a handler holds the loop or a thread hangs.
-        _last_resort()
+        _stdio.leave_after_grace()
         _post(loop, end, why)
 
     def deliver(batch: _stdio.Batch) -> None:
@@ -144,29 +151,17 @@ async def _serve(plugin: BasePlugin, reading: int, writing: int, desk: Terminal 
 
     # Handlers in Python run between two bytecodes, so they work while a handler computes; Ctrl-C belongs to the
     # host. A function, not SIG_IGN: ignoring would be inherited by the plugin's children.
-    if desk is None:
-        signal.signal(signal.SIGINT, lambda *_: None)
-        signal.signal(signal.SIGTERM, lambda *_: end_soon("terminated"))
-    else:  # the signals are the person's, and the desk has them
-        desk.end = lambda: end_soon("terminated")
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: end_soon("terminated"))
     _stdio.Reader(
-        reading, pipe, lambda batch: _post(loop, deliver, batch), lambda: end_soon(GONE), server.gauges
+        reading, pipe, lambda batch: _post(loop, deliver, batch), lambda: end_soon(_stdio.GONE), server.gauges
     ).start()
     why = await ended
-    if desk is not None:
-        desk.interrupt(signal.SIGTERM)
-    if why == GONE:
+    if why == _stdio.GONE:
         server.peer.hang_up(why)
     server.peer.cancel_all()
-    try:
-        await asyncio.sleep(0)  # what was cancelled cleans up first
-        await server.stop()
-    except Exception:
-        import traceback
-
-        traceback.print_exc()
+    await server.leave()
     pipe.flush(1.0)
-    return 0
 
 
 def _post(loop: asyncio.AbstractEventLoop, call: Any, *args: Any) -> None:
@@ -174,20 +169,3 @@ def _post(loop: asyncio.AbstractEventLoop, call: Any, *args: Any) -> None:
         loop.call_soon_threadsafe(call, *args)
     except RuntimeError:  # the loop is closed: the process is ending
         return
-
-
-def _last_resort() -> None:
-    """Leave after the grace period, whatever still runs."""
-    import threading
-
-    def leave() -> None:
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                stream.flush()
-            except (OSError, ValueError):
-                continue
-        os._exit(0)
-
-    timer = threading.Timer(GRACE, leave)
-    timer.daemon = True
-    timer.start()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 
 from . import _kinds
+from ._byhand import by_hand, on_loop
 from ._describe import describe, plugin_name, settings_schema
 from ._handlers import as_handler, find_handlers
 from ._hints import nearest, unknown_method
 from ._life import Life
 from ._messages import MESSAGE, RENDER, find_listeners
 from ._peer import Peer, Request, current
+from ._progress import Step
 from ._transport import MAX_FRAME
 from .errors import (
     HandlerNotFound,
@@ -26,6 +27,7 @@ from .types import Intent, Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from asyncio import Future
     from collections.abc import Callable
     from concurrent.futures import ThreadPoolExecutor
     from typing import Any
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 SPOKEN = ["1.0"]
 IN_FLIGHT = 64
+# What a process may begin without an event loop.
+BY_HAND = ("initialize", "describe", "ping", "command/run", "shutdown")
 
 
 class Server:
@@ -54,7 +58,7 @@ class Server:
         self._handlers = find_handlers(plugin)
         self._listeners = find_listeners(plugin)
         self._threads: ThreadPoolExecutor | None = None
-        self._stopping: asyncio.Future[None] | None = None
+        self._stopping: Future[None] | Step | None = None
         self._methods: dict[str, Callable[[Request], Any]] = {
             "handle_intent": self._handle_intent,
             "initialize": self._initialize,
@@ -70,10 +74,14 @@ class Server:
         """The result of a request, when all is saved that was to be; raises what becomes its error."""
         answer = await self._serve(request)
         if request.unsaved:
+            import asyncio
+
             await asyncio.gather(*request.unsaved)
         return answer
 
     async def _serve(self, request: Request) -> Any:
+        if request.method not in BY_HAND:
+            await on_loop()
         if (method := self._work.get(request.method)) is not None:
             self._must_be_ready()
             return await self._life.executing(request, method(request))
@@ -207,11 +215,35 @@ class Server:
 
         Whoever waits for it may be cancelled; the shutdown itself is not.
         """
+        if not self._life.ends_at_once():
+            await on_loop()
         if self._stopping is None:
             # Said at once: what stands in the next line comes after it, and is not begun.
             started, self.stage = self.stage == "ready", "stopping"
-            self._stopping = asyncio.ensure_future(self._stop(started))
-        await asyncio.shield(self._stopping)
+            if by_hand():
+                self._stopping = Step(None)
+                await self._stop(started)
+            else:
+                import asyncio
+
+                self._stopping = asyncio.ensure_future(self._stop(started))
+        if not by_hand():
+            import asyncio
+
+            await asyncio.shield(self._stopping)
+
+    async def leave(self) -> None:
+        """`stop` at the end of the process, where what was taken back cleans up first, and nobody is told of errors."""
+        try:
+            if not by_hand():
+                import asyncio
+
+                await asyncio.sleep(0)
+            await self.stop()
+        except Exception:
+            import traceback
+
+            traceback.print_exc()
 
     async def _stop(self, started: bool) -> None:
         try:

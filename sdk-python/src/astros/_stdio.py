@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Batch = list[tuple[dict[str, Any] | Oversized | RemoteError, bytes]]
 
+GONE = "the host is gone"
+GRACE = 4.5  # the protocol allows 5 s
 CHUNK = 1 << 16  # what a pipe holds; beyond 128 KiB each read would map and unmap memory
 BACKLOG = 4 * 1024 * 1024
 
@@ -176,3 +178,19 @@ class Reader(threading.Thread):
             self._transport.send(_wire.result(message["id"], self._gauges()))
             return None
         return message, b""
+
+
+def leave_after_grace() -> None:
+    """Leave after the grace period, whatever still runs."""
+
+    def leave() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                continue
+        os._exit(0)
+
+    timer = threading.Timer(GRACE, leave)
+    timer.name, timer.daemon = "astros-leave", True
+    timer.start()

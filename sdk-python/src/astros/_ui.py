@@ -7,7 +7,7 @@ import inspect
 
 from . import _props, _uitree
 from ._ask_provider import parts
-from ._capture import capture
+from ._capture import capture, columns
 from ._context import report
 from ._desk import Ended
 from ._handlers import first_paragraph
@@ -81,8 +81,11 @@ class Components:
     def _drawn(self, function: Callable[..., Any], arguments: dict[str, Any], terminal: dict[str, Any]) -> Any:
         """What the function gives back, after what it drew itself; on a terminal that is drawn already."""
         try:
-            with capture(not self._server.desk.on_terminal) as itself:
-                thing = function(**arguments)
+            if self._server.desk.on_terminal:
+                itself, thing = None, function(**arguments)
+            else:
+                with capture() as itself, columns.set(_uitree.width(terminal)):
+                    thing = function(**arguments)
         except KeyboardInterrupt:
             return NOTHING
         drew = itself.getvalue() if itself is not None else ""

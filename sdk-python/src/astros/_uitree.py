@@ -29,7 +29,7 @@ def drawn(thing: Any, terminal: dict[str, Any]) -> str:
     text = StringIO()
     console = Console(
         file=text,
-        width=_width(terminal),
+        width=width(terminal),
         force_terminal=color,
         color_system="truecolor" if color else None,
         no_color=not color,
@@ -47,9 +47,10 @@ def is_empty(thing: Any) -> bool:
     return inside is None or (isinstance(inside, str) and not inside.strip()) or getattr(inside, "plain", None) == ""
 
 
-def _width(terminal: dict[str, Any]) -> int:
-    width = terminal.get("width")
-    return width if isinstance(width, int) and 0 < width < 10_000 else 80
+def width(terminal: dict[str, Any]) -> int:
+    """How wide it is to be drawn, in characters."""
+    wanted = terminal.get("width")
+    return wanted if isinstance(wanted, int) and 0 < wanted < 10_000 else 80
 
 
 def _known(thing: Any, terminal: dict[str, Any]) -> Tree | None:

@@ -12,16 +12,16 @@ from functools import cached_property
 from pathlib import Path
 
 from ._describe import plugin_name
-from ._hostbus import HostBus
 from ._settings import Settings
-from .lifecycle import LifecycleManager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from ._hostbus import HostBus
     from .ai import AIProvider
+    from .lifecycle import LifecycleManager
     from .plugin import BasePlugin
 
 __all__ = ["Config", "PluginContext", "ProviderManager"]
@@ -35,8 +35,37 @@ class PluginContext:
         self.dev_mode = dev_mode
         self.config = Config(plugin)
         self.provider_manager = ProviderManager()
-        self.message_bus = HostBus(plugin)
-        self.lifecycle_manager = LifecycleManager()
+        self._stage = "discovered"  # as long as nobody looks at it
+
+    @cached_property
+    def message_bus(self) -> HostBus:
+        """Messages to and from other plugins."""
+        from ._hostbus import HostBus
+
+        return HostBus(self._plugin, initializing=self._stage in ("discovered", "loading", "initializing"))
+
+    @cached_property
+    def lifecycle_manager(self) -> LifecycleManager:
+        """The stages of the plugin's life, and its hooks."""
+        from .lifecycle import LifecycleManager, PluginLifecycleStage
+
+        manager = LifecycleManager()
+        manager.plugin_states[plugin_name(self._plugin)] = PluginLifecycleStage(self._stage)
+        return manager
+
+    async def _enter(self, stage: str, about: dict[str, Any] | None = None, hooks: bool = True) -> None:
+        """The plugin comes to a stage: nobody but the manager's hooks is told."""
+        manager: LifecycleManager | None = vars(self).get("lifecycle_manager")
+        if manager is None:
+            self._stage = stage
+            return
+        from .lifecycle import PluginLifecycleStage
+
+        name, to = plugin_name(self._plugin), PluginLifecycleStage(stage)
+        if hooks:
+            await manager.transition_plugin(name, manager.plugin_states.get(name, to), to, about)
+        else:
+            manager.plugin_states[name] = to
 
     @cached_property
     def config_dir(self) -> Path:

@@ -5,7 +5,6 @@ They need neither a plugin nor a host.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import random
 from pathlib import Path
@@ -41,6 +40,8 @@ async def retry(
     `wait` to `longest` seconds, ± 20 %. `before_next` is called with the error and the seconds, to log it. The last
     error is raised as it came.
     """
+    import asyncio
+
     for attempt in range(max(attempts, 1)):
         try:
             done: Any = work()
@@ -64,6 +65,8 @@ async def each(
 
     The first failure cancels the rest and is raised; with `failures` it stands among the results instead.
     """
+    import asyncio
+
     results: dict[int, R | Exception] = {}
     waiting = enumerate(items)
 

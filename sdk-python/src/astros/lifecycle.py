@@ -5,9 +5,7 @@ A plugin finds the manager of its process as `context.lifecycle_manager`.
 
 from __future__ import annotations
 
-import inspect
-import logging
-
+from ._byhand import on_loop
 from ._words import Words
 
 TYPE_CHECKING = False
@@ -56,9 +54,12 @@ class LifecycleManager:
         for hook in list(self.hooks[_stage(to_stage)]):
             try:
                 done = hook(plugin_name, from_stage, to_stage, context or {})
-                if inspect.isawaitable(done):
+                if hasattr(done, "__await__"):
+                    await on_loop()
                     await done
             except Exception as error:
+                import logging
+
                 logging.getLogger("astros.lifecycle").error(
                     "a hook of `%s` for the stage `%s` failed: %s", plugin_name, to_stage.value, error, exc_info=True
                 )

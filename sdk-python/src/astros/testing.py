@@ -145,7 +145,7 @@ class AstrOSTestClient:
         name = self._host.who_has("commands", argv[0])
         with capture() as printed:
             ran = await self._host.tell(name, "command/run", {"command": argv[0], "argv": list(argv)})
-        return CommandOutcome(ran["exit_code"], "" if printed is None else printed.getvalue())
+        return CommandOutcome(ran["exit_code"], printed.getvalue())
 
     async def render(
         self,

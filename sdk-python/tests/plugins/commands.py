@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from enum import Enum
@@ -12,6 +11,9 @@ from typing import List, Optional, Tuple  # noqa: UP035 (as authors of older Pyt
 import typer
 from app.cli.plugins.framework import CommandPlugin  # type: ignore[import-not-found]
 from rich.console import Console
+
+if "EAGER" in os.environ:
+    import asyncio  # noqa: F401 (then there is a loop from the start)
 
 
 class Color(str, Enum):
@@ -25,6 +27,8 @@ class Workshop(CommandPlugin):  # type: ignore[misc]
         return "workshop"
 
     async def initialize(self, context) -> bool:  # type: ignore[no-untyped-def]
+        import asyncio
+
         self.context = context
         self.console = Console()
         self.loop = asyncio.get_running_loop()
@@ -56,6 +60,8 @@ class Workshop(CommandPlugin):  # type: ignore[misc]
         @app.command("nap")
         async def nap(seconds: float = 0.01) -> None:
             """A coroutine."""
+            import asyncio
+
             try:
                 print("napping", flush=True)
                 await asyncio.sleep(seconds)
@@ -65,6 +71,8 @@ class Workshop(CommandPlugin):  # type: ignore[misc]
 
         @app.command("run")
         def run() -> None:
+            import asyncio
+
             async def inner() -> None:
                 await self.storage.set("seen", 1)
 

@@ -43,6 +43,7 @@ class Gallery(UIPlugin):  # type: ignore[misc]
             "bar",
             "group",
             "own",
+            "ruled",
             "point",
         )
         live = ("dashboard", "clock", "ticker")
@@ -94,6 +95,10 @@ class Gallery(UIPlugin):  # type: ignore[misc]
 
     def own(self, say: str) -> Panel:
         Console().print(say)
+        return Panel("")
+
+    def ruled(self) -> Panel:
+        Console().rule()
         return Panel("")
 
     def point(self, at: Point, others: Optional[List[Point]] = None) -> str:  # noqa: UP006, UP045

@@ -17,7 +17,7 @@ code=0
 while IFS= read -r line <&5; do
   id=$(printf '%s' "$line" | jq -c .id)
   case $(printf '%s' "$line" | jq -r .method) in
-    initialize) result=$(cat "$here/description.json") ;;
+    initialize) first=$line; result=$(cat "$here/description.json") ;;
     command/run) . "$here/run.sh"; result="{\"exit_code\": $code}" ;;
     shutdown) result=null ;;
     *) continue ;;

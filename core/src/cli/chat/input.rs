@@ -16,6 +16,7 @@ use rustyline::{CompletionType, Config, Editor, error::ReadlineError, history::F
 use tokio::sync::mpsc as lines;
 
 use super::words::{Known, Words};
+use crate::cli::input::forget_typed;
 
 /// So many lines are remembered.
 const HISTORY: usize = 1_000;
@@ -126,7 +127,10 @@ fn typed(
     Ok(Box::new(move |wanted| {
         let (prompt, remembered) = match &wanted {
             Wanted::Line => ("> ", history.as_ref()),
-            Wanted::Answer(prompt) => (&**prompt, None),
+            Wanted::Answer(prompt) => {
+                forget_typed();
+                (&**prompt, None)
+            }
         };
         match editor.readline(prompt) {
             Ok(line) => {

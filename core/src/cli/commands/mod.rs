@@ -13,7 +13,7 @@ mod values;
 use std::{convert::Infallible, ffi::OsString, process::ExitCode, time::Duration};
 
 use astros_protocol::{Error, ErrorCode, stream::ProgressValue};
-use serde_json::value::to_raw_value;
+use serde_json::{Value, value::to_raw_value};
 
 pub(super) use complete::{complete_if_asked, completion};
 pub(super) use help::print_help;
@@ -21,12 +21,12 @@ pub(super) use run::{Given, INTERRUPTED, Ran, in_foreground};
 
 use super::{
     args::Global, connect::Needs, connect::connect, end, interrupted, options, output::Output,
-    progress::Display,
+    permissions::first_use, progress::Display, question::can_ask,
 };
 use crate::{
     agent::Progress,
     control::{Client, api::ControlClient, client::answered},
-    daemon::{Catalog, Learning, Offered, Options, Word},
+    daemon::{Catalog, Learning, Offered, Options, WAITING, Word},
     services::printable::printable,
 };
 
@@ -49,13 +49,10 @@ pub(super) async fn run(words: Vec<OsString>, global: &Global, output: &Output) 
     }
     let connected = connect(options(global)?, Needs::Any, output).await?;
     let client = connected.client();
-    let (display, progress) = Display::start(output);
     let offered = tokio::select! {
-        offered = client.command(name.clone()) => answered(offered),
+        offered = offered(name, client, output) => offered,
         error = interrupted() => Err(error),
-        never = show_learning(client, progress) => match never {},
     };
-    drop(display);
     let outcome = match offered.map(|offered| (values::read(&offered, &words), offered)) {
         Ok((Ok(typed), offered)) => run::run(&offered, typed, words, client, output).await,
         Ok((Err(usage), _)) => Ok(say(&usage)),
@@ -64,7 +61,41 @@ pub(super) async fn run(words: Vec<OsString>, global: &Global, output: &Output) 
     end(connected, outcome, output).await
 }
 
-/// Shows how far plugins are asked what they offer, which is what takes long about a word that nobody is known to have.
+/// The command of this name. Where a plugin that waits to be enabled may have it, a person at the terminal is asked.
+async fn offered(name: &str, daemon: &Client, output: &Output) -> Result<Offered, Error> {
+    let found = ask(name, daemon, output).await;
+    let Err(error) = found else { return found };
+    let Some(plugin) = waiting(&error, name).filter(|_| can_ask(output)) else { return Err(error) };
+    let is = if error.code == ErrorCode::PLUGIN_UNAVAILABLE { "is" } else { "may be" };
+    output.note(&format!("`{name}` {is} a command of `{plugin}`, which waits to be enabled"));
+    match first_use(&plugin, daemon, output).await? {
+        true => ask(name, daemon, output).await,
+        false => Err(error),
+    }
+}
+
+/// The one plugin that is to be asked about: that of the command's name, where several wait.
+fn waiting(error: &Error, name: &str) -> Option<String> {
+    let waiting = error.data.as_ref()?.extra.get(WAITING)?.as_array()?;
+    let mut waiting = waiting.iter().filter_map(Value::as_str);
+    let named = waiting.clone().find(|plugin| *plugin == name);
+    let only = match (waiting.next(), waiting.next()) {
+        (only, None) => only,
+        _ => None,
+    };
+    named.or(only).map(str::to_owned)
+}
+
+/// Asks the daemon for it, and shows what takes long: plugins are asked what they offer, where nobody is known to have it.
+async fn ask(name: &str, daemon: &Client, output: &Output) -> Result<Offered, Error> {
+    let (_display, progress) = Display::start(output);
+    tokio::select! {
+        offered = daemon.command(name.to_owned()) => answered(offered),
+        never = show_learning(daemon, progress) => match never {},
+    }
+}
+
+/// Never ends.
 async fn show_learning(client: &Client, progress: Progress) -> Infallible {
     let Some(progress) = progress else { return std::future::pending().await };
     loop {

@@ -24,7 +24,7 @@ use crate::{
         client::{Begun, answered, follow_command},
     },
     daemon::{Finished, Offered},
-    supervisor::is_shown,
+    supervisor::is_of_person,
 };
 
 /// A second Ctrl-C within this means that the first did not help.
@@ -81,7 +81,7 @@ pub(in crate::cli) async fn in_foreground(
         terminal: terminal.drawn(output),
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| is_shown(name))
+            .filter(|(name, _)| is_of_person(name))
             .collect(),
         wanted: Wanted { questions: question::can_ask(output), ..Wanted::default() },
     };

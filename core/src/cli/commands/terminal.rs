@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     os::fd::{AsFd, OwnedFd},
 };
 
@@ -16,6 +16,12 @@ use nix::{
 };
 
 use crate::{cli::output::Output, supervisor::Streams};
+
+/// What takes back what programs that draw leave behind: the alternative screen, a hidden cursor, colours and line
+/// drawing, reports of mouse and focus, bracketed paste, keys of applications. The cursor is kept before the screen is
+/// left: it stays where it is if there was none to leave.
+const PLAIN: &str = "\x1b7\x1b[?1049l\x1b[0m\x1b(B\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\
+                     \x1b[?1004l\x1b[?2004l\x1b[?1l\x1b>";
 
 /// What this process was started on.
 pub(super) struct Terminal {
@@ -35,8 +41,23 @@ impl Terminal {
         Terminal { shared, stopped: None }
     }
 
-    /// Puts it back as it was: whoever changed it is gone.
+    /// Puts it back as it was: whoever changed it is gone, and may have left it drawn on.
     pub(super) fn restore(&self) {
+        self.set_as_before();
+        let is_plain = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        if is_plain || self.shared.as_ref().is_none_or(|(terminal, _)| is_behind(terminal)) {
+            return;
+        }
+        let (mut stdout, mut stderr) = (io::stdout(), io::stderr());
+        let shown: &mut dyn Write = match (stderr.is_terminal(), stdout.is_terminal()) {
+            (true, _) => &mut stderr,
+            (false, true) => &mut stdout,
+            (false, false) => return,
+        };
+        let _ = shown.write_all(PLAIN.as_bytes()).and_then(|()| shown.flush());
+    }
+
+    fn set_as_before(&self) {
         if let Some((terminal, state)) = &self.shared {
             self.set(terminal, state);
         }
@@ -48,7 +69,7 @@ impl Terminal {
         if let Some((terminal, _)) = &self.shared {
             self.stopped = tcgetattr(terminal).ok();
         }
-        self.restore();
+        self.set_as_before();
         // In its group the shell sees that all of a job has stopped.
         let _ = raise(Signal::SIGSTOP);
         if let (Some((terminal, _)), Some(state)) = (&self.shared, self.stopped.take()) {

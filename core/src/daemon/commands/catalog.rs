@@ -11,12 +11,17 @@ use serde::{Deserialize, Serialize};
 use super::shape;
 use crate::{registry::Origin, router::errors};
 
+/// The member of an error that names the plugins which wait to be enabled and may have the command.
+pub const WAITING: &str = "waiting";
+
 /// A plugin and what it offers.
 pub(super) struct Source {
     pub plugin: String,
     pub origin: Origin,
     /// Why it may not run, after its name, and what helps; none where it may.
     pub refusal: Option<(String, Option<String>)>,
+    /// Whether that is for a person to change who agrees to what it asks for.
+    pub waits: bool,
     pub description: Arc<PluginDescription>,
 }
 
@@ -102,7 +107,9 @@ impl Catalog {
             let error = Error::new(ErrorCode::PLUGIN_UNAVAILABLE, message).with_plugin(plugin);
             let hint =
                 hint.clone().unwrap_or_else(|| format!("`astros plugins enable {plugin}` lets it run"));
-            self.refused.insert(name.clone(), error.with_hint(hint));
+            let error = error.with_hint(hint);
+            let error = if source.waits { error.with(WAITING, vec![plugin.clone()]) } else { error };
+            self.refused.insert(name.clone(), error);
             return;
         }
         let claims = self.claims.entry(name.clone()).or_default();
@@ -146,15 +153,18 @@ impl Catalog {
         self.problems.get(plugin).map_or(&[], Vec::as_slice)
     }
 
-    /// The error of a word that nobody has; some plugins could not be asked.
-    pub(super) fn unknown(&self, name: &str, unable: &[(String, Error)]) -> Error {
+    /// The error of a word that nobody has; some plugins could not be asked, and `waiting` may have it.
+    pub(super) fn unknown(&self, name: &str, unable: &[(String, Error)], waiting: Vec<String>) -> Error {
         let known = self.own.iter().chain(self.claims.keys()).map(String::as_str);
-        let hint = match errors::nearest(name, known) {
-            Some(near) => format!("did you mean `astros {near}`? `astros --help` shows what there is"),
-            None => "`astros --help` shows what there is".to_owned(),
-        };
         let message = format!("there is no command `{name}`, of `astros` or of a plugin");
-        let error = Error::new(ErrorCode::INVALID_PARAMS, message).with_hint(hint);
+        let error = Error::new(ErrorCode::INVALID_PARAMS, message);
+        let error = match errors::nearest(name, known) {
+            Some(near) => {
+                error.with_hint(format!("did you mean `astros {near}`? `astros --help` shows what there is"))
+            }
+            None if waiting.is_empty() => error.with_hint("`astros --help` shows what there is"),
+            None => error.with_hint("`astros --help` shows what there is").with(WAITING, waiting),
+        };
         errors::with_unasked(error, unable)
     }
 }

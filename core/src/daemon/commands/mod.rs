@@ -4,7 +4,7 @@ mod catalog;
 mod run;
 mod shape;
 
-pub use catalog::{Catalog, Offered, Word};
+pub use catalog::{Catalog, Offered, WAITING, Word};
 pub use run::{CommandRun, Finished, Stage};
 
 use std::sync::Arc;
@@ -73,26 +73,36 @@ impl Daemon {
     /// that say that they have commands, then those that do not say of what kind they are.
     ///
     /// # Errors
-    /// There is none, or it is not clear whose; its plugin may not run.
+    /// There is none, or it is not clear whose; its plugin may not run. The plugins that may have it and wait to be
+    /// enabled are its member [`WAITING`].
     pub async fn command(&self, name: &str) -> Result<Offered, Error> {
         if let Some(found) = self.commands().find(name) {
             return found;
         }
-        let mut unable: Vec<_> = self.waiting_names().into_iter().map(waits).collect();
         let says_so = |entry: &Entry| entry.kinds.contains(&Kind::Command);
-        unable.extend(self.learn_of(says_so).await);
+        let mut learned = self.learn_of(says_so).await;
         if let Some(found) = self.commands().find(name) {
             return found;
         }
-        unable.extend(self.learn_of(|entry| entry.may_be(Kind::Command) && !says_so(entry)).await);
+        learned.extend(self.learn_of(|entry| entry.may_be(Kind::Command) && !says_so(entry)).await);
         let catalog = self.commands();
-        let Some(found) = catalog.find(name) else { return Err(catalog.unknown(name, &unable)) };
-        found
+        catalog.find(name).unwrap_or_else(|| {
+            let unable: Vec<_> = self.waiting_names().into_iter().map(unasked).chain(learned).collect();
+            let setup = self.setup();
+            let waiting = setup.plugins.values().filter(|one| one.waits() && may_have_commands(one));
+            Err(catalog.unknown(name, &unable, waiting.map(|one| one.entry.name.clone()).collect()))
+        })
     }
 }
 
+/// What it offers is not known, and nothing says that these are none of it.
+fn may_have_commands(installed: &Installed) -> bool {
+    let kinds = &installed.entry.kinds;
+    installed.description.is_none() && (kinds.is_empty() || kinds.contains(&Kind::Command))
+}
+
 /// Nobody knows whether it has the command.
-fn waits(plugin: String) -> (String, Error) {
+fn unasked(plugin: String) -> (String, Error) {
     let hint = format!("`astros plugins enable {plugin}` shows what it asks for");
     (plugin, Error::new(ErrorCode::PLUGIN_UNAVAILABLE, WAITS).with_hint(hint))
 }
@@ -108,5 +118,5 @@ fn source(
         Admission::Blocked { reason, hint } => Some((format!("is blocked: {reason}"), Some(hint.clone()))),
     };
     let (plugin, origin) = (installed.entry.name.clone(), installed.entry.origin);
-    Some(Source { plugin, origin, refusal, description })
+    Some(Source { plugin, origin, refusal, waits: installed.waits(), description })
 }

@@ -73,7 +73,9 @@ impl Daemon {
         let asked = root.clone();
         let (plugin_name, name) = (plugin.clone(), command.clone());
         let Stage { environment, streams, signals } = stage;
-        let run = Run { plugin: &plugin, name: &name, cwd, named, environment, streams, root, signals };
+        let settings = self.settings_by(&plugin, &environment).await?;
+        let run =
+            Run { plugin: &plugin, name: &name, cwd, named, environment, settings, streams, root, signals };
         let cwd = run.cwd.to_string_lossy().into_owned();
         let params = |meta| CommandRunParams { command, args, argv, cwd, terminal, meta };
         Ok(match self.router.run::<Request>(run, params).await? {
@@ -105,11 +107,12 @@ impl Daemon {
         let Stage { environment, streams, signals } = stage;
         let name = format!("{} {component}", UiRender::METHOD);
         let (cwd, named, root) = (folder(person)?, Vec::new(), person.root());
-        let run = Run { plugin: &plugin.name, name: &name, cwd, named, environment, streams, root, signals };
+        let (settings, plugin) = (self.settings_by(&plugin.name, &environment).await?, &plugin.name);
+        let run = Run { plugin, name: &name, cwd, named, environment, settings, streams, root, signals };
         let params = |meta| UiRenderParams { component, props, terminal, meta };
         Ok(match self.router.run::<UiRender>(run, params).await? {
             Outcome::Answered(tree) => Finished { exit_code: 0, data: Some(json!(tree)), complaint: None },
-            Outcome::Ended(ending) => ended(&plugin.name, &name, ending),
+            Outcome::Ended(ending) => ended(plugin, &name, ending),
         })
     }
 }

@@ -55,6 +55,25 @@ fn names_plugins_that_wait_to_be_enabled_where_nobody_has_a_word() {
 }
 
 #[test]
+fn asks_at_a_terminal_whether_one_that_waits_shall_run_and_runs_it() {
+    for with_daemon in [false, true] {
+        let world = World::new();
+        let place = world.home().join("data/plugins");
+        simple("garden", "echo watered").write(&place);
+        simple("shed", "").write(&place);
+        let daemon = with_daemon.then(|| world.daemon([""; 0]));
+        let typed = |word: &str, answer| world.astros([word]).run_on_a_terminal(answer);
+        let declined = typed("garden", "n\n").exits(2);
+        declined.says("`garden` may be a command of `garden`").says("wants to").says("no command `garden`");
+        let unclear = typed("water", "").exits(2).never_says("[y/N]");
+        unclear.says("`garden` could not be asked").says("`shed` could not be asked");
+        typed("garden", "y\n").succeeds().says("[y/N]").says("watered");
+        typed("garden", "").succeeds().says("watered").never_says("[y/N]");
+        drop(daemon.map(|daemon| daemon.stop()));
+    }
+}
+
+#[test]
 fn refuses_what_two_have_or_astros_itself() {
     let both = |name: &str| {
         let commands = json!([{ "name": "same" }, { "name": "ask" }, { "name": format!("own-{name}") },

@@ -40,6 +40,30 @@ fn gives_arguments_by_their_types_with_defaults_and_the_words_as_typed() {
 }
 
 #[test]
+fn takes_settings_from_the_environment_that_it_is_typed_in() {
+    let manifest = "name: shop\nplugin_types: [command]\nconfiguration:\n  settings: {days: 3, shelf: left}\n  \
+                    schema: {properties: {days: {type: integer}, token: {type: string, writeOnly: true}}}\n";
+    let run = r#"printf '%s' "$first" | jq -c .params.settings; printenv | grep SHOP | sort | tr '\n' ' '"#;
+    let world =
+        World::new().with(tool("shop", json!([{ "name": "shop" }]), run).file("plugin.yaml", manifest));
+    let world = world.env("ASTROS_SHOP_SHELF", "right");
+    let typed = || {
+        let typed = world.astros(["shop"]).env("ASTROS_SHOP_DAYS", "7").env("ASTROS_SHOP_TOKEN", "s3cret");
+        typed.env("ASTROS_OTHER_DAYS", "1").run().succeeds().stdout
+    };
+    let expected = "{\"days\":7,\"shelf\":\"right\",\"token\":\"s3cret\"}\n\
+                    ASTROS_SHOP_DAYS=7 ASTROS_SHOP_SHELF=right ";
+    assert_eq!(typed(), expected);
+    let daemon = world.daemon([""; 0]);
+    assert_eq!(typed(), expected, "a daemon that was started without it");
+    let plain = world.astros(["shop"]).run().succeeds();
+    assert_eq!(plain.stdout, "{\"days\":3,\"shelf\":\"right\"}\nASTROS_SHOP_SHELF=right ");
+    let refused = world.astros(["shop"]).env("ASTROS_SHOP_DAYS", "many").run().exits(2).prints_nothing();
+    refused.warns("ASTROS_SHOP_DAYS").warns("/days");
+    drop(daemon.stop());
+}
+
+#[test]
 fn passes_pipes_on_byte_for_byte() {
     let world = World::new().with(simple("filter", "cat; echo done >&2"));
     let much: String = (0..200_000).map(|number| format!("{number}\u{1f375}\t")).collect();

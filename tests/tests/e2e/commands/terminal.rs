@@ -49,6 +49,40 @@ fn puts_the_terminal_back_where_a_command_dies_in_raw_mode() {
 }
 
 #[test]
+fn takes_back_what_a_command_that_dies_has_drawn_on() {
+    let draws = r"printf '\033[?1049h\033[?25l\033[?1003h\033[?2004h\033[31mdrawn'; read -r _; kill -KILL $$";
+    let world = World::new().with(simple("draws", draws)).with(simple("ends", "echo done; code=3"));
+    let mut drawn = world.astros(["draws"]).spawn_on_a_terminal();
+    drawn.shows("drawn");
+    drawn.types("\n");
+    let shown = drawn.shows("killed by SIGKILL");
+    for taken_back in ["[?1049l", "[?25h", "[?1003l", "[?2004l", "[0m"] {
+        assert!(shown.contains(taken_back), "{taken_back}: {shown:?}");
+    }
+    assert_eq!(drawn.finish(), Some(137));
+    world.astros(["ends"]).run_on_a_terminal("").exits(3).says("done").never_says("\u{1b}");
+}
+
+#[test]
+fn takes_nothing_for_an_answer_that_was_typed_before_the_question() {
+    let run = r#"touch "$HOME/notes/asks"; read -r _ < "$HOME/notes/go"
+        printf '{"jsonrpc": "2.0", "id": "own-1", "method": "user/ask", "params": {"question": "tea or milk?"}}\n' >&6
+        IFS= read -r answer <&5; printf '%s' "$answer" | jq -r '.result.answer + " it is"'"#;
+    let world = World::new().with(simple("waiter", run));
+    let go = world.path("home/notes/go");
+    nix::unistd::mkfifo(&go, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut waiter = world.astros(["waiter"]).spawn_on_a_terminal();
+    eventually("it is about to ask", || world.path("home/notes/asks").exists().then_some(()));
+    waiter.types("early\n");
+    waiter.shows("early");
+    fs::write(go, "\n").unwrap();
+    waiter.shows("tea or milk?");
+    waiter.types("milk\r");
+    waiter.shows("milk it is");
+    assert_eq!(waiter.finish(), Some(0));
+}
+
+#[test]
 fn halts_with_its_client_and_goes_on_with_it() {
     let run =
         "stty raw -echo; for i in 1 2 3 4 5 6 7 8 9; do echo \"tick $i \"; sleep 0.1; done; stty cooked echo";
