@@ -167,6 +167,9 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
         }
         Command::Completion { shell } => commands::completion(shell, output),
         Command::Plugin(words) => Box::pin(commands::run(words, &global, output)).await,
+        Command::Plugins(args::Plugins::List) if global.recorder.is_none() => {
+            plugins::list(options(&global)?, needs, output).await
+        }
         Command::Plugins(command) => {
             let run = async |daemon: &Client| plugins::run(command, daemon, output).await;
             with_daemon(&global, needs, output, run).await

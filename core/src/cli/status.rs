@@ -13,6 +13,7 @@ use crate::{
         api::{ControlClient, Problem, Status},
         client::answered,
     },
+    daemon::Learning,
     services::printable::printable,
 };
 
@@ -41,6 +42,9 @@ fn text(status: &Status, output: &Output) -> String {
     }
     let states = status.plugins.iter().map(|(state, count)| format!("{count} {state}"));
     fact("plugins", states.collect::<Vec<_>>().join(" · "));
+    if let Some(Learning { told, of }) = status.learning {
+        fact("learning", format!("what plugins offer: {told} of {of} asked"));
+    }
     fact("in flight", status.in_flight.to_string());
     fact("clients", status.connections.to_string());
     for (name, count) in status.counters.iter().filter(|(_, count)| **count > 0) {

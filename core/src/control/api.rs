@@ -15,8 +15,8 @@ use serde_json::{Value, value::RawValue};
 use super::failure::Failure;
 use crate::{
     daemon::{
-        Asks, Finished, Health, Listed, ListedWorkflow, Offered, OfferedComponent, OfferedProvider, Order,
-        PluginSettings, SetupPlan, ShownWorkflow, Wish, Word,
+        Asks, Finished, Health, Learning, Listed, ListedWorkflow, Offered, OfferedComponent, OfferedProvider,
+        Order, PluginSettings, SetupPlan, ShownWorkflow, Wish, Word,
     },
     observe::PluginSnapshot,
     services::{audit::Event, log::Record},
@@ -468,6 +468,9 @@ pub struct Status {
     pub counters: BTreeMap<String, u64>,
     /// The numbers of each plugin, by its name.
     pub metrics: BTreeMap<String, PluginSnapshot>,
+    /// How far plugins are asked what they offer, while they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning: Option<Learning>,
 }
 
 /// What a person should look at.

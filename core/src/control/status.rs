@@ -62,6 +62,7 @@ impl Status {
             connections: lifetime.connections(),
             counters: counters(&metrics),
             metrics,
+            learning: daemon.learning(),
         }
     }
 }

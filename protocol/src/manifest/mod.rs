@@ -68,6 +68,8 @@ pub struct Manifest {
     pub dependencies: Dependencies,
     /// What kinds of plugin are in it: never empty, each once.
     pub kinds: Vec<Kind>,
+    /// Whether it says so itself; else it may be of any other kind as well.
+    pub says_kinds: bool,
     /// The classes it offers by kind (LocalAgent's shape).
     pub entry_points: Vec<EntryPoint>,
     /// How it is started.

@@ -51,12 +51,14 @@ impl Manifest {
             warnings.push(format!("`{}` says no version; `0.0.0` is taken", metadata.name));
         }
         let entry_points = sections.entry_points.list();
+        let says_kinds = !sections.plugin_types.is_empty() || !entry_points.is_empty();
         Ok(Self {
             path: path.to_owned(),
             kinds: kinds(
                 sections.plugin_types.into_iter().chain(entry_points.iter().map(|point| point.kind)),
                 &sections.capabilities.handles,
             ),
+            says_kinds,
             permissions: permissions(
                 sections.permissions,
                 take(&mut sections.capabilities.requires_permissions),
