@@ -31,10 +31,10 @@ fn asks_at_the_first_use_and_goes_on() {
     call()
         .run_on_a_terminal("n\n")
         .exits(6)
-        .says("It will not see")
+        .says("will not see")
         .says("[y/N]")
         .says("waits to be enabled");
-    call().run_on_a_terminal("y\n").succeeds().says("It will not see");
+    call().run_on_a_terminal("y\n").succeeds().says("will not see");
     call().run_on_a_terminal("").succeeds().never_says("[y/N]");
 }
 
