@@ -457,7 +457,10 @@ pub struct Status {
     pub draining: bool,
     /// What a person should look at, the worst first.
     pub problems: Vec<Problem>,
-    /// How many plugins are in each state.
+    /// Plugins that run once `astros plugins setup` has installed what they need.
+    #[serde(default)]
+    pub needs_setup: Vec<Problem>,
+    /// How many plugins are in each state; those of `needs_setup` are counted as that.
     pub plugins: BTreeMap<String, usize>,
     /// Requests that plugins work on.
     pub in_flight: usize,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use astros_protocol::{
     Error, PluginDescription,
     lifecycle::Sandbox,
-    manifest::{Manifest, Permission, Program, PythonTarget},
+    manifest::{Kind, Manifest, Permission, Program, PythonTarget},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -95,6 +95,10 @@ impl Seen {
         let by_code = || described.as_ref()?.settings_schema.as_ref();
         let schema = entry.settings_schema.as_ref().map(|schema| &schema.value).or_else(by_code);
         let secrets = schema.map(|schema| secret_names(Some(schema)));
+        let kinds = match (&entry.kinds[..], &described) {
+            ([], Some(described)) => described_kinds(described),
+            (said, _) => said.to_vec(),
+        };
         Listed {
             name: entry.name.clone(),
             version: version(manifest, described.as_deref()),
@@ -110,7 +114,7 @@ impl Seen {
                 .clone()
                 .or_else(|| described.map(|described| described.language.clone()))
                 .unwrap_or_default(),
-            kinds: entry.kinds.iter().map(|kind| kind_name(*kind)).collect(),
+            kinds: kinds.iter().map(|kind| kind_name(*kind)).collect(),
             sandbox: sandbox.map(str::to_owned),
             author: manifest.and_then(|manifest| manifest.metadata.author.clone()),
             folder: entry.folder.display().to_string(),
@@ -206,6 +210,18 @@ fn unseen(spec: &Spec, status: &Status) -> Option<&'static str> {
         return Some("off");
     }
     status.reason.as_ref().is_some_and(|reason| reason.contains(SANDBOX_REFUSED)).then_some("refused")
+}
+
+/// The kinds of what a plugin offers.
+fn described_kinds(described: &PluginDescription) -> Vec<Kind> {
+    let offers = [
+        (Kind::Intent, !described.handlers.is_empty()),
+        (Kind::Command, !described.commands.is_empty()),
+        (Kind::Provider, !described.providers.is_empty()),
+        (Kind::Ui, !described.ui_components.is_empty()),
+        (Kind::Workflow, !described.workflow_parts.is_empty()),
+    ];
+    offers.into_iter().filter_map(|(kind, offered)| offered.then_some(kind)).collect()
 }
 
 /// The manifest's, or the code's where there is no manifest that says one.

@@ -24,7 +24,7 @@ pub struct Entry {
     pub run: Run,
     /// What it is written in, as far as that can be seen.
     pub language: Option<String>,
-    /// What kinds of plugin are in it; empty where the manifest cannot be read.
+    /// What kinds of plugin are in it; empty where nothing says it.
     pub kinds: Vec<Kind>,
     /// The manifest's schema of its settings.
     pub settings_schema: Option<Schema>,

@@ -81,7 +81,7 @@ impl Manifest {
     }
 }
 
-/// The kinds that are said or offered, each once; intent where nothing is, or categories of intents are named.
+/// The kinds that are said or offered, each once; intent where categories of intents are named.
 fn kinds(said: impl Iterator<Item = Kind>, handles: &[String]) -> Vec<Kind> {
     let mut kinds = Vec::new();
     for kind in said.chain((!handles.is_empty()).then_some(Kind::Intent)) {
@@ -89,7 +89,7 @@ fn kinds(said: impl Iterator<Item = Kind>, handles: &[String]) -> Vec<Kind> {
             kinds.push(kind);
         }
     }
-    if kinds.is_empty() { vec![Kind::Intent] } else { kinds }
+    kinds
 }
 
 /// The permissions of both places; where both name one, the scope of the section `permissions` holds.

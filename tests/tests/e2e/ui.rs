@@ -1,6 +1,6 @@
 //! Components of plugins, as people meet them: printed, live on a terminal, and within those of other plugins.
 
-use astros_tests::{Plugin, World, python};
+use astros_tests::{Plugin, World, kinds, python};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -96,6 +96,23 @@ fn draws_a_live_one_anew_until_ctrl_c() {
     let ends =
         world.astros(["ui", "render", "count", "--props", r#"{"to": 3}"#]).run_on_a_terminal("").succeeds();
     ends.says("number 3 ").never_says("error");
+}
+
+#[test]
+fn draws_what_a_plugin_in_rust_has_live_and_plain() {
+    let world = World::new().with(kinds());
+    let printed = world.astros(["ui", "render", "sizes", "--width", "42"]).run().succeeds();
+    printed.says("screen").says("42").never_says("\u{1b}");
+    let live = world.astros(["ui", "render", "count"]).run().succeeds();
+    live.says("number 1 ").never_says("number 2").never_says("\u{1b}");
+    let mut count = world.astros(["ui", "render", "count"]).spawn_on_a_terminal();
+    count.shows("number 1 ");
+    count.resize(40);
+    count.shows(&format!("╰{}╯", "─".repeat(38)));
+    count.signal(Signal::SIGINT);
+    assert_eq!(count.finish(), Some(130));
+    let ends = world.astros(["ui", "render", "count", "--props", r#"{"to": 3}"#]).run_on_a_terminal("");
+    ends.succeeds().says("number 3 ").never_says("error");
 }
 
 #[test]
