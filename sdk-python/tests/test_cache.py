@@ -44,7 +44,7 @@ def test_the_answer_comes_after_the_write(start: Start) -> None:
     process, store = start("keeping.py"), Store()
     begin(process, store)
     call = process.call("keep", {"value": 5})
-    written = []
+    written: list[Any] = []
     while not written or written[-1]["value"] != 5:
         assert all("result" not in message for message in process._kept)
         if (asked := obey(process, store))["method"] == "storage/set" and asked["params"]["key"] == "cache:a":

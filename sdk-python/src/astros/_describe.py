@@ -51,7 +51,7 @@ def describe(
 
 
 def settings_schema(plugin: BasePlugin) -> dict[str, Any] | None:
-    """The schema of the settings: an attribute, or a method or file of LocalAgent's kinds, which know no `writeOnly`."""
+    """The schema of the settings: an attribute, or what LocalAgent's kinds have, which know no `writeOnly`."""
     ask = getattr(plugin, "get_config_schema", None)
     if ask is None or plugin.settings_schema is not None:
         return plugin.settings_schema

@@ -247,7 +247,7 @@ class Peer:
         stack = show(request.params.get("handler", request.method), error)
         words = str(error)
         again = isinstance(error, RetryableError)
-        more = {"detail": stack[-STACK:]} if request.method in TRACED else {}
+        more: dict[str, Any] = {"detail": stack[-STACK:]} if request.method in TRACED else {}
         name = type(error).__name__
         return HandlerFailed(f"{name}: {words}" if words else name, retryable=again, **more)
 
