@@ -80,6 +80,17 @@ def test_what_the_tree_has_no_kind_for_is_drawn(gallery: PluginProcess) -> None:
     assert "\x1b[1m" in draw(gallery, "words", color=True, text="[bold]b[/bold]")["text"]
 
 
+def test_what_the_tree_would_lose_is_drawn(gallery: PluginProcess) -> None:
+    frames = draw(gallery, "frames", 40)
+    assert frames["type"] == "ansi"
+    assert frames["text"].count("╭") == 6
+    assert "2 y = 2" in draw(gallery, "listing")["text"]
+    grid = draw(gallery, "grid", 40)["content"]
+    assert grid["type"] == "ansi"
+    assert "|" not in grid["text"]
+    assert max(map(len, grid["text"].splitlines())) <= 36, "it has room in its frame"
+
+
 def test_props_are_made_into_what_is_annotated(gallery: PluginProcess) -> None:
     drawn = draw(gallery, "point", at={"x": 1, "y": 2}, others=[{"x": 3}])
     assert drawn["text"] == "Point(x=1, y=2.0) [Point(x=3, y=0.5)]"
