@@ -28,9 +28,13 @@ class Drawing(UIPlugin):
         """Draws itself."""
         import sys, time
         print("on a terminal" if sys.stdout.isatty() else "not on a terminal")
-        for number in range(1, rounds + 1):
-            print(f"\rround {number}.", end="", flush=True)
-            time.sleep(0.02)
+        try:
+            for number in range(1, rounds + 1):
+                print(f"\rround {number}.", end="", flush=True)
+                time.sleep(0.02)
+        except KeyboardInterrupt:
+            print("tidied up")
+            raise
 
     async def frame(self, plugin: str, component: str = "sizes") -> dict:
         """A frame around another's."""
@@ -143,6 +147,7 @@ fn lets_one_that_draws_itself_have_the_terminal() {
         itself.shows("on a terminal");
         itself.shows("round 3.");
         itself.signal(Signal::SIGINT);
+        itself.shows("tidied up");
         assert_eq!(itself.finish(), Some(130));
         drop(daemon.map(|daemon| daemon.stop()));
     }
