@@ -58,7 +58,7 @@ pub fn kinds() -> Plugin {
         "metadata": { "name": "kinds", "version": "1.0.0" },
         "plugin_types": ["provider", "ui"],
         "run": { "command": [program] },
-        "permissions": [notes_and(vec![program.clone()])],
+        "permissions": [notes_and(vec![program])],
     });
     // JSON is YAML.
     folder("kinds").file("plugin.yaml", manifest.to_string())
