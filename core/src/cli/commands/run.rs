@@ -60,8 +60,8 @@ pub(super) async fn run(
 ) -> Result<ExitCode, Error> {
     let person = person(None, None)?;
     let begin = async |Given { streams, terminal, environment, wanted }| {
-        let (plugin, Typed { command, args }) = (offered.plugin.clone(), typed);
-        let command = Command { streams, plugin, command, args, argv, terminal, environment };
+        let (plugin, Typed { command, args, said }) = (offered.plugin.clone(), typed);
+        let command = Command { streams, plugin, command, args, said, argv, terminal, environment };
         daemon.run(command, Some(person), Some(wanted)).await
     };
     Ok(in_foreground(begin, daemon, output).await?.code)
