@@ -6,6 +6,7 @@ use astros_protocol::{Error, ErrorCode, PluginDescription};
 use futures_util::future::join_all;
 
 use super::{Plugin, Router, errors};
+use crate::services::printable::{line, line_of};
 
 /// A plugin that was never asked what it offers has so long to say it.
 const DESCRIBED: Duration = Duration::from_secs(8);
@@ -103,10 +104,10 @@ fn nobody(what: Offer, name: &str, plugins: &[Arc<Plugin>]) -> Error {
     let names = descriptions.iter().flat_map(|description| what.names(description));
     let error = Error::new(ErrorCode::HANDLER_NOT_FOUND, format!("there is no {what} `{name}`"));
     error.with_hint(match errors::nearest(name, names.clone()) {
-        Some(near) => format!("did you mean `{near}`?"),
+        Some(near) => format!("did you mean `{}`?", line(near)),
         None => match names.collect::<Vec<_>>() {
             none if none.is_empty() => format!("no plugin that may run offers a {what}"),
-            names => format!("there is: {}", names.join(", ")),
+            names => format!("there is: {}", line_of(&names.join(", "), 300)),
         },
     })
 }
