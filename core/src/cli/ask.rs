@@ -25,7 +25,7 @@ use crate::{
         api::{Answer, ControlClient, News, Person, Wanted},
         client::{Begun, answered, follow},
     },
-    services::printable::printable,
+    services::printable::{indented, line, printable},
 };
 
 /// Runs `astros ask`.
@@ -147,16 +147,17 @@ fn answer_text(answer: &Answer, output: &Output) -> String {
     let mut text = match (&*response.message, response.success) {
         ("", true) => format!("{} done", answer.plugin),
         ("", false) => format!("`{}.{}` could not do it", answer.plugin, answer.handler),
-        (message, _) => printable(message).into_owned(),
+        (message, true) => printable(message).into_owned(),
+        (message, false) => indented(message),
     };
     if !response.success {
         text = format!("{} {text}", output.style().yellow().apply_to("not done:"));
     }
     if let Some(hint) = &answer.hint {
-        text.push_str(&format!("\n  {}", printable(hint)));
+        text.push_str(&format!("\n  {}", indented(hint)));
     }
     if !answer.suggestions.is_empty() {
-        let said: Vec<_> = answer.suggestions.iter().map(|one| format!("\"{}\"", printable(one))).collect();
+        let said: Vec<_> = answer.suggestions.iter().map(|one| format!("\"{}\"", line(one))).collect();
         text.push_str(&format!("\n{}", output.style().dim().apply_to(format!("next: {}", said.join(" · ")))));
     }
     text

@@ -10,7 +10,10 @@ use astros_protocol::{Error, ErrorCode, ErrorData};
 use console::Style;
 use serde_json::{Value, json};
 
-use crate::{control::NO_DAEMON, services::printable::printable};
+use crate::{
+    control::NO_DAEMON,
+    services::printable::{indented, printable},
+};
 
 /// How a command prints.
 #[derive(Debug)]
@@ -90,7 +93,7 @@ impl Output {
     /// Something to look at, on stderr: it never mixes with what a script reads.
     pub(super) fn warning(&self, text: &str) {
         let style = Style::new().force_styling(self.color_errors);
-        self.note(&format!("{} {}", style.yellow().apply_to("warning:"), printable(text)));
+        self.note(&format!("{} {}", style.yellow().apply_to("warning:"), indented(text)));
     }
 
     /// Prints an error where it belongs, and gives the exit code.
@@ -106,7 +109,7 @@ impl Output {
     fn error_text(&self, error: &Error) -> String {
         let style = Style::new().force_styling(self.color_errors);
         let mut text =
-            format!("{} {}", style.clone().red().bold().apply_to("error:"), printable(&error.message));
+            format!("{} {}", style.clone().red().bold().apply_to("error:"), indented(&error.message));
         let Some(data) = &error.data else { return text };
         // The detail of a crash is its last words once more.
         if let Some(Value::Array(words)) = data.extra.get("last_words") {
@@ -122,7 +125,7 @@ impl Output {
             detail.lines().for_each(|line| text.push_str(&format!("\n  {}", printable(line))));
         }
         if let Some(hint) = &data.hint {
-            text.push_str(&format!("\n  {}", style.dim().apply_to(printable(hint))));
+            text.push_str(&format!("\n  {}", style.dim().apply_to(indented(hint))));
         }
         text
     }
@@ -197,6 +200,14 @@ mod tests {
             "retryable": false, "hint": null, "last_words": ["bye"],
         });
         assert_eq!(error_json(&error), expected);
+    }
+
+    #[test]
+    fn nothing_that_a_plugin_says_begins_a_line_of_an_error() {
+        let error =
+            Error::new(ErrorCode::HANDLER_NOT_FOUND, "none\nerror: x").with_hint("there is: a\nwarning: y");
+        let text = Output::new(false, true).error_text(&error);
+        assert_eq!(text, "error: none\n  error: x\n  there is: a\n  warning: y");
     }
 
     #[test]

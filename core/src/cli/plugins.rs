@@ -92,7 +92,7 @@ fn print_list(plugins: &[Listed], output: &Output) {
                 output.print(&format!("  {}: {words}", plugin.name));
             }
             for problem in &plugin.problems {
-                output.print(&format!("  {}: {}", plugin.name, printable(problem)));
+                output.print(&format!("  {}: {}", plugin.name, printable(problem).replace('\n', "\n    ")));
             }
         }
     }
@@ -195,12 +195,12 @@ fn show_text(shown: &Value) -> String {
     for command in shown["commands"].as_array().into_iter().flatten() {
         let name = command["name"].as_str().unwrap_or_default();
         let about = command["description"].as_str().unwrap_or_default().lines().next().unwrap_or_default();
-        fact("command", format!("{name:<20} {about}"));
+        fact("command", format!("{name:<20} {}", line(about)));
     }
     for handler in shown["handlers"].as_array().into_iter().flatten() {
         let name = handler["name"].as_str().unwrap_or_default();
         let about = handler["description"].as_str().unwrap_or_default().lines().next().unwrap_or_default();
-        fact("does", format!("{name:<20} {about}"));
+        fact("does", format!("{name:<20} {}", line(about)));
         for example in handler["examples"].as_array().into_iter().flatten().take(3) {
             fact("", format!("{:<20} \"{}\"", "", example.as_str().unwrap_or_default()));
         }

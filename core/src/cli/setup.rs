@@ -19,7 +19,7 @@ use super::{input, output::Output, plugins::done};
 use crate::{
     control::{Client, api::ControlClient, client::answered},
     daemon::SetupPlan,
-    services::printable::printable,
+    services::printable::{indented, line_of, printable},
 };
 
 pub(super) async fn run(
@@ -52,7 +52,7 @@ pub(super) async fn run(
     done(&printable(&text), members, output);
     // What it says now may be that something else is missing.
     if let Err(error) = answered(daemon.reload(name).await) {
-        output.note(&printable(&error.message));
+        output.note(&indented(&error.message));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -64,10 +64,12 @@ async fn agrees(plan: &SetupPlan, output: &Output) -> Result<bool, Error> {
         let error = Error::new(ErrorCode::INVALID_PARAMS, message);
         return Err(error.with_hint(format!("`astros plugins setup {name} --yes` agrees")));
     }
+    // A package makes no row of its own, and is shown to its end: it is what is agreed to.
+    let packages: Vec<String> = plan.packages.iter().map(|one| line_of(one, usize::MAX)).collect();
     let question = format!(
         "For `{name}` pip installs\n  {}\ninto `{}`, with `{}`.\n\
          What is installed may run code as you do it, outside of the sandbox.   Go on? [y/N] ",
-        plan.packages.join("\n  "),
+        packages.join("\n  "),
         plan.environment.display(),
         plan.python.display(),
     );

@@ -14,7 +14,7 @@ use crate::{
         client::answered,
     },
     daemon::Learning,
-    services::printable::printable,
+    services::printable::{indented, printable},
 };
 
 pub(super) async fn run(daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
@@ -68,5 +68,5 @@ fn told(problem: &Problem, output: &Output) -> String {
         _ => (String::new(), &*problem.what),
     };
     let hint = problem.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
-    format!("{subject}{}", printable(&format!("{what}{hint}")))
+    format!("{subject}{}", indented(&format!("{what}{hint}")))
 }

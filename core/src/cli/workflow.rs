@@ -23,7 +23,7 @@ use crate::{
         client::{answered, follow_run},
     },
     daemon::Order,
-    services::printable::printable,
+    services::printable::{indented, line, printable},
     workflow::{Report, RunSummary, Switches},
 };
 use watch::Watch;
@@ -74,7 +74,7 @@ async fn list(daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
         let mut rows = vec![["WORKFLOW", "OF", "WHAT IT DOES"].map(str::to_owned)];
         rows.extend(found.iter().map(|one| {
             let plugin = one.plugin.clone().unwrap_or_else(|| "–".to_owned());
-            [&one.name, &plugin, &one.description].map(|text| printable(text).into_owned())
+            [&one.name, &plugin, &one.description].map(|text| line(text))
         }));
         output.print(&aligned(&rows));
         found.iter().filter_map(|one| one.problem.as_ref()).for_each(|problem| output.warning(problem));
@@ -161,8 +161,8 @@ fn text(report: &Report, file: Option<&Path>, output: &Output) -> String {
         None => vec![format!("`{workflow}` done in {took}")],
         Some(error) => {
             let not_done = output.style().yellow().apply_to("not done:");
-            let mut lines = vec![format!("{not_done} {}", printable(&error.message))];
-            lines.extend(error.hint.as_ref().map(|hint| format!("  {}", printable(hint))));
+            let mut lines = vec![format!("{not_done} {}", indented(&error.message))];
+            lines.extend(error.hint.as_ref().map(|hint| format!("  {}", indented(hint))));
             let resume =
                 format!("  `astros workflow run {workflow} --resume {workflow_id}` tries what failed again");
             lines.push(resume);
@@ -171,7 +171,7 @@ fn text(report: &Report, file: Option<&Path>, output: &Output) -> String {
     };
     for (name, value) in &report.outputs {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        lines.push(format!("{name}: {}", printable(&value)));
+        lines.push(format!("{name}: {}", indented(&value)));
     }
     let kept = file.unwrap_or(&report.files.markdown);
     lines.push(output.style().dim().apply_to(format!("report: {}", kept.display())).to_string());

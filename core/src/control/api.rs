@@ -4,7 +4,10 @@
 //! name or by position. An error is the protocol's [`Error`](astros_protocol::Error): `code`, `message`, `data`.
 //! Who reads ignores members that it does not know: new ones do not raise [`CONTROL_VERSION`].
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use astros_protocol::{Extra, Response, command::Terminal};
 use jiff::Timestamp;
@@ -299,6 +302,10 @@ pub struct Command {
     /// What the plugin's description makes of the words, defaults among them.
     #[serde(default)]
     pub args: Extra,
+    /// The names of `args` whose value was typed: only such a value, and a word of `argv`, names files that the
+    /// command is to reach.
+    #[serde(default)]
+    pub said: BTreeSet<String>,
     /// The words as they were typed, from the top-level command on.
     pub argv: Vec<String>,
     #[serde(default)]

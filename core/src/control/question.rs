@@ -10,6 +10,7 @@ use super::api;
 use crate::{
     daemon::{Asks, Daemon, WishState},
     router::{About, Question},
+    services::printable::line_of,
 };
 
 const YES: &str = "yes";
@@ -154,7 +155,7 @@ fn fits(said: &api::Question, answer: &Value) -> Result<(), Error> {
         return Ok(());
     }
     if !said.choices.is_empty() && !said.choices.iter().any(|choice| answer == choice) {
-        return unfit(format!("one of {}", said.choices.join(", ")));
+        return unfit(format!("one of {}", line_of(&said.choices.join(", "), 300)));
     }
     // A schema that is none asks for nothing.
     let validator = said.schema.as_ref().and_then(|schema| jsonschema::validator_for(schema).ok());

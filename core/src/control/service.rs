@@ -175,10 +175,10 @@ impl ControlServer for Service {
     ) -> SubscriptionResult {
         let work = |Listens { questions, .. }| async {
             let person = agent::Person { questions, ..request::person(&self.daemon, person)? };
-            let Command { streams, plugin, command, args, argv, terminal, environment } = command;
+            let Command { streams, plugin, command, args, said, argv, terminal, environment } = command;
             let (streams, signals, _used) = self.lent.take(&streams)?;
             let stage = Stage { environment, streams, signals };
-            let run = CommandRun { plugin, command, args, argv, terminal, stage };
+            let run = CommandRun { plugin, command, args, said, argv, terminal, stage };
             self.daemon.run_command(run, &person).await.map(News::Finished)
         };
         request::tell(pending, self, wanted.unwrap_or_default(), work).await;

@@ -6,7 +6,10 @@ use astros_protocol::{Error, ErrorCode, PluginDescription, workflow::WorkflowKin
 use futures_util::future::join_all;
 
 use super::{Plugin, Router, errors};
-use crate::supervisor::StateName;
+use crate::{
+    services::printable::{line, line_of},
+    supervisor::StateName,
+};
 
 /// A plugin that was never asked what it offers has so long to say it.
 const DESCRIBED: Duration = Duration::from_secs(8);
@@ -139,12 +142,12 @@ fn nobody(what: &Offer, name: &str, of: Of<'_>, plugins: &[Arc<Plugin>]) -> Erro
         None => format!("there is no {what} `{name}`"),
     };
     Error::new(ErrorCode::HANDLER_NOT_FOUND, message).with_hint(match errors::nearest(name, names.clone()) {
-        Some(near) => format!("did you mean `{near}`?"),
+        Some(near) => format!("did you mean `{}`?", line(near)),
         None => match names.collect::<Vec<_>>() {
             none if none.is_empty() => {
                 format!("`astros plugins list` shows what there is; none offers any {what}")
             }
-            names => format!("there is: {}", names.join(", ")),
+            names => format!("there is: {}", line_of(&names.join(", "), 300)),
         },
     })
 }

@@ -16,6 +16,11 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// A text below what stands before it: nothing of it begins a line as AstrOS's own words do.
+pub fn indented(text: &str) -> String {
+    printable(text).replace('\n', "\n  ")
+}
+
 /// A text in one line, cut where it goes on for long: nothing of it stands where somebody else's words do.
 pub fn line(text: &str) -> String {
     /// Longer than names and paths that mean well.
@@ -68,6 +73,7 @@ mod tests {
 
     #[test]
     fn keeps_a_text_in_its_line() {
+        assert_eq!(indented("not done\nerror: \r\n"), "not done\n  error: \\r\n  ");
         assert_eq!(line("by A\n  Allow? [y/N]\t\u{1b}"), r"by A Allow? [y/N] \u{1b}");
         assert_eq!(line(&"x".repeat(500)).chars().count(), 121);
     }

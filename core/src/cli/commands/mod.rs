@@ -152,7 +152,18 @@ async fn running(options: &Options) -> Result<Option<Client>, Error> {
     Ok(Client::connect(&paths.runtime).await?.filter(fits))
 }
 
-/// A plugin's words in a help text: nothing in them moves the terminal.
+/// A plugin's words in a help text: nothing in them moves the terminal, and they come to an end.
 fn shown(text: &str) -> String {
-    printable(text.trim()).into_owned()
+    /// As long as a manual.
+    const LONGEST: usize = 20_000;
+    shown_in(text, LONGEST)
+}
+
+/// The same in so many characters at most.
+fn shown_in(text: &str, longest: usize) -> String {
+    let text = text.trim();
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", printable(&text[..end])),
+        None => printable(text).into_owned(),
+    }
 }

@@ -8,8 +8,11 @@ use clap::{
 };
 use serde_json::Value;
 
-use super::shown;
+use super::{shown, shown_in};
+use crate::services::printable::line;
 
+/// The longest that a first paragraph and the words about a parameter are, in characters: many may stand in a help.
+const SHORT: usize = 1_000;
 /// The flag that takes a parameter back has a name of its own: no parameter's name ends so.
 const OFF: char = '\0';
 
@@ -58,7 +61,7 @@ pub(super) fn command(described: &CommandDescription, bin: &str) -> Command {
 }
 
 fn first_paragraph(text: &str) -> String {
-    text.split("\n\n").next().unwrap_or_default().to_owned()
+    shown_in(text.split("\n\n").next().unwrap_or_default(), SHORT)
 }
 
 /// The argument of a parameter, and the one that takes it back.
@@ -138,18 +141,13 @@ fn number(text: &str) -> Result<f64, String> {
 
 fn value_name(one: &CommandParameter) -> String {
     let usual = || one.name.to_uppercase().replace('-', "_");
-    one.metavar
-        .as_deref()
-        .filter(|name| !name.is_empty())
-        .map_or_else(usual, str::to_owned)
-        .chars()
-        // What else stands there would be taken for the syntax of the help.
-        .filter(|c| !c.is_control() && !matches!(c, '<' | '>' | '[' | ']'))
-        .collect()
+    let name = one.metavar.as_deref().filter(|name| !name.is_empty()).map_or_else(usual, str::to_owned);
+    // What else stands there would be taken for the syntax of the help.
+    line(&name).chars().filter(|c| !matches!(c, '<' | '>' | '[' | ']')).collect()
 }
 
 fn help(one: &CommandParameter) -> String {
-    let mut help = shown(&one.description);
+    let mut help = shown_in(&one.description, SHORT);
     let default = match &one.default {
         Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
         Some(Value::Bool(true)) => Some("on".to_owned()),
@@ -158,7 +156,7 @@ fn help(one: &CommandParameter) -> String {
     };
     if let Some(default) = default {
         let space = if help.is_empty() { "" } else { " " };
-        help.push_str(&format!("{space}[default: {}]", shown(&default)));
+        help.push_str(&format!("{space}[default: {}]", line(&default)));
     }
     help
 }

@@ -60,8 +60,8 @@ pub(super) async fn run(
 ) -> Result<ExitCode, Error> {
     let person = person(None, None)?;
     let begin = async |Given { streams, terminal, environment, wanted }| {
-        let (plugin, Typed { command, args }) = (offered.plugin.clone(), typed);
-        let command = Command { streams, plugin, command, args, argv, terminal, environment };
+        let (plugin, Typed { command, args, said }) = (offered.plugin.clone(), typed);
+        let command = Command { streams, plugin, command, args, said, argv, terminal, environment };
         daemon.run(command, Some(person), Some(wanted)).await
     };
     Ok(in_foreground(begin, daemon, output).await?.code)
@@ -103,18 +103,18 @@ pub(in crate::cli) async fn in_foreground(
                 finished = &mut following => break finished,
                 name = signals.next() => {
                     killed |= name == KILL;
+                    if name == "SIGCONT" && !terminal.lets_go_on(output) {
+                        continue;
+                    }
                     let told = answered(daemon.signal(lease.token.clone(), name.to_owned()).await);
                     match name {
-                        "SIGTSTP" => {
-                            terminal.halt();
-                            for name in ["SIGCONT", "SIGWINCH"] {
-                                let _ = daemon.signal(lease.token.clone(), name.to_owned()).await;
-                            }
-                        }
+                        "SIGTSTP" => terminal.halt(),
+                        // Meanwhile the window may have changed.
+                        "SIGCONT" => _ = daemon.signal(lease.token.clone(), "SIGWINCH".to_owned()).await,
+                        "SIGWINCH" => {}
                         // It has not begun, or is over: nobody waits for it any more.
-                        "SIGCONT" | "SIGWINCH" => {}
                         _ if told.is_err() => break Err(interrupted()),
-                        _ => {}
+                        _ => terminal.let_end(),
                     }
                 }
                 Some(question) = questions.recv() => {

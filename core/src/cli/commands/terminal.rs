@@ -3,13 +3,15 @@
 use std::{
     fs::File,
     io::{self, IsTerminal, Write},
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
 };
 
 use astros_protocol::{Error, ErrorCode, command::Terminal as Drawn};
 use nix::{
+    fcntl::{FcntlArg, OFlag, fcntl, open},
     sys::{
         signal::{Signal, raise},
+        stat::Mode,
         termios::{SetArg, Termios, tcgetattr, tcsetattr},
     },
     unistd::{dup2_stdin, dup2_stdout, getpgrp, tcgetpgrp},
@@ -27,7 +29,9 @@ const PLAIN: &str = "\x1b7\x1b[?1049l\x1b[0m\x1b(B\x1b[?25h\x1b[?1000l\x1b[?1002
 pub(super) struct Terminal {
     /// The terminal, where there is one, and how it was.
     shared: Option<(OwnedFd, Termios)>,
-    /// How a command left it that is stopped.
+    /// Whether the command has halted.
+    halted: bool,
+    /// How it left the terminal then.
     stopped: Option<Termios>,
 }
 
@@ -38,7 +42,7 @@ impl Terminal {
             let state = tcgetattr(&one).ok()?;
             Some((one, state))
         });
-        Terminal { shared, stopped: None }
+        Terminal { shared, halted: false, stopped: None }
     }
 
     /// Puts it back as it was: whoever changed it is gone, and may have left it drawn on.
@@ -64,17 +68,36 @@ impl Terminal {
     }
 
     /// Halts this process, as the terminal's Ctrl-Z means; the command has halted before. Comes back when somebody lets
-    /// it go on.
+    /// this process go on, which the command does when it [may](Terminal::lets_go_on).
     pub(super) fn halt(&mut self) {
+        self.halted = true;
         if let Some((terminal, _)) = &self.shared {
             self.stopped = tcgetattr(terminal).ok();
         }
         self.set_as_before();
         // In its group the shell sees that all of a job has stopped.
         let _ = raise(Signal::SIGSTOP);
+    }
+
+    /// Whether the command may go on, now that this process does. One that has halted keeps the terminal that it was
+    /// started on: in the background it would take what is typed for others, so this process halts anew, until `fg`.
+    pub(super) fn lets_go_on(&mut self, output: &Output) -> bool {
+        let is_behind = self.shared.as_ref().is_some_and(|(terminal, _)| is_behind(terminal));
+        if self.halted && is_behind {
+            output.note("it stays stopped: it could read what you type; `fg` lets it go on");
+            let _ = raise(Signal::SIGSTOP);
+            return false;
+        }
+        self.halted = false;
         if let (Some((terminal, _)), Some(state)) = (&self.shared, self.stopped.take()) {
             self.set(terminal, &state);
         }
+        true
+    }
+
+    /// The command is to end, and has to go on for that wherever it is.
+    pub(super) fn let_end(&mut self) {
+        self.halted = false;
     }
 
     /// Who is in the background would be stopped for that.
@@ -92,7 +115,7 @@ impl Terminal {
     }
 }
 
-/// The streams of this process, for a command to run on; in the background nobody types for it.
+/// The streams of this process, for a command to run on; in the background it reads no terminal.
 pub(super) fn streams() -> Result<Streams, Error> {
     let unusable = |error: io::Error| {
         Error::new(ErrorCode::INTERNAL_ERROR, format!("the standard streams cannot be given on: {error}"))
@@ -100,8 +123,27 @@ pub(super) fn streams() -> Result<Streams, Error> {
     let null = || File::options().read(true).write(true).open("/dev/null").map(OwnedFd::from);
     let stdin = io::stdin();
     let input = if is_behind(&stdin) { None } else { own(&stdin) };
-    let or_null = |stream: Option<OwnedFd>| stream.map_or_else(null, Ok).map_err(unusable);
-    Ok([or_null(input)?, or_null(own(&io::stdout()))?, or_null(own(&io::stderr()))?])
+    let given = |stream: Option<OwnedFd>| stream.map_or_else(null, anew).map_err(unusable);
+    Ok([given(input)?, given(own(&io::stdout()))?, given(own(&io::stderr()))?])
+}
+
+/// A terminal, opened anew for a command: what it sets of it (`O_NONBLOCK`), others who have it open have not; in the
+/// background it only writes there. Any other stream is as it is.
+fn anew(stream: OwnedFd) -> io::Result<OwnedFd> {
+    if !stream.is_terminal() {
+        return Ok(stream);
+    }
+    let is_behind = is_behind(&stream);
+    let access = match is_behind {
+        true => OFlag::O_WRONLY,
+        false => OFlag::from_bits_truncate(fcntl(&stream, FcntlArg::F_GETFL)?) & OFlag::O_ACCMODE,
+    };
+    let path = format!("/proc/self/fd/{}", stream.as_raw_fd());
+    match open(&*path, access | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty()) {
+        Err(error) if is_behind => Err(error.into()),
+        // Another user's, after `su`: that is of no harm here.
+        opened => Ok(opened.unwrap_or(stream)),
+    }
 }
 
 /// Lets go of what the command alone is to hold: others see by its end that nobody reads or writes any more.

@@ -1,5 +1,7 @@
 //! From the words of a command line to what the command is run with: each parameter by name, of its type.
 
+use std::collections::BTreeSet;
+
 use astros_protocol::{
     Extra,
     command::{CommandDescription, CommandParameter, CommandValue},
@@ -17,6 +19,8 @@ pub(super) struct Typed {
     pub(super) command: String,
     /// The parameters, those of groups above included, with defaults.
     pub(super) args: Extra,
+    /// The names of those whose value was typed.
+    pub(super) said: BTreeSet<String>,
 }
 
 /// Reads a command line, the command's own word first.
@@ -25,10 +29,11 @@ pub(super) struct Typed {
 /// What clap says: help that was asked for, or what is wrong.
 pub(super) fn read(offered: &Offered, words: &[String]) -> Result<Typed, clap::Error> {
     let mut matches = parser::command(&offered.command, "astros").try_get_matches_from(words)?;
-    let mut typed = Typed { command: offered.command.name.clone(), args: Extra::new() };
+    let (command, args, said) = (offered.command.name.clone(), Extra::new(), BTreeSet::new());
+    let mut typed = Typed { command, args, said };
     let mut described = &offered.command;
     loop {
-        take(described, &mut matches, &mut typed.args);
+        take(described, &matches, &mut typed);
         let Some((name, below)) = matches.remove_subcommand() else { return Ok(typed) };
         let Some(next) = described.commands.iter().find(|one| one.name == name) else { return Ok(typed) };
         typed.command = format!("{} {name}", typed.command);
@@ -36,13 +41,18 @@ pub(super) fn read(offered: &Offered, words: &[String]) -> Result<Typed, clap::E
     }
 }
 
-fn take(described: &CommandDescription, matches: &mut ArgMatches, args: &mut Extra) {
+fn take(described: &CommandDescription, matches: &ArgMatches, typed: &mut Typed) {
     for one in &described.parameters {
         let said = matches.value_source(&one.name) == Some(ValueSource::CommandLine);
         let value = if said { Some(value(one, matches)) } else { None };
         let back = !one.off_flags.is_empty() && matches.get_flag(&parser::off(one));
         let value = value.or_else(|| back.then_some(Value::Bool(false)));
-        args.insert(one.name.clone(), value.unwrap_or_else(|| unsaid(one)));
+        // One of a group above may have the same name: what is typed there is not the value any more.
+        match said {
+            true => _ = typed.said.insert(one.name.clone()),
+            false => _ = typed.said.remove(&one.name),
+        }
+        typed.args.insert(one.name.clone(), value.unwrap_or_else(|| unsaid(one)));
     }
 }
 
@@ -123,6 +133,7 @@ mod tests {
         let defaults = json!({ "verbose": 0, "what": "all", "files": [], "depth": 3, "rate": null, "color": true,
             "tag": [], "size": null, "note": null });
         assert_eq!(Value::Object(plain.args), defaults);
+        assert_eq!(plain.said, BTreeSet::from(["what".to_owned()]));
         let full = "tools -vv make some a b --deep=-1 --rate 0.5 --no-color -tx --tag y --size 1 2 --note n";
         let said = json!({ "verbose": 2, "what": "some", "files": ["a", "b"], "depth": -1, "rate": 0.5,
             "color": false, "tag": ["x", "y"], "size": [1, 2], "note": "n" });
@@ -160,6 +171,22 @@ mod tests {
             ["Usage: astros tools make", "[default: 3]", "[default: on]", "--no-color", "-t, --tag <TAG>"]
         {
             assert!(below.contains(part), "{part}: {below}");
+        }
+    }
+
+    #[test]
+    fn tells_what_was_typed_from_defaults_also_of_groups_above() {
+        let below =
+            json!({ "name": "below", "parameters": [{ "name": "a", "flags": ["--a"], "default": "/d" }] });
+        let command =
+            json!({ "name": "c", "parameters": [{ "name": "a", "flags": ["--a"] }], "commands": [below] });
+        let offered = Offered { plugin: "p".to_owned(), command: serde_json::from_value(command).unwrap() };
+        for (line, value, said) in
+            [(&["c", "--a", "x", "below"][..], "/d", false), (&["c", "below", "--a", "/d"][..], "/d", true)]
+        {
+            let typed =
+                read(&offered, &line.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()).unwrap();
+            assert_eq!((&typed.args["a"], typed.said.contains("a")), (&json!(value), said), "{line:?}");
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use crate::{cli::output::Output, daemon::ShownWorkflow};
+use crate::{cli::output::Output, daemon::ShownWorkflow, services::printable::line_of};
 
 /// What a workflow takes and does.
 pub(super) fn text(shown: &ShownWorkflow) -> String {
     let workflow = &shown.workflow;
     let mut lines = vec![format!("{}   {}", word(workflow, "name"), shown.path.display())];
     if !word(workflow, "description").is_empty() {
-        lines.push(format!("  {}", word(workflow, "description")));
+        lines.push(format!("  {}", on_a_line(word(workflow, "description"))));
     }
     for (name, input) in workflow["inputs"].as_object().into_iter().flatten() {
         let default = match &input["default"] {
@@ -19,13 +19,16 @@ pub(super) fn text(shown: &ShownWorkflow) -> String {
         lines.push(format!(
             "  takes  {name} ({}; {default})  {}",
             word(input, "type"),
-            word(input, "description")
+            on_a_line(word(input, "description"))
         ));
     }
     for phase in workflow["phases"].as_array().into_iter().flatten() {
-        let when = phase["when"].as_str().map(|when| format!("  when {when}")).unwrap_or_default();
+        let when =
+            phase["when"].as_str().map(|when| format!("  when {}", on_a_line(when))).unwrap_or_default();
         lines.push(
-            format!("  {}{when}  {}", word(phase, "name"), word(phase, "description")).trim_end().to_owned(),
+            format!("  {}{when}  {}", word(phase, "name"), on_a_line(word(phase, "description")))
+                .trim_end()
+                .to_owned(),
         );
         for part in shown.parts.iter().filter(|part| part.phase == word(phase, "name")) {
             let plugin = part.plugin.as_deref().unwrap_or("nobody");
@@ -43,6 +46,11 @@ pub(super) fn problems(shown: &ShownWorkflow, output: &Output) {
     if !output.json {
         shown.problems.iter().for_each(|problem| output.warning(problem));
     }
+}
+
+/// What may be long, and makes no row of its own.
+fn on_a_line(text: &str) -> String {
+    line_of(text, 500)
 }
 
 fn word<'a>(value: &'a Value, name: &str) -> &'a str {

@@ -9,7 +9,7 @@ use astros_protocol::{Error, ErrorCode, PluginDescription, command::CommandDescr
 use serde::{Deserialize, Serialize};
 
 use super::shape;
-use crate::{registry::Origin, router::errors};
+use crate::{registry::Origin, router::errors, services::printable::line};
 
 /// The member of an error that names the plugins which wait to be enabled and may have the command.
 pub const WAITING: &str = "waiting";
@@ -37,7 +37,7 @@ pub struct Offered {
 pub struct Word {
     pub name: String,
     pub plugin: String,
-    /// The first line of what it does.
+    /// The first line of what it does, as it may be shown, and no longer than a line is.
     pub about: String,
     #[serde(default)]
     pub hidden: bool,
@@ -171,7 +171,7 @@ impl Catalog {
 
 fn word(claim: &Claim) -> Word {
     let command = claim.command();
-    let about = command.description.lines().next().unwrap_or_default().trim().to_owned();
+    let about = line(command.description.trim_start().lines().next().unwrap_or_default());
     Word { name: command.name.clone(), plugin: claim.plugin.clone(), about, hidden: command.hidden }
 }
 

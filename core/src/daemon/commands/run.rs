@@ -1,6 +1,9 @@
 //! A person runs a command of a plugin's.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use astros_protocol::{
     Error, ErrorCode, Extra, Request as _,
@@ -32,6 +35,8 @@ pub struct CommandRun {
     /// The words of the command.
     pub command: String,
     pub args: Extra,
+    /// The names of `args` whose value the person typed.
+    pub said: BTreeSet<String>,
     pub argv: Vec<String>,
     pub terminal: Terminal,
     pub stage: Stage,
@@ -64,11 +69,12 @@ impl Daemon {
     /// Its plugin may not run or does not start, does not see what the person names, or answers with an error.
     pub async fn run_command(&self, run: CommandRun, person: &Person) -> Result<Finished, Error> {
         self.may_run(&run.plugin)?;
-        let CommandRun { plugin, command, args, argv, terminal, stage } = run;
+        let CommandRun { plugin, command, args, said, argv, terminal, stage } = run;
         let cwd = folder(person)?;
         let described = self.router.plugin(&plugin)?.described().await?;
         let described = find(&described.commands, &command);
-        let named = named(&cwd, described, &args, &argv);
+        let typed = args.iter().filter(|(name, _)| said.contains(*name));
+        let named = named(&cwd, described, typed, &argv);
         let root = person.root();
         let asked = root.clone();
         let (plugin_name, name) = (plugin.clone(), command.clone());
@@ -153,14 +159,20 @@ fn find<'a>(commands: &'a [CommandDescription], words: &str) -> Vec<&'a CommandD
     way
 }
 
-/// What of a command line names files: what is declared as a path, and whatever word or value is one.
-fn named(cwd: &Path, way: Vec<&CommandDescription>, args: &Extra, argv: &[String]) -> Vec<Named> {
+/// What of a command line names files: what is declared as a path, and whatever word or value is one. A default is the
+/// plugin's word, not the person's: `typed` has none.
+fn named<'a>(
+    cwd: &Path,
+    way: Vec<&CommandDescription>,
+    typed: impl Iterator<Item = (&'a String, &'a Value)>,
+    argv: &[String],
+) -> Vec<Named> {
     let is_path = |name: &String| {
         let mut parameters = way.iter().flat_map(|command| &command.parameters);
         parameters.any(|one| one.name == *name && one.r#type == CommandValue::Path)
     };
     let mut named: Vec<Named> = Vec::new();
-    for (name, value) in args {
+    for (name, value) in typed {
         let surely = is_path(name);
         texts(value, &mut |text| named.push(Named { path: cwd.join(text), surely }));
     }
@@ -207,7 +219,7 @@ mod tests {
         .unwrap();
         let args = json!({ "out": "new.txt", "word": ["/", "../in.txt", "", ".."] });
         let argv = ["c", "--log=../log", "-x=/", "-onew.txt", "nothing"].map(str::to_owned);
-        let found = named(&cwd, vec![&command], args.as_object().unwrap(), &argv);
+        let found = named(&cwd, vec![&command], args.as_object().unwrap().iter(), &argv);
         let found: Vec<_> = found.into_iter().map(|one| (one.path, one.surely)).collect();
         let at = |name: &str| cwd.join(name);
         assert_eq!(found, [(at("new.txt"), true), (at("../in.txt"), false), (at("../log"), false)]);

@@ -6,7 +6,7 @@ use astros_protocol::command::{CommandDescription, CommandParameter, CommandValu
 
 /// Commands nest no deeper.
 const DEPTH: usize = 8;
-/// So many commands below one, and parameters of one.
+/// So many commands below one, parameters of one, and flags, choices and values of that.
 const MANY: usize = 500;
 /// The longest name or flag, in bytes.
 const NAME: usize = 64;
@@ -19,7 +19,9 @@ pub(super) fn check(command: &CommandDescription) -> Result<(), String> {
 fn check_at(command: &CommandDescription, path: &str, depth: usize) -> Result<(), String> {
     let refuse = |why: String| Err(format!("its command `{}` is left out: {why}", shown(path)));
     if !is_word(&command.name) {
-        return refuse("its name is no word of letters, digits, `-`, `_` and `.`".to_owned());
+        return refuse(format!(
+            "its name is no word of at most {NAME} ASCII letters, digits, `-`, `_` and `.`"
+        ));
     }
     if depth > DEPTH || command.commands.len() > MANY || command.parameters.len() > MANY {
         return refuse(format!(
@@ -49,10 +51,16 @@ fn parameters(all: &[CommandParameter]) -> Result<(), String> {
         if one.name.is_empty() || !names.insert(&*one.name) {
             return Err(format!("the parameter `{name}` has no name of its own"));
         }
+        if name != one.name {
+            return Err(format!("the parameter `{name}` has a name that cannot be shown"));
+        }
+        if one.flags.len() + one.off_flags.len() > MANY || one.choices.len() > MANY {
+            return Err(format!("`{name}` has more than {MANY} flags or choices"));
+        }
         for flag in one.flags.iter().chain(&one.off_flags) {
             if !is_flag(flag) {
                 return Err(format!(
-                    "the flag `{}` of `{name}` is neither `--like-this` nor `-l`",
+                    "the flag `{}` of `{name}` is neither `--like-this` nor `-l`, in ASCII letters",
                     shown(flag)
                 ));
             }
@@ -63,7 +71,7 @@ fn parameters(all: &[CommandParameter]) -> Result<(), String> {
         if !one.off_flags.is_empty() && (one.r#type != CommandValue::Boolean || one.flags.is_empty()) {
             return Err(format!("`{name}` has flags that take it back, and is none that is on or off"));
         }
-        if one.choices.iter().any(|choice| choice.chars().any(char::is_control)) {
+        if one.choices.iter().any(|choice| *choice != shown(choice)) {
             return Err(format!("a choice of `{name}` cannot be typed"));
         }
         if one.values.is_some_and(|values| values as usize > MANY) {
@@ -105,8 +113,9 @@ fn is_many(one: &CommandParameter) -> bool {
     one.repeated || one.values.is_some_and(|values| values > 1)
 }
 
+/// None that looks like another: letters are those of ASCII.
 fn is_word(name: &str) -> bool {
-    let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !name.is_empty() && name.len() <= NAME && !name.starts_with(['-', '.']) && name.chars().all(fits)
 }
 
@@ -150,6 +159,18 @@ mod tests {
         for (command, why) in [
             (json!({ "name": "-c" }), "no word"),
             (json!({ "name": "a b" }), "no word"),
+            (json!({ "name": "ask\u{3164}" }), "no word"),
+            (json!({ "name": "c", "commands": [{ "name": "\u{430}sk" }] }), "no word"),
+            (with(json!([{ "name": "a", "flags": ["--\u{115f}a"] }])), "neither"),
+            (with(json!([{ "name": "a\u{0}" }])), "cannot be shown"),
+            (with(json!([{ "name": "a\u{202e}" }])), "cannot be shown"),
+            (with(json!([{ "name": "a", "choices": ["b\u{1b}"] }])), "cannot be typed"),
+            (
+                with(
+                    json!([{ "name": "a", "choices": (0..=MANY).map(|n| n.to_string()).collect::<Vec<_>>() }]),
+                ),
+                "more",
+            ),
             (json!({ "name": "c", "commands": [{ "name": "d" }, { "name": "d" }] }), "twice"),
             (with(json!([{ "name": "" }])), "no name"),
             (with(json!([{ "name": "a" }, { "name": "a" }])), "no name of its own"),

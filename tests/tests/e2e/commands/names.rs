@@ -35,6 +35,24 @@ fn helps_without_a_process() {
 }
 
 #[test]
+fn a_description_without_end_comes_to_one() {
+    let long = "x ".repeat(200_000);
+    let commands = json!([{ "name": "talk", "description": &long, "epilog": &long, "commands": [
+        { "name": "on", "description": &long, "parameters": [{ "name": "a", "description": &long, "metavar": &long }] }] }]);
+    let world = World::new().with(tool("talk", commands, "echo talked"));
+    world.astros(["talk", "on"]).run().succeeds().says("talked");
+    for (line, longest) in
+        [(&["--help"][..], 20_000), (&["talk", "--help"], 60_000), (&["talk", "on", "--help"], 30_000)]
+    {
+        let help = world.astros(line).run().succeeds().says("x x x").stdout;
+        assert!(help.len() < longest, "{line:?}: {}", help.len());
+    }
+    let asked = world.astros(["--", "astros", "ta"]).env("ASTROS_COMPLETE", "fish");
+    let said = asked.run().succeeds().says("talk").stdout;
+    assert!(said.len() < 300, "{}", said.len());
+}
+
+#[test]
 fn names_the_nearest_where_nobody_has_a_word() {
     let world = World::new().with(simple("garden", ""));
     let refused = world.astros(["gardn"]).run().exits(2).prints_nothing();

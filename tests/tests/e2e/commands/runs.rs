@@ -207,6 +207,25 @@ fn sees_the_folder_that_it_runs_in_and_what_is_named_and_no_more() {
 }
 
 #[test]
+fn a_default_of_its_own_gives_it_no_file() {
+    let run =
+        r#"file=$(printf '%s' "$line" | jq -r .params.args.file); cat "$file"; echo changed >> "$file""#;
+    let world = World::new();
+    let diary = world.file("home/secret/diary", "dear\n");
+    let here = world.file("home/project/in.txt", "").parent().unwrap().to_owned();
+    for kind in ["path", "string"] {
+        let file =
+            json!({ "name": "file", "type": kind, "flags": ["--file"], "hidden": true, "default": diary });
+        tool(kind, json!([{ "name": kind, "parameters": [file] }]), run).write(&world.path("plugins"));
+        world.astros([kind]).within(&here).run().never_says("dear");
+        assert_eq!(fs::read_to_string(&diary).unwrap(), "dear\n", "{kind}");
+        world.astros([kind, "--file", diary.to_str().unwrap()]).within(&here).run().says("dear");
+        assert_eq!(fs::read_to_string(&diary).unwrap(), "dear\nchanged\n", "{kind}");
+        fs::write(&diary, "dear\n").unwrap();
+    }
+}
+
+#[test]
 fn uses_the_host_as_a_root_of_calls_in_the_persons_name() {
     let run = r#"ask() { printf '{"jsonrpc": "2.0", "id": "own-%s", "method": "%s", "params": %s}\n' "$1" "$2" "$3" >&6; IFS= read -r answer <&5; }
         ask 1 storage/set '{"key": "k", "value": 7}'; ask 2 storage/get '{"key": "k"}'

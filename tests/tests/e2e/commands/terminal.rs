@@ -104,6 +104,67 @@ fn halts_with_its_client_and_goes_on_with_it() {
 }
 
 #[test]
+fn in_the_background_it_writes_on_the_terminal_and_reads_nothing_of_it() {
+    let run = r#"for stream in 0 1 2; do read -r key <&$stream && echo "took $key"; done 2> /dev/null
+        read -r key < /proc/self/fd/1 && echo "took $key"; echo ready; read -r _ < "$HOME/notes/go"; echo ended"#;
+    let world = World::new().with(simple("keys", run));
+    let go = world.path("home/notes/go");
+    nix::unistd::mkfifo(&go, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for daemon in [None, Some(world.daemon([""; 0]))] {
+        let line =
+            format!("\"$@\" & read -r key; echo \"has $key\"; echo > '{}'; wait; echo over", go.display());
+        let mut shell = world.astros(["keys"]).in_shell(&with_jobs(&line)).spawn_on_a_terminal();
+        shell.types("secret\n");
+        let shown = shell.shows("over");
+        assert!(shown.contains("has secret") && shown.contains("ended"), "{shown}");
+        assert!(!shown.contains("took"), "{shown}");
+        assert_eq!(shell.finish(), Some(0));
+        drop(daemon.map(|daemon| daemon.stop()));
+    }
+}
+
+#[test]
+fn stays_halted_in_the_background_and_goes_on_in_front_or_to_its_end() {
+    let run = r#"trap 'exit 7' TERM; echo $$ > "$HOME/notes/pid"; echo ready; read -r key; echo "took $key""#;
+    let world = World::new().with(simple("keys", run));
+    let line = r#""$@"; bg %1; read -r key; echo "has $key"; fg %1; echo "first $?"
+        "$@"; bg %1; read -r key; kill %1; kill -CONT %1; wait; echo over"#;
+    let mut shell = world.astros(["keys"]).in_shell(&with_jobs(line)).spawn_on_a_terminal();
+    shell.shows("ready");
+    shell.types("\u{1a}");
+    shell.shows("`fg` lets it go on");
+    shell.types("secret\n");
+    shell.shows("has secret");
+    shell.types("open\n");
+    shell.shows("took open");
+    shell.shows("first 0");
+    shell.shows("ready");
+    shell.types("\u{1a}");
+    shell.shows("`fg` lets it go on");
+    shell.types("\n");
+    shell.shows("over");
+    assert_eq!(shell.finish(), Some(0));
+}
+
+/// A line of a shell that has the terminal for its own, and gives it to one job at a time.
+fn with_jobs(line: &str) -> String {
+    let line = line.replace('\'', r"'\''");
+    format!("exec setsid --ctty --wait sh -mc '{line}' sh \"$@\"")
+}
+
+#[test]
+fn what_it_sets_of_a_stream_is_gone_with_it() {
+    let run =
+        r#"python3 -c 'import os; os.set_blocking(0, False); os.set_blocking(1, False)'; kill -KILL $$"#;
+    let world = World::new().with(simple("raw", run));
+    let look = r#""$@"; python3 -c 'import os; print("blocks", os.get_blocking(0), os.get_blocking(1))'"#;
+    let mut shell = world.astros(["raw"]).in_shell(look).spawn_on_a_terminal();
+    shell.shows("killed by SIGKILL");
+    shell.shows("blocks True True");
+    assert_eq!(shell.finish(), Some(0));
+}
+
+#[test]
 fn asks_the_person_at_the_clients_terminal() {
     let run = r#"printf '{"jsonrpc": "2.0", "id": "own-1", "method": "user/ask", "params": {"question": "tea or milk?", "choices": ["tea", "milk"]}}\n' >&6
         IFS= read -r answer <&5; printf '%s' "$answer" | jq -r '.result.answer + " it is"'"#;
