@@ -1,10 +1,9 @@
 //! Finding and reading the file in a plugin's folder.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
-use super::{FILE_NAMES, MAX_BYTES, Manifest, ManifestError};
+use super::{FILE_NAMES, Folder, Manifest, ManifestError};
 
 impl Manifest {
     /// Reads the manifest of the plugin in `folder`; none where no file of [`FILE_NAMES`] is there.
@@ -14,12 +13,10 @@ impl Manifest {
     /// # Errors
     /// The folder or the file cannot be read, or the file is no manifest.
     pub fn read(folder: &Path) -> Result<Option<Self>, ManifestError> {
-        if let Err(error) = std::fs::read_dir(folder) {
-            return Err(unreadable(folder, &error));
-        }
+        let opened = Folder::open(folder).map_err(|error| unreadable(folder, &error))?;
         for name in FILE_NAMES {
             let path = folder.join(name);
-            match text_of(&path) {
+            match opened.text(name) {
                 Ok(text) => return Self::parse(&text, &path).map(Some),
                 Err(error) if error.kind() == io::ErrorKind::NotFound && path.symlink_metadata().is_err() => {
                 }
@@ -28,17 +25,6 @@ impl Manifest {
         }
         Ok(None)
     }
-}
-
-/// One byte more than allowed is read, so that a file that grew too large is noticed and never held.
-fn text_of(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    // Before it is opened: to open a pipe that nobody writes to would block for ever.
-    if !path.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> ManifestError {
