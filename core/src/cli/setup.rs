@@ -60,9 +60,11 @@ async fn agrees(plan: &SetupPlan, output: &Output) -> Result<bool, Error> {
         let error = Error::new(ErrorCode::INVALID_PARAMS, message);
         return Err(error.with_hint(format!("`astros plugins setup {name} --yes` agrees")));
     }
+    let builds = plan.packages.iter().any(|package| Path::new(package).is_absolute());
+    let own = if builds { ", here the plugin's own project that is built," } else { "" };
     let question = format!(
         "For `{name}` pip installs\n  {}\ninto `{}`, with `{}`.\n\
-         What is installed may run code as you do it, outside of the sandbox.   Go on? [y/N] ",
+         What is installed{own} may run code as you do it, outside of the sandbox.   Go on? [y/N] ",
         plan.packages.join("\n  "),
         plan.environment.display(),
         plan.python.display(),
