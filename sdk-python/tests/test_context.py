@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from astros._describe import describe
 from astros.errors import HandlerFailed, InvalidSettings
 from astros.framework import (
     CommandPlugin,
@@ -17,6 +18,7 @@ from astros.framework import (
     EnhancedCommandPlugin,
     LifecycleManager,
     PluginLifecycleStage,
+    ProviderPlugin,
 )
 from astros.plugin import BasePlugin, plugin_handler
 from astros.testing import AstrOSTestClient
@@ -286,3 +288,33 @@ async def test_a_plugin_of_astros_is_held_to_its_schema_too() -> None:
         await client.load_plugin(Plain, settings={"depth": 5})
         with pytest.raises(InvalidSettings, match="`/depth`"):
             await client.change_settings({"depth": "deep"})
+
+
+async def test_what_a_schema_names_as_a_secret_is_marked_as_one() -> None:
+    class Keyed(ProviderPlugin):
+        name = "keyed"
+
+        def get_provider_config_schema(self) -> dict[str, Any]:
+            return KEYED
+
+    properties = describe(Keyed(), [])["settings_schema"]["properties"]
+    more = properties.pop("more")["properties"]
+    assert {name for name, about in {**properties, **more}.items() if about.get("writeOnly")} == {
+        "api_key",
+        "bot-token",
+        "password",
+    }
+    assert "writeOnly" not in KEYED["properties"]["api_key"], "the author's own stays as it is"
+
+
+KEYED: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "api_key": {"type": "string"},
+        "bot-token": {},
+        "shown_secret": {"type": "string", "writeOnly": False},
+        "max_tokens": {"type": "integer"},
+        "token_url": {"type": "string"},
+        "more": {"type": "object", "properties": {"password": {"type": ["string", "null"]}}},
+    },
+}

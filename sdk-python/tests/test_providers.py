@@ -105,6 +105,12 @@ def test_failures_name_provider_status_and_whether_to_try_again(parrot: PluginPr
     busy = parrot.error(ask(parrot, "complete", {"prompt": "fail"}))["data"]
     assert (busy["kind"], busy["provider"], busy["status"], busy["retryable"]) == ("ai_failed", "parrot", 429, True)
     assert parrot.error(ask(parrot, "complete", {"prompt": "lost"}))["data"]["retryable"] is True
+    parrot.close_input()
+    parrot.ends()
+    assert 'raise RetryableError("the line is bad")' in parrot.errors(), "its stack is in the log"
+
+
+def test_what_is_not_there_is_named(parrot: PluginProcess) -> None:
     unknown = parrot.error(ask(parrot, "complete", {"prompt": "x"}, "parott"))
     assert unknown["data"]["hint"] == "did you mean `parrot`?"
     assert "has no `embed`" in parrot.error(ask(parrot, "embed", {"input": ["x"]}))["message"]

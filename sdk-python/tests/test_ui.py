@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from astros.errors import InvalidParams
-from astros.plugin import BasePlugin, plugin_handler
+from astros.plugin import plugin_handler
 from astros.testing import AstrOSTestClient
 from astros.types import Intent
+from astros.ui import UIPlugin
 
 from .conftest import Start
 from .host import PLUGINS, PluginProcess
@@ -77,6 +78,17 @@ def test_what_the_tree_has_no_kind_for_is_drawn(gallery: PluginProcess) -> None:
     assert draw(gallery, "styled", color=True) == {"type": "ansi", "text": "\x1b[31mred\x1b[0m\n"}
     assert draw(gallery, "styled") == {"type": "ansi", "text": "red\n"}
     assert "\x1b[1m" in draw(gallery, "words", color=True, text="[bold]b[/bold]")["text"]
+
+
+def test_what_the_tree_would_lose_is_drawn(gallery: PluginProcess) -> None:
+    frames = draw(gallery, "frames", 40)
+    assert frames["type"] == "ansi"
+    assert frames["text"].count("╭") == 6
+    assert "2 y = 2" in draw(gallery, "listing")["text"]
+    grid = draw(gallery, "grid", 40)["content"]
+    assert grid["type"] == "ansi"
+    assert "|" not in grid["text"]
+    assert max(map(len, grid["text"].splitlines())) <= 36, "it has room in its frame"
 
 
 def test_props_are_made_into_what_is_annotated(gallery: PluginProcess) -> None:
@@ -146,7 +158,13 @@ def test_ctrl_c_ends_one_that_draws_itself(screen: TerminalProcess) -> None:
     assert screen.answer(asked)["result"] == {"type": "text", "text": ""}
 
 
-class Painter(BasePlugin):
+class Painter(UIPlugin):
+    def get_ui_components(self) -> dict[str, Any]:
+        return {"frame": self.frame}
+
+    async def frame(self) -> dict[str, Any]:
+        return dict(await self.render("gallery", "ruled"))
+
     @plugin_handler("paint")
     async def paint(self, intent: Intent) -> dict[str, Any]:
         return dict(await self.render("gallery", "table", {"data": ROWS}))
@@ -157,6 +175,7 @@ async def test_one_plugin_draws_anothers_component() -> None:
         await client.load_plugin(GALLERY)
         await client.load_plugin(Painter)
         assert (await client.call("paint", check=True)).data["columns"] == ["File", "Lines"]
+        assert (await client.render("frame", width=33))["text"] == "─" * 33 + "\n"
         seen: list[Any] = []
         await client.render("ticker", on_progress=seen.append)
         assert [tree["content"]["text"] for tree in seen] == ["0", "1", "2"]

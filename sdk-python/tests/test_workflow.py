@@ -69,7 +69,9 @@ def test_an_orchestrator_says_what_is_next(kit: PluginProcess, task: str, steps:
 
 
 def test_what_fails_is_an_error_and_the_plugin_lives_on(kit: PluginProcess) -> None:
-    assert kit.error(run(kit, "agent", "blocking", "break"))["message"] == "OSError: no such thing"
+    error = kit.error(run(kit, "agent", "blocking", "break"))
+    assert error["message"] == "OSError: no such thing"
+    assert 'raise OSError("no such thing")' in error["data"]["detail"], "for reports with traces"
     assert kit.error(run(kit, "agent", "raeder", ""))["data"]["hint"] == "did you mean `reader`?"
     assert kit.error(run(kit, "captain", "reader", ""))["data"]["kind"] == "invalid_params"
     assert kit.result(run(kit, "agent", "blocking", "it"))["success"] is True

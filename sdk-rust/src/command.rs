@@ -48,6 +48,9 @@ impl Plugin {
     /// and completion, and it reads the command line itself. Nothing else is served meanwhile: it may block.
     ///
     /// An error is shown to the person, who gets the exit code 5.
+    ///
+    /// # Panics
+    /// An option takes an optional value, or a number of values that varies: nobody but clap could tell where they end.
     pub fn command<A, F, Fut, E>(mut self, name: impl Into<String>, function: F) -> Plugin
     where
         A: Args + Send + 'static,
@@ -137,6 +140,12 @@ fn parameter(arg: &Arg) -> Option<CommandParameter> {
     };
     let values = arg.get_num_args().filter(|_| arg.get_action().takes_values()).unwrap_or_else(|| 1.into());
     let is_fixed = values.min_values() == values.max_values();
+    assert!(
+        is_fixed || arg.is_positional(),
+        "the option `{}` takes {values} values, expected a fixed number; one that may stand there several times, such as \
+         a `Vec`, takes as many as are wanted",
+        arg.get_id()
+    );
     let longs = arg.get_long_and_visible_aliases().into_iter().flatten().map(|long| format!("--{long}"));
     let shorts = arg.get_short_and_visible_aliases().into_iter().flatten().map(|short| format!("-{short}"));
     let choices = arg.get_possible_values();
@@ -164,7 +173,10 @@ fn kind(arg: &Arg) -> CommandValue {
     let id = arg.get_value_parser().type_id();
     let is = |kinds: &[TypeId]| kinds.iter().any(|kind| id == *kind);
     let of = TypeId::of::<PathBuf>;
-    if is(&[of()]) {
+    if arg.get_value_delimiter().is_some() {
+        // Several in one word: its type is that of each.
+        CommandValue::String
+    } else if is(&[of()]) {
         CommandValue::Path
     } else if is(&[TypeId::of::<bool>()]) {
         CommandValue::Boolean

@@ -60,7 +60,7 @@ pub use handler::{Handler, blocking_handler, handler, raw_handler};
 pub use plugin::Plugin;
 pub use provider::{Provider, provider};
 pub use storage::Storage;
-pub use workflow::Task;
+pub use workflow::{PartName, Task};
 
 pub use astros_protocol::{
     self as protocol, ErrorCode, Extra, Intent, Meta, PluginDescription, Response,

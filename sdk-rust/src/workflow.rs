@@ -60,6 +60,30 @@ impl Task {
     }
 }
 
+/// What a part is called, and what it does: `"look"`, or `("look", "Looks for links.")`.
+pub struct PartName {
+    name: String,
+    description: String,
+}
+
+impl From<&str> for PartName {
+    fn from(name: &str) -> PartName {
+        name.to_owned().into()
+    }
+}
+
+impl From<String> for PartName {
+    fn from(name: String) -> PartName {
+        PartName { name, description: String::new() }
+    }
+}
+
+impl<N: Into<String>, D: Into<String>> From<(N, D)> for PartName {
+    fn from((name, description): (N, D)) -> PartName {
+        PartName { name: name.into(), description: description.into() }
+    }
+}
+
 /// A part as it is kept.
 pub(crate) struct Part {
     kind: WorkflowKind,
@@ -70,8 +94,9 @@ pub(crate) struct Part {
 type Start = dyn Fn(Context, Task) -> Work<WorkflowResult> + Send + Sync;
 
 impl Plugin {
-    /// Adds a phase of workflows: a function of a context and a [`Task`]. Taken back, its future is dropped.
-    pub fn phase<F, Fut>(self, name: impl Into<String>, function: F) -> Plugin
+    /// Adds a phase of workflows: a function of a context and a [`Task`]. Taken back, its future is dropped. The name may
+    /// come with a sentence that says what it does: `("name", "Does it.")`.
+    pub fn phase<F, Fut>(self, name: impl Into<PartName>, function: F) -> Plugin
     where
         F: Fn(Context, Task) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<WorkflowResult>> + Send + 'static,
@@ -80,7 +105,7 @@ impl Plugin {
     }
 
     /// Adds an agent for workflows, as [`Plugin::phase`] does a phase.
-    pub fn agent<F, Fut>(self, name: impl Into<String>, function: F) -> Plugin
+    pub fn agent<F, Fut>(self, name: impl Into<PartName>, function: F) -> Plugin
     where
         F: Fn(Context, Task) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<WorkflowResult>> + Send + 'static,
@@ -90,7 +115,7 @@ impl Plugin {
 
     /// Adds an orchestrator, which decides what is run next: [`WorkflowResult::with_next`]. It is asked again when
     /// that has ended, until it wants nothing more.
-    pub fn orchestrator<F, Fut>(self, name: impl Into<String>, function: F) -> Plugin
+    pub fn orchestrator<F, Fut>(self, name: impl Into<PartName>, function: F) -> Plugin
     where
         F: Fn(Context, Task) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<WorkflowResult>> + Send + 'static,
@@ -98,20 +123,24 @@ impl Plugin {
         self.part(WorkflowKind::Orchestrator, name.into(), function)
     }
 
-    fn part<F, Fut>(mut self, kind: WorkflowKind, name: String, function: F) -> Plugin
+    fn part<F, Fut>(mut self, kind: WorkflowKind, name: PartName, function: F) -> Plugin
     where
         F: Fn(Context, Task) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<WorkflowResult>> + Send + 'static,
     {
-        let function = Arc::new(function);
+        let (PartName { name, description }, function) = (name, Arc::new(function));
         let start = move |ctx, task| -> Work<WorkflowResult> {
             let function = function.clone();
             Box::pin(async move { function(ctx, task).await })
         };
         self.description.workflow_parts.retain(|part| part.kind != kind || part.name != name);
         self.parts.retain(|part| part.kind != kind || part.name != name);
-        let described =
-            PartDescription { kind: kind.clone(), name: name.clone(), ..PartDescription::default() };
+        let described = PartDescription {
+            kind: kind.clone(),
+            name: name.clone(),
+            description,
+            ..PartDescription::default()
+        };
         self.description.workflow_parts.push(described);
         self.parts.push(Part { kind, name, start: Box::new(start) });
         self

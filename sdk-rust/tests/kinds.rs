@@ -168,6 +168,44 @@ async fn draws_a_live_component_anew_until_it_ends() {
     assert_eq!(once.get(), r#"{"type":"text","text":"1"}"#, "nobody listens");
 }
 
+#[derive(clap::Args)]
+struct Varying {
+    /// As many as there are
+    files: Vec<String>,
+    #[arg(long, value_delimiter = ',')]
+    sizes: Vec<u32>,
+    #[arg(long, num_args = 2)]
+    pair: Vec<u32>,
+}
+
+#[tokio::test]
+async fn describes_what_commands_and_parts_of_workflows_are() {
+    let plugin = Plugin::new("p", "1.0.0")
+        .command("varying", async |_, _: Varying| Ok(()))
+        .agent(("look", "Looks around."), async |_, _| Ok(WorkflowResult::done(())))
+        .phase("plain", async |_, _| Ok(WorkflowResult::done(())));
+    let host = TestHost::start(plugin).await;
+    let parts: Vec<_> =
+        host.description().workflow_parts.iter().map(|part| (&*part.name, &*part.description)).collect();
+    assert_eq!(parts, [("look", "Looks around."), ("plain", "")]);
+    let [files, sizes, pair] = &host.description().commands[0].parameters[..] else { panic!("three") };
+    assert!(files.repeated && files.flags.is_empty());
+    assert_eq!((json!(sizes.r#type), sizes.repeated), (json!("string"), true), "a word may have several");
+    assert_eq!((json!(pair.r#type), pair.values), (json!("integer"), Some(2)));
+}
+
+#[derive(clap::Args)]
+struct Optional {
+    #[arg(long)]
+    color: Option<Option<String>>,
+}
+
+#[test]
+#[should_panic(expected = "the option `color` takes 0..=1 values, expected a fixed number")]
+fn refuses_an_option_whose_values_nobody_could_count() {
+    let _ = Plugin::new("p", "1.0.0").command("paint", async |_, _: Optional| Ok(()));
+}
+
 #[tokio::test]
 async fn has_others_draw_theirs() {
     let trees = Arc::new(Mutex::new(Vec::new()));

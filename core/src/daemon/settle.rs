@@ -5,7 +5,14 @@ use std::{collections::BTreeMap, path::PathBuf};
 use astros_protocol::{Error, Extra, PluginDescription, manifest::Manifest};
 use serde_json::Value;
 
-use super::{Daemon, config::own_settings, internal, setup::Installed, specs::Maker, text_variables};
+use super::{
+    Daemon,
+    config::own_settings,
+    internal,
+    setup::Installed,
+    specs::{Looks, Maker},
+    text_variables,
+};
 use crate::{
     registry::{Entry, Status},
     services::{
@@ -93,14 +100,15 @@ impl Daemon {
         let names = entries().map(|entry| &*entry.name);
         let claims = claims(entries());
         let overrides = settings::overrides(names, &claims, variables);
-        let overrides = overrides.get(name).cloned().unwrap_or_default();
+        let overrides = overrides.of.get(name).cloned().unwrap_or_default();
         if overrides == installed.given.overrides {
             return Ok(None);
         }
         let (base, setup) = (self.base.clone(), setup.clone());
         let settled = tokio::task::spawn_blocking(move || {
             let secrets = base.secrets();
-            let maker = Maker { base: &base, config: &setup.config, secrets: &secrets.read() };
+            let maker =
+                Maker { base: &base, config: &setup.config, secrets: &secrets.read(), looks: &Looks::All };
             let Installed { entry, given, description, spec, .. } = &*installed;
             let (given, described) = (Given { overrides, ..given.clone() }, description.as_deref());
             let settings = maker.settings(entry, &given, described)?.settings;
@@ -130,9 +138,11 @@ pub(super) fn takers<'a>(entries: impl Iterator<Item = &'a Entry>) -> impl Itera
 pub(super) fn claims<'a>(takers: impl Iterator<Item = &'a Entry>) -> Claims {
     let secrets =
         |entry: &Entry| settings::secret_names(entry.settings_schema.as_ref().map(|schema| &schema.value));
-    let of = |entry: &Entry| {
-        let variable = |key: String| (settings::variable(&entry.name, &key), entry.name.clone());
-        secrets(entry).into_iter().map(variable).collect::<Vec<_>>()
-    };
-    takers.flat_map(of).collect()
+    let mut claims = Claims::new();
+    for entry in takers {
+        for key in secrets(entry) {
+            claims.entry(settings::variable(&entry.name, &key)).or_default().push(entry.name.clone());
+        }
+    }
+    claims
 }

@@ -96,6 +96,32 @@ async fn asks_a_shim_once_for_the_interpreter_behind_it() {
 }
 
 #[tokio::test]
+async fn compiles_the_sdk_once_and_with_an_interpreter_of_the_persons_only() {
+    let start = |interpreter: Option<&'static str>, is_unpacked: bool| async move {
+        let sdk = tempfile::tempdir().unwrap();
+        fs::create_dir(sdk.path().join("astros")).unwrap();
+        fs::write(sdk.path().join("astros/run.py"), "raise SystemExit(1)").unwrap();
+        if is_unpacked {
+            fs::create_dir(sdk.path().join(".compiled")).unwrap();
+        }
+        let interpreter = interpreter.map(str::to_owned);
+        let test = launched(Launch::Python { target: "main.py".to_owned(), interpreter }, |folder, spec| {
+            spec.python_sdk = Some(sdk.path().to_owned());
+            shim(folder, "python3");
+        });
+        test.refusal().await;
+        // Each of these was run in its sandbox at most, where it cannot write this down.
+        assert!(!test.folder.path().join("calls").exists());
+        let names =
+            |folder: &str| fs::read_dir(sdk.path().join(folder)).into_iter().flatten().flatten().count();
+        (names("astros/__pycache__"), names(".compiled"))
+    };
+    assert_eq!(start(None, true).await, (1, 1));
+    assert_eq!(start(None, false).await, (0, 0), "sources that may change");
+    assert_eq!(start(Some("shims/python3"), true).await, (0, 0), "the plugin's own interpreter");
+}
+
+#[tokio::test]
 async fn finds_an_executable_beside_the_daemon_after_the_plugins_folder() {
     let beside = tempfile::tempdir().unwrap();
     shim(beside.path(), "false");

@@ -56,7 +56,9 @@ async fn each_file(_: Context, task: Task) -> Result<WorkflowResult> {
 }
 
 fn plugin() -> Plugin {
-    Plugin::new("links", env!("CARGO_PKG_VERSION")).agent("look", look).orchestrator("each-file", each_file)
+    Plugin::new("links", env!("CARGO_PKG_VERSION"))
+        .agent(("look", "Looks at the links of a file."), look)
+        .orchestrator("each-file", each_file)
 }
 
 fn main() -> ExitCode {

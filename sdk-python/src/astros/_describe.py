@@ -51,9 +51,13 @@ def describe(
 
 
 def settings_schema(plugin: BasePlugin) -> dict[str, Any] | None:
-    """The schema of the settings, be it an attribute, a method or a file of LocalAgent's kinds."""
+    """The schema of the settings: an attribute, or what LocalAgent's kinds have, which know no `writeOnly`."""
     ask = getattr(plugin, "get_config_schema", None)
-    return plugin.settings_schema if ask is None or plugin.settings_schema is not None else ask()
+    if ask is None or plugin.settings_schema is not None:
+        return plugin.settings_schema
+    from ._schema import with_secrets
+
+    return with_secrets(ask())
 
 
 def _names(value: Sequence[str]) -> list[str]:

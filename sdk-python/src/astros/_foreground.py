@@ -14,7 +14,7 @@ import sys
 import threading
 from queue import SimpleQueue
 
-from . import _brief, _records, _stdio
+from . import _records, _stdio
 from ._byhand import Work, by_hand
 from ._context import adopt
 from ._desk import INTERRUPTED, Desk, Ended
@@ -75,12 +75,12 @@ class Terminal(Desk):
     # --- requests ---------------------------------------------------------------------------------------
 
     def begin(self, coroutine: Coroutine[Any, Any, Any]) -> Work:
-        """Serve a request: by hand, where there is no other one."""
-        return self._begin(coroutine, alone=self._peer.in_flight <= 1)
+        """Serve a request: by hand, in its turn, where the main thread is not the author's just now."""
+        return self._begin(coroutine, by_hand=not self._busy)
 
-    def _begin(self, coroutine: Coroutine[Any, Any, Any], alone: bool) -> Work:
+    def _begin(self, coroutine: Coroutine[Any, Any, Any], by_hand: bool) -> Work:
         work = Work(coroutine, self.loop)
-        if alone and self._by_hand and not self._busy:
+        if by_hand and self._by_hand:
             work.interrupt = self.interrupt
             self._jobs.put(lambda: self._step(work))
         else:
@@ -95,8 +95,6 @@ class Terminal(Desk):
             self._working = None
 
     def _deliver(self, batch: _stdio.Batch) -> None:
-        if self._server.stage == "ready":
-            _brief.ready()
         for message, line in batch:
             self._peer.receive(message, line)
 
@@ -195,7 +193,8 @@ class Terminal(Desk):
         if why == _stdio.GONE:
             self._peer.hang_up(why)
         self._peer.cancel_all()
-        self._begin(self._stop(), alone=not self._peer.in_flight)
+        # What still works on the loop cleans up first.
+        self._begin(self._stop(), by_hand=not self._peer.in_flight)
 
     async def _stop(self) -> None:
         try:

@@ -69,7 +69,8 @@ def _import_file(file: str) -> ModuleType:
         if module is not None and _same(module, file):
             return module
     name = names[0]
-    if in_src or name.isidentifier():
+    # Nobody else's `import asyncio` is to find a plugin.
+    if in_src or (name.isidentifier() and name not in sys.stdlib_module_names):
         importlib.invalidate_caches()
         shadowed = name in sys.modules
         module = None if shadowed else importlib.import_module(name)

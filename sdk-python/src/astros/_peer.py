@@ -45,6 +45,10 @@ if TYPE_CHECKING:
 # What a plugin may answer with by itself; every other exception becomes handler_failed.
 _OWN_CODES = {-32700, *range(-32603, -32599), -32005, *range(-32013, -32008), -32015, -32016}
 
+# Stacks are for people: they go to stderr, and travel only to reports, so many characters of them.
+TRACED = ("workflow/run",)
+STACK = 8000
+
 # Who took it back waits for no answer; who waits has asked a plugin that is being stopped.
 TAKEN_BACK = "the request was taken back, or the plugin stops"
 
@@ -240,14 +244,12 @@ class Peer:
     def _as_wire(self, request: Request, error: BaseException) -> RemoteError:
         if isinstance(error, RemoteError) and (self._any_code or error.code in _OWN_CODES):
             return error
-        import traceback
-
-        # Stacks are for people: they go to stderr, and only the type and message travel.
-        print(f"error: `{request.params.get('handler', request.method)}` failed", file=sys.stderr)
-        traceback.print_exception(error)
+        stack = show(request.params.get("handler", request.method), error)
         words = str(error)
         again = isinstance(error, RetryableError)
-        return HandlerFailed(f"{type(error).__name__}: {words}" if words else type(error).__name__, retryable=again)
+        more: dict[str, Any] = {"detail": stack[-STACK:]} if request.method in TRACED else {}
+        name = type(error).__name__
+        return HandlerFailed(f"{name}: {words}" if words else name, retryable=again, **more)
 
     def _heard(self, method: str, params: dict[str, Any]) -> None:
         id = params.get("id")
@@ -317,6 +319,15 @@ class Peer:
 
     def _refuse(self, id: str | int | None, error: RemoteError) -> None:
         self._reply(id, _wire.failure(id, error))
+
+
+def show(what: object, error: BaseException) -> str:
+    """Write to stderr what failed, with its stack, which is given back."""
+    import traceback
+
+    stack = "".join(traceback.format_exception(error))
+    print(f"error: `{what}` failed\n{stack}", end="", file=sys.stderr)
+    return stack
 
 
 def _begin(work: Coroutine[Any, Any, None]) -> Task:

@@ -10,7 +10,8 @@ from ._describe import plugin_name
 from ._handlers import first_paragraph
 from ._hints import nearest
 from ._kinds import registered
-from .errors import AIError
+from ._peer import show
+from .errors import AIError, RemoteError
 from .provider import as_usage
 from .types import Progress
 
@@ -68,7 +69,7 @@ class Providers:
                 hear = _tell if request.meta.get("progress") is True else None
                 answer = await ask.ask(provider, what, members, self._server.threads, hear)
             except Exception as error:
-                raise ask.failure(name, error) from error
+                raise _shown(name, error) from error
             return _answer(what, answer, name, members)
 
         return serve
@@ -99,7 +100,7 @@ class Providers:
                     provider = classes[name](config)
                     started = await _initialize(provider, config)
                 except Exception as error:
-                    raise ask.failure(name, error) from error
+                    raise _shown(name, error) from error
                 if started is False:
                     await _close(provider)
                     words = f"the provider `{name}` did not start: its `initialize` returned False"
@@ -116,6 +117,13 @@ class Providers:
         made, self._made = self._made, {}
         for provider in made.values():
             await _close(provider)
+
+
+def _shown(provider: str, error: Exception) -> RemoteError:
+    """The error that travels; the stack of what is none yet goes to the log, as that of a handler."""
+    if not isinstance(error, RemoteError):
+        show(provider, error)
+    return ask.failure(provider, error)
 
 
 async def _tell(words: str) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 PREFIXES = ("LOCALAGENT_", "ASTROS_")  # the later one holds
 SIZES = {"": 1, "K": 1000, "KI": 1024, "M": 1000**2, "MI": 1024**2, "G": 1000**3, "GI": 1024**3, "T": 1000**4}
+SECRETS = ("api_key", "apikey", "access_key", "private_key", "secret_key", "token", "password", "passphrase", "secret")
 KINDS: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list, tuple),
@@ -36,6 +37,22 @@ def read_schema(folder: str) -> dict[str, Any] | None:
             schema = json.loads("".join(lines))
             return schema if isinstance(schema, dict) else None
     return None
+
+
+def with_secrets(schema: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The schema, in which texts whose names say that they are secrets are `writeOnly`, unless it says itself."""
+    known = _properties(schema)
+    if schema is None or not known:
+        return schema
+    return {**schema, "properties": {**schema["properties"], **{name: _hidden(name, known[name]) for name in known}}}
+
+
+def _hidden(name: str, about: dict[str, Any]) -> dict[str, Any]:
+    kinds = about.get("type", "string")
+    is_text = kinds == "string" or (isinstance(kinds, list) and "string" in kinds)
+    if is_text and name.lower().replace("-", "_").endswith(SECRETS):
+        return {"writeOnly": True, **about}
+    return with_secrets(about) or about
 
 
 def defaults(schema: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ hangs after the time of grace is left behind.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -37,10 +38,17 @@ def main(argv: list[str]) -> int:
         sys.stderr.write(USAGE)
         return 2
     in_foreground = "ASTROS_RPC_FDS" in os.environ
+    # What serves is imported first: the plugin's folder may have modules of the same names as it imports.
+    # Little becomes garbage by that, and looking for it takes longer the more was imported.
+    usual = gc.get_threshold()
+    gc.set_threshold(0)
     if in_foreground:
-        from . import _brief
+        from ._foreground import Terminal
+        from ._leave import leave
+    else:
+        import asyncio
 
-        _brief.begin()
+        from . import _records, _server  # noqa: F401
     try:
         reading, writing = _stdio.take_over()
     except (OSError, ValueError) as error:
@@ -49,16 +57,14 @@ def main(argv: list[str]) -> int:
     plugin = _load(argv[0])
     if plugin is None:
         return 1
-
+    gc.freeze()
+    if gc.get_threshold()[0] == 0:
+        gc.set_threshold(*usual)
     try:
         if in_foreground:
-            from ._foreground import Terminal
-
             Terminal(plugin, reading, writing).main()
-            _brief.end(plugin)
+            leave(plugin)
         else:
-            import asyncio
-
             asyncio.run(_serve(plugin, reading, writing))
     except AstrOSError as error:  # two handlers of one name
         sys.stderr.write(f"error: cannot serve `{argv[0]}`: {error}\n")

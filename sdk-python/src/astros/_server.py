@@ -83,7 +83,7 @@ class Server:
         if request.method not in BY_HAND:
             await on_loop()
         if (method := self._work.get(request.method)) is not None:
-            self._must_be_ready()
+            await self._prepare()
             return await self._life.executing(request, method(request))
         if (method := self._methods.get(request.method)) is None:
             raise unknown_method(request.method, sorted([*self._methods, *self._work]))
@@ -91,8 +91,13 @@ class Server:
 
     # --- the work ---------------------------------------------------------------------------------------
 
-    async def _handle_intent(self, request: Request) -> Response:
+    async def _prepare(self) -> None:
         self._must_be_ready()
+        if (refresh := getattr(self.plugin, "_astros_refresh", None)) is not None:  # what other processes saved
+            await refresh()
+
+    async def _handle_intent(self, request: Request) -> Response:
+        await self._prepare()
         name, intent = request.params.get("handler"), request.params.get("intent")
         if not isinstance(name, str) or not isinstance(intent, dict):
             raise InvalidParams("`handle_intent` needs a `handler` (a string) and an `intent` (an object)")
@@ -140,7 +145,7 @@ class Server:
                 await kind.changed()
 
     async def _deliver(self, request: Request) -> dict[str, Any]:
-        self._must_be_ready()
+        await self._prepare()
         message = _object(request.params, "message")
         listeners = [one for one in self._listeners if one.hears(str(message.get("subject")))]
         for listener in listeners:

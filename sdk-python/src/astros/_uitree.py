@@ -6,7 +6,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from rich.console import Console
+
     Tree = dict[str, Any]
+
+
+FRAME = 4  # characters of a panel beside what is in it
+GAP = 2  # between columns
+NARROW = 16  # in less no frame is drawn
 
 
 def tree(thing: Any, terminal: dict[str, Any]) -> Tree:
@@ -21,24 +28,30 @@ def tree(thing: Any, terminal: dict[str, Any]) -> Tree:
 
 def drawn(thing: Any, terminal: dict[str, Any]) -> str:
     """The text that `rich` draws."""
+    from rich.console import Group
+
+    console = _console(terminal)
+    if isinstance(thing, (list, tuple)):
+        thing = Group(*thing)
+    console.print(thing)
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    return text
+
+
+def _console(terminal: dict[str, Any]) -> Console:
     from io import StringIO
 
-    from rich.console import Console, Group
+    from rich.console import Console
 
     color = terminal.get("color") is True
-    text = StringIO()
-    console = Console(
-        file=text,
+    return Console(
+        file=StringIO(),
         width=width(terminal),
         force_terminal=color,
         color_system="truecolor" if color else None,
         no_color=not color,
         legacy_windows=False,
     )
-    if isinstance(thing, (list, tuple)):
-        thing = Group(*thing)
-    console.print(thing)
-    return text.getvalue()
 
 
 def is_empty(thing: Any) -> bool:
@@ -63,16 +76,18 @@ def _known(thing: Any, terminal: dict[str, Any]) -> Tree | None:
     if "Table" in kinds:
         return _table(thing)
     if "Panel" in kinds:
-        title = _plain(thing.title)
-        return {"type": "panel", "content": tree(thing.renderable, terminal)} | ({"title": title} if title else {})
+        title, inside = _plain(thing.title), {**terminal, "width": max(1, width(terminal) - FRAME)}
+        return {"type": "panel", "content": tree(thing.renderable, inside)} | ({"title": title} if title else {})
     if "Columns" in kinds:
-        return {"type": "columns", "items": [tree(one, terminal) for one in thing.renderables]}
+        return _columns(thing, terminal)
     if "Tree" in kinds:
         return _node(thing, "tree")
     if "Markdown" in kinds:
-        return {"type": "markdown", "text": thing.markup}
+        has_table = any(token.type == "table_open" for token in thing.parsed)
+        return None if has_table else {"type": "markdown", "text": thing.markup}
     if "Syntax" in kinds:
-        return {"type": "code", "text": thing.code} | _language(thing)
+        is_more = thing.line_numbers or thing.line_range or thing.highlight_lines
+        return None if is_more else {"type": "code", "text": thing.code} | _language(thing)
     if "Progress" in kinds and len(thing.tasks) == 1:
         return _progress(thing.tasks[0])
     return None
@@ -90,6 +105,18 @@ def _string(text: str, terminal: dict[str, Any]) -> Tree:
     if styled.spans:
         return {"type": "ansi", "text": drawn(styled, terminal)}
     return {"type": "text", "text": styled.plain}
+
+
+def _columns(columns: Any, terminal: dict[str, Any]) -> Tree | None:
+    """Things side by side, where they have room for that; `rich` makes several rows of more."""
+    from rich.measure import Measurement
+
+    console, count = _console(terminal), len(columns.renderables)
+    needed = sum(Measurement.get(console, console.options, one).maximum + GAP for one in columns.renderables)
+    if columns.title or needed > width(terminal) + GAP or count * (NARROW + GAP) > width(terminal) + GAP:
+        return None
+    share = {**terminal, "width": (width(terminal) + GAP) // max(1, count) - GAP}
+    return {"type": "columns", "items": [tree(one, share) for one in columns.renderables]}
 
 
 def _table(table: Any) -> Tree | None:

@@ -213,8 +213,14 @@ class BasePlugin:
         return response
 
     async def render(self, plugin: str, component: str, props: dict[str, Any] | None = None) -> Any:
-        """Draw a component of another plugin; gives back its tree, as the protocol's `ui/render` describes it."""
-        asked = {"component": component, "props": props or {}}
+        """Draw a component of another plugin; gives back its tree, as the protocol's `ui/render` describes it.
+
+        Within a component or a command it is drawn as wide as that is.
+        """
+        asked: dict[str, Any] = {"component": component, "props": props or {}}
+        request = current.get()
+        if request is not None and isinstance(request.params.get("terminal"), dict):
+            asked["terminal"] = request.params["terminal"]
         return (await self.call_plugin(plugin, RENDER, asked, check=True)).data
 
     async def publish(self, subject: str, data: Any = None) -> None:

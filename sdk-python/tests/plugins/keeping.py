@@ -27,3 +27,12 @@ class Keeping(PersistentPlugin):
     @plugin_handler("look")
     async def look(self, intent: Intent) -> dict[str, Any]:
         return {"a": self.get_cache("a", "none"), "b": self.get_cache("b")}
+
+    @plugin_handler("look_plainly")
+    def look_plainly(self, intent: Intent) -> dict[str, Any]:
+        return {"a": self.get_cache("a", "none")}
+
+    @plugin_handler("forget")
+    async def forget(self, intent: Intent) -> str:
+        self.delete_cache("a")
+        return "forgotten"

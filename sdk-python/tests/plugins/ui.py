@@ -42,6 +42,9 @@ class Gallery(UIPlugin):  # type: ignore[misc]
             "styled",
             "bar",
             "group",
+            "frames",
+            "listing",
+            "grid",
             "own",
             "ruled",
             "point",
@@ -92,6 +95,15 @@ class Gallery(UIPlugin):  # type: ignore[misc]
 
     def group(self) -> Group:
         return Group("one", "two")
+
+    def frames(self) -> Columns:
+        return Columns([Panel(f"number {number}") for number in range(6)])
+
+    def listing(self) -> Syntax:
+        return Syntax("x = 1\ny = 2", "python", line_numbers=True)
+
+    def grid(self) -> Panel:
+        return Panel(Markdown("| a | b |\n|---|---|\n| 1 | 2 |"))
 
     def own(self, say: str) -> Panel:
         Console().print(say)

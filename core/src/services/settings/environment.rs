@@ -19,19 +19,28 @@ pub struct Override {
     pub text: String,
 }
 
-/// Variables that hold a plugin's secret, and whose.
-pub type Claims = BTreeMap<String, String>;
+/// Variables that hold a plugin's secret, and whose they may be.
+pub type Claims = BTreeMap<String, Vec<String>>;
 
-/// Which variables set something of which plugin: the one whose secret it is, else the longest plugin's name that fits.
-/// Where two names are the same there, nobody has it.
+/// What the environment sets.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// By plugin.
+    pub of: BTreeMap<String, Vec<Override>>,
+    /// What nobody has, for several plugins may be meant: one sentence each.
+    pub unclear: Vec<String>,
+}
+
+/// Which variables set something of which plugin: of the longest plugin's name that fits. Where another one says that it
+/// is a secret of its own, or two names are the same there, nobody has it: either might be after the other's.
 pub fn overrides<'a>(
     plugins: impl IntoIterator<Item = &'a str>,
     claims: &Claims,
     variables: impl IntoIterator<Item = (String, String)>,
-) -> BTreeMap<String, Vec<Override>> {
+) -> Overrides {
     let mut names: Vec<(String, &str)> = plugins.into_iter().map(|name| (upper(name) + "_", name)).collect();
     names.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
-    let mut found: BTreeMap<String, Vec<Override>> = BTreeMap::new();
+    let mut found = Overrides::default();
     let variables: BTreeMap<String, String> = variables.into_iter().collect();
     for prefix in PREFIXES {
         for (variable, text) in &variables {
@@ -39,20 +48,35 @@ pub fn overrides<'a>(
             if RESERVED_VARIABLES.contains(&variable.as_str()) {
                 continue;
             }
-            let mut fitting =
-                names.iter().filter(|(prefix, _)| rest.len() > prefix.len() && rest.starts_with(prefix));
-            let longest = match (claims.get(variable), fitting.next(), fitting.next()) {
-                (Some(owner), ..) => names.iter().find(|(_, name)| name == owner),
-                (None, Some(first), Some(second)) if first.0 == second.0 => None,
-                (None, first, _) => first,
+            let fits = |prefix: &str| rest.len() > prefix.len() && rest.starts_with(prefix);
+            let longest = names.iter().map(|(prefix, _)| prefix).find(|prefix| fits(prefix));
+            let is_claimed = |name: &str| {
+                claims.get(variable).is_some_and(|owners| owners.iter().any(|owner| owner == name))
             };
-            let Some((prefix, plugin)) = longest else { continue };
-            let Some(key) = rest.strip_prefix(prefix) else { continue };
-            let (variable, text, key) = (variable.clone(), text.clone(), key.to_owned());
-            found.entry((*plugin).to_owned()).or_default().push(Override { variable, key, text });
+            let meant: Vec<_> = names
+                .iter()
+                .filter(|(prefix, name)| Some(prefix) == longest || fits(prefix) && is_claimed(name))
+                .collect();
+            match meant[..] {
+                [] => {}
+                [(prefix, plugin)] => {
+                    let key = rest[prefix.len()..].to_owned();
+                    let (variable, text) = (variable.clone(), text.clone());
+                    found.of.entry((*plugin).to_owned()).or_default().push(Override { variable, key, text });
+                }
+                _ => found.unclear.push(unclear(variable, &meant)),
+            }
         }
     }
     found
+}
+
+fn unclear(variable: &str, meant: &[&(String, &str)]) -> String {
+    let names: Vec<_> = meant.iter().map(|(_, name)| format!("`{name}`")).collect();
+    let names = names.join(" or ");
+    format!(
+        "`{variable}` may be of {names}, and none of them gets it; `astros.yaml` and secrets name the plugin"
+    )
 }
 
 /// The variable that sets `key` of a plugin.
