@@ -66,9 +66,11 @@ async fn agrees(plan: &SetupPlan, output: &Output) -> Result<bool, Error> {
     }
     // A package makes no row of its own, and is shown to its end: it is what is agreed to.
     let packages: Vec<String> = plan.packages.iter().map(|one| line_of(one, usize::MAX)).collect();
+    let builds = plan.packages.iter().any(|package| Path::new(package).is_absolute());
+    let own = if builds { ", here the plugin's own project that is built," } else { "" };
     let question = format!(
         "For `{name}` pip installs\n  {}\ninto `{}`, with `{}`.\n\
-         What is installed may run code as you do it, outside of the sandbox.   Go on? [y/N] ",
+         What is installed{own} may run code as you do it, outside of the sandbox.   Go on? [y/N] ",
         packages.join("\n  "),
         plan.environment.display(),
         plan.python.display(),

@@ -31,7 +31,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use astros_protocol::manifest::{Document, Limits, ManifestError, Permission, Permissions, Supervision};
+use astros_protocol::manifest::{
+    Document, Limits, ManifestError, Permission, Permissions, Supervision, text_of,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -43,9 +45,6 @@ pub use own::own_settings;
 pub use providers::Providers;
 pub use start::{DaemonSection, Start};
 pub use workflow::WorkflowSection;
-
-/// The largest configuration that is read, in bytes.
-const MAX_BYTES: u64 = 1 << 20;
 
 /// What the person configured; everything has a default.
 #[derive(Debug, Clone, Default)]
@@ -363,18 +362,6 @@ fn unreadable(path: &Path, error: &io::Error) -> ConfigError {
         _ => error.to_string(),
     };
     ConfigError::Unreadable { path: path.to_owned(), reason }
-}
-
-fn text_of(path: &Path) -> io::Result<String> {
-    let about = std::fs::metadata(path)?;
-    if !about.is_file() {
-        return Err(io::Error::other("it is no regular file, expected one"));
-    }
-    if about.len() > MAX_BYTES {
-        let words = format!("it has {} bytes, expected at most {MAX_BYTES}", about.len());
-        return Err(io::Error::other(words));
-    }
-    std::fs::read_to_string(path)
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! Workflows: which files there are, what is in them, and their runs.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
-use astros_protocol::{Error, ErrorCode, Extra, workflow::WorkflowKind};
+use astros_protocol::{Error, ErrorCode, Extra, manifest::Folder, workflow::WorkflowKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -70,11 +73,20 @@ impl Daemon {
         let setup = self.setup();
         let wanted =
             setup.plugins.values().filter(|one| !matches!(one.spec.admission, Admission::Disabled { .. }));
-        let of_plugins = wanted.map(|one| (Some(one.entry.name.clone()), one.entry.folder.join("workflows")));
-        let own = (None, self.base.paths.workflows());
-        let places: Vec<(Option<String>, PathBuf)> = [own].into_iter().chain(of_plugins).collect();
-        let read =
-            move || places.iter().flat_map(|(plugin, folder)| listed(plugin.as_deref(), folder)).collect();
+        let plugins: Vec<(String, PathBuf)> =
+            wanted.map(|one| (one.entry.name.clone(), one.entry.folder.clone())).collect();
+        let own = self.base.paths.workflows();
+        let read = move || {
+            let of_plugins = plugins.iter().flat_map(|(plugin, folder)| {
+                let read = |path: PathBuf| listed(Some(plugin), path, Some(folder));
+                files_of_plugin(folder).into_iter().map(read)
+            });
+            let own = std::fs::read_dir(own).into_iter().flatten().flatten().map(|entry| entry.path());
+            own.filter(|path| is_workflow(path))
+                .map(|path| listed(None, path, None))
+                .chain(of_plugins)
+                .collect()
+        };
         let mut found: Vec<ListedWorkflow> = tokio::task::spawn_blocking(read).await.map_err(internal)?;
         found.sort_by(|one, other| (&one.name, &one.plugin).cmp(&(&other.name, &other.plugin)));
         Ok(found)
@@ -85,9 +97,9 @@ impl Daemon {
     /// # Errors
     /// There is no such workflow. What is wrong with its file is told in `problems`.
     pub async fn workflow(&self, named: &str, person: &Person) -> Result<ShownWorkflow, Error> {
-        let path = self.workflow_file(named, person).await?;
-        let workflow = match Workflow::read(&path) {
-            Ok(workflow) => workflow,
+        let (path, within) = self.workflow_file(named, person).await?;
+        let (workflow, text) = match Workflow::read(&path, within.as_deref()) {
+            Ok(read) => read,
             Err(errors) => {
                 let problems = errors.iter().map(ToString::to_string).collect();
                 return Ok(ShownWorkflow { path, workflow: Value::Null, parts: Vec::new(), problems });
@@ -97,7 +109,7 @@ impl Daemon {
         let parts = workflow.parts(&self.router);
         let parts =
             parts.into_iter().map(|(phase, kind, name, plugin)| ShownPart { phase, kind, name, plugin });
-        let missing = workflow.missing_parts(&self.router, &path);
+        let missing = workflow.missing_parts(&self.router, &text, &path);
         Ok(ShownWorkflow {
             parts: parts.collect(),
             problems: missing.iter().map(ToString::to_string).collect(),
@@ -129,11 +141,12 @@ impl Daemon {
             };
             return self.engine.resume(&named, order.run.as_deref(), on).await;
         }
-        let path = self.workflow_file(&order.workflow, person).await?;
-        let workflow = Workflow::read(&path).map_err(|errors| bad_file(&errors))?;
+        let (path, within) = self.workflow_file(&order.workflow, person).await?;
+        let read = Workflow::read(&path, within.as_deref());
+        let (workflow, text) = read.map_err(|errors| bad_file(&errors))?;
         let inputs = workflow.inputs(order.inputs, |typed| absolute(typed, person))?;
         self.learn().await;
-        let missing = workflow.missing_parts(&self.router, &path);
+        let missing = workflow.missing_parts(&self.router, &text, &path);
         if !missing.is_empty() {
             return Err(bad_file(&missing));
         }
@@ -154,16 +167,19 @@ impl Daemon {
         order.switches.or(always)
     }
 
-    /// The file of a workflow; a person's own goes before those of plugins.
-    async fn workflow_file(&self, named: &str, person: &Person) -> Result<PathBuf, Error> {
+    /// The file of a workflow, and the plugin's folder that it has to be in; a person's own goes before those of plugins.
+    async fn workflow_file(&self, named: &str, person: &Person) -> Result<(PathBuf, Option<PathBuf>), Error> {
         if is_file(named) {
-            return Ok(absolute(named, person));
+            return Ok((absolute(named, person), None));
         }
+        let folder = |one: &ListedWorkflow| {
+            let setup = self.setup();
+            one.plugin.as_ref().and_then(|name| Some(setup.plugins.get(name)?.entry.folder.clone()))
+        };
         let all = self.workflows().await?;
         let found: Vec<&ListedWorkflow> = all.iter().filter(|one| one.name == named).collect();
         match (found.iter().find(|one| one.plugin.is_none()), &found[..]) {
-            (Some(own), _) => Ok(own.path.clone()),
-            (None, [one]) => Ok(one.path.clone()),
+            (Some(one), _) | (None, [one]) => Ok((one.path.clone(), folder(one))),
             (None, []) => Err(self.no_workflow(named, &all)),
             (None, several) => {
                 let paths: Vec<String> =
@@ -187,20 +203,29 @@ impl Daemon {
     }
 }
 
-/// The workflows in a folder; where there is none, there are none.
-fn listed(plugin: Option<&str>, folder: &Path) -> Vec<ListedWorkflow> {
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let files = files.filter(|path| path.extension().is_some_and(|end| end == "yaml" || end == "yml"));
-    let listed = files.map(|path| {
-        let read = Workflow::read(&path);
-        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let (name, description, problem) = match read {
-            Ok(workflow) => (workflow.name, workflow.description, None),
-            Err(errors) => (stem, String::new(), errors.first().map(ToString::to_string)),
-        };
-        ListedWorkflow { name, description, plugin: plugin.map(str::to_owned), path, problem }
-    });
-    listed.collect()
+/// The files of a plugin's workflows; their folder where it cannot be looked into: to read that says why.
+fn files_of_plugin(folder: &Path) -> Vec<PathBuf> {
+    let place = folder.join("workflows");
+    match Folder::open(folder).and_then(|opened| opened.names("workflows")) {
+        Ok(names) => names.iter().map(|name| place.join(name)).filter(|path| is_workflow(path)).collect(),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Vec::new()
+        }
+        Err(_) => vec![place],
+    }
+}
+
+fn is_workflow(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "yaml" || end == "yml")
+}
+
+fn listed(plugin: Option<&str>, path: PathBuf, within: Option<&Path>) -> ListedWorkflow {
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let (name, description, problem) = match Workflow::read(&path, within) {
+        Ok((workflow, _)) => (workflow.name, workflow.description, None),
+        Err(errors) => (stem, String::new(), errors.first().map(ToString::to_string)),
+    };
+    ListedWorkflow { name, description, plugin: plugin.map(str::to_owned), path, problem }
 }
 
 /// Whether a file is named, not a workflow.

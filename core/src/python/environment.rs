@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::text_of;
+use astros_protocol::manifest::Folder;
 
 /// A Python with its packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,10 +24,10 @@ impl Environment {
     pub fn at(path: &Path) -> Option<Environment> {
         let interpreter = if path.is_dir() { path.join("bin/python") } else { path.to_owned() };
         let prefix = interpreter.parent()?.parent()?;
-        let config = text_of(&prefix.join("pyvenv.cfg"));
+        let config = Folder::open(prefix).and_then(|prefix| prefix.text("pyvenv.cfg"));
         let (version, sites) = match &config {
-            Some(config) => virtual_environment(prefix, config),
-            None => installation(&interpreter.canonicalize().ok()?)?,
+            Ok(config) => virtual_environment(prefix, config),
+            Err(_) => installation(&interpreter)?,
         };
         (!sites.is_empty()).then_some(Environment { interpreter, version, sites })
     }
@@ -40,14 +40,16 @@ fn virtual_environment(prefix: &Path, config: &str) -> (Option<String>, Vec<Path
     };
     let mut sites = folders(&[prefix.join("lib"), prefix.join("lib64")], "site-packages");
     if of("include-system-site-packages").is_some_and(|value| value == "true") {
-        let base = of("home").map(|home| Path::new(&home).join("python3"));
-        sites.extend(base.and_then(|base| Environment::at(&base)).map(|base| base.sites).unwrap_or_default());
+        // An installation: one that names another environment may name itself.
+        let base = of("home").and_then(|home| installation(&Path::new(&home).join("python3")));
+        sites.extend(base.map(|(_, sites)| sites).unwrap_or_default());
     }
     (of("version").or_else(|| of("version_info")), sites)
 }
 
-/// Of an interpreter's own file, whose name ends in its version.
-fn installation(real: &Path) -> Option<(Option<String>, Vec<PathBuf>)> {
+/// Of an interpreter's own file, whose name ends in its version, wherever links lead to it.
+fn installation(interpreter: &Path) -> Option<(Option<String>, Vec<PathBuf>)> {
+    let real = interpreter.canonicalize().ok()?;
     let version = real.file_name()?.to_str()?.strip_prefix("python")?;
     if !version.contains('.') {
         return None;
@@ -80,4 +82,47 @@ fn folders(libraries: &[PathBuf], name: &str) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn takes_the_base_of_a_virtual_environment_for_an_installation_only() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        for folder in
+            ["own/bin", "own/lib/python3.11/site-packages", "base/bin", "base/lib/python3/dist-packages"]
+        {
+            fs::create_dir_all(path(folder)).unwrap();
+        }
+        fs::write(path("base/bin/python3.11"), "").unwrap();
+        symlink("python3.11", path("base/bin/python3")).unwrap();
+        symlink(path("base/bin/python3"), path("own/bin/python3")).unwrap();
+        let sites = |home: &str| {
+            let home = path(home).display().to_string();
+            let config = format!("home = {home}\ninclude-system-site-packages = true\nversion = 3.11.2\n");
+            fs::write(path("own/pyvenv.cfg"), config).unwrap();
+            let environment = Environment::at(&path("own")).unwrap();
+            assert_eq!(environment.version.as_deref(), Some("3.11.2"));
+            environment.sites
+        };
+        let both = [path("own/lib/python3.11/site-packages"), path("base/lib/python3/dist-packages")];
+        assert_eq!(sites("base/bin"), both);
+        // Itself: read as an environment it would name itself for ever.
+        assert_eq!(sites("own/bin"), both);
+    }
+
+    #[test]
+    fn reads_no_file_elsewhere_as_an_environments_own() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        fs::create_dir_all(path("own/lib/python3.11/site-packages")).unwrap();
+        fs::write(path("private"), "version = hunter2\n").unwrap();
+        symlink("../private", path("own/pyvenv.cfg")).unwrap();
+        assert_eq!(Environment::at(&path("own")), None);
+    }
 }

@@ -5,9 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use astros_protocol::manifest::text_of;
 use serde_json::Value;
 
-use super::{Environment, text_of};
+use super::Environment;
 
 /// One line of an `entry_points.txt`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +54,7 @@ fn infos(site: &Path) -> impl Iterator<Item = PathBuf> + use<> {
 }
 
 fn offers_of(info: &Path, groups: &[&str]) -> Vec<Offer> {
-    let Some(text) = text_of(&info.join("entry_points.txt")) else { return Vec::new() };
+    let Ok(text) = text_of(&info.join("entry_points.txt")) else { return Vec::new() };
     let (mut group, mut found) = (String::new(), Vec::new());
     for line in text.lines().map(str::trim) {
         if let Some(section) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
@@ -77,7 +78,7 @@ fn offers_of(info: &Path, groups: &[&str]) -> Vec<Offer> {
 
 /// `direct_url.json` of what `pip install -e` installed names a folder.
 fn sources(info: &Path) -> Option<PathBuf> {
-    let url: Value = serde_json::from_str(&text_of(&info.join("direct_url.json"))?).ok()?;
+    let url: Value = serde_json::from_str(&text_of(&info.join("direct_url.json")).ok()?).ok()?;
     let is_editable = url.pointer("/dir_info/editable") == Some(&Value::Bool(true));
     let folder = PathBuf::from(url.get("url")?.as_str()?.strip_prefix("file://")?.replace("%20", " "));
     (is_editable && folder.is_dir()).then_some(folder)

@@ -94,6 +94,20 @@ impl Requirement {
         })
     }
 
+    /// Whether it is what lies in a folder or repository of this machine, whose code runs as it is installed; a wheel's
+    /// does not.
+    pub fn is_on_disk(&self) -> bool {
+        let wanted = self.text.split(';').next().unwrap_or_default();
+        let Some((_, url)) = wanted.split_once('@') else { return false };
+        let url = url.trim().to_lowercase();
+        let scheme = url.split(':').next().unwrap_or_default();
+        let path = url.split(['#', '?']).next().unwrap_or_default();
+        match scheme.rsplit('+').next() {
+            Some("file") => !path.ends_with(".whl"),
+            _ => !url.contains("://"),
+        }
+    }
+
     /// What is not there, where that is so.
     pub fn unmet(&self, installed: &Installed) -> Option<Unmet> {
         let found = installed.version(&self.name);
@@ -113,6 +127,23 @@ mod tests {
 
     fn installed(all: &[(&str, &str)]) -> Installed {
         Installed(all.iter().map(|(name, version)| (normalised(name), version.to_string())).collect())
+    }
+
+    #[test]
+    fn tells_what_is_on_disk_from_what_an_index_or_server_has() {
+        for (text, is_on_disk) in [
+            ("requests>=2.28", false),
+            ("a @ https://example.org/a-1.0.tar.gz", false),
+            ("a @ git+https://example.org/a.git", false),
+            ("a @ file:///p/a-1.0-py3-none-any.whl", false),
+            ("a @ file:///p/a", true),
+            ("a @ FILE:///p/a#x.whl", true),
+            ("a @ git+file:///p/a", true),
+            ("a @ ./p", true),
+            ("a @ file:p", true),
+        ] {
+            assert_eq!(Requirement::parse(text).unwrap().is_on_disk(), is_on_disk, "{text}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use astros_protocol::manifest::{Kind, Manifest, PluginName, Program, PythonTarget, Run};
+use astros_protocol::manifest::{Folder, Kind, Manifest, PluginName, Program, PythonTarget, Run};
 use serde_json::{Map, Value};
 
 use super::schema::{self, Schema};
@@ -132,9 +132,13 @@ impl Entry {
         self.language = program::language(&self.folder, &self.run, program.as_ref());
         let manifest = self.manifest.insert(manifest);
         check_host(manifest)?;
-        self.settings_schema = schema::read(base, manifest)
+        let base = Folder::open(base).map_err(|error| {
+            let reason = format!("cannot read `{}`: {error}", base.display());
+            (reason, "correct it; other plugins are not affected")
+        })?;
+        self.settings_schema = schema::read(&base, manifest)
             .map_err(|reason| (reason, "correct the schema; other plugins are not affected"))?;
-        self.defaults = schema::defaults(base)
+        self.defaults = schema::defaults(&base)
             .map_err(|reason| (reason, "correct the defaults; other plugins are not affected"))?;
         let program = program.ok_or_else(|| {
             let names = program::NAMES.join("`, `");

@@ -1,6 +1,6 @@
 //! Which plugins need which others: in what order they are added, and which cannot run for want of one. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use astros_protocol::manifest::PluginDependency;
 
@@ -21,58 +21,106 @@ pub struct Lack {
     pub hint: String,
 }
 
+/// So many of a chain's plugins are named at its beginning.
+const MENTIONED: usize = 5;
+
 /// The plugins by name.
 pub type Nodes = BTreeMap<String, Node>;
 
+/// What a plugin lacks.
+enum Want<'a> {
+    Itself(Lack),
+    /// `next`, which it needs, lacks something: for want of `last` in the end, so many needs away.
+    Through {
+        next: &'a str,
+        last: &'a str,
+        away: usize,
+    },
+}
+
+type Wants<'a> = BTreeMap<&'a str, Want<'a>>;
+
 /// Those that lack something, by name.
 pub fn lacks(nodes: &Nodes) -> BTreeMap<String, Lack> {
-    let mut known = BTreeMap::new();
-    for name in nodes.keys() {
-        lack(nodes, name, &mut known);
+    let walk = Walk::new(nodes);
+    let mut wants = Wants::new();
+    for name in walk.ordered {
+        let want = match walk.circles.get(name) {
+            Some(circle) => Some(Want::Itself(Lack {
+                reason: format!("needs itself: {circle}"),
+                hint: "one of them has to do without the next; tell their authors".to_owned(),
+            })),
+            None => nodes[name].needs.iter().find_map(|needed| unmet(nodes, needed, &wants)),
+        };
+        wants.extend(want.map(|want| (name, want)));
     }
-    known.into_iter().filter_map(|(name, lack)| Some((name, lack?))).collect()
+    wants.keys().filter_map(|name| Some(((*name).to_owned(), told(&wants, name)?))).collect()
 }
 
 /// All names, each after those that it needs, as far as that can be.
 pub fn order(nodes: &Nodes) -> Vec<String> {
-    let (mut seen, mut ordered) = (BTreeSet::new(), Vec::new());
-    for name in nodes.keys() {
-        place(nodes, name, &mut seen, &mut ordered);
-    }
-    ordered
+    Walk::new(nodes).ordered.into_iter().map(str::to_owned).collect()
 }
 
-fn place<'a>(nodes: &'a Nodes, name: &'a str, seen: &mut BTreeSet<&'a str>, ordered: &mut Vec<String>) {
-    let Some(node) = nodes.get(name).filter(|_| seen.insert(name)) else { return };
-    for needed in &node.needs {
-        place(nodes, needed.name.as_str(), seen, ordered);
-    }
-    ordered.push(name.to_owned());
+/// A walk from each plugin to those that it needs.
+#[derive(Default)]
+struct Walk<'a> {
+    /// Each after those that it needs, but for circles.
+    ordered: Vec<&'a str>,
+    /// Ways from plugins back to themselves.
+    circles: BTreeMap<&'a str, String>,
 }
 
-fn lack(nodes: &Nodes, name: &str, known: &mut BTreeMap<String, Option<Lack>>) -> Option<Lack> {
-    if let Some(known) = known.get(name) {
-        return known.clone();
+impl<'a> Walk<'a> {
+    fn new(nodes: &'a Nodes) -> Walk<'a> {
+        let mut walk = Walk::default();
+        let mut seen = BTreeSet::new();
+        // Where on the way each is, while it is on it.
+        let mut places = BTreeMap::new();
+        for name in nodes.keys() {
+            let mut way = Vec::new();
+            let mut entered = Some(name.as_str());
+            loop {
+                if let Some((name, node)) = entered.take().and_then(|name| nodes.get_key_value(name))
+                    && seen.insert(name.as_str())
+                {
+                    places.insert(name.as_str(), way.len());
+                    way.push((name.as_str(), node.needs.iter()));
+                }
+                let Some((name, needs)) = way.last_mut() else { break };
+                match needs.next().map(|needed| needed.name.as_str()) {
+                    Some(needed) => match places.get(needed) {
+                        Some(place) => walk.note_circle(&way[*place..]),
+                        None => entered = Some(needed),
+                    },
+                    None => {
+                        places.remove(name);
+                        walk.ordered.push(name);
+                        way.pop();
+                    }
+                }
+            }
+        }
+        walk
     }
-    let found = match circle(nodes, name) {
-        Some(circle) => Some(Lack {
-            reason: format!("needs itself: {circle}"),
-            hint: "one of them has to do without the next; tell their authors".to_owned(),
-        }),
-        None => nodes[name].needs.iter().find_map(|needed| unmet(nodes, needed, known)),
-    };
-    known.insert(name.to_owned(), found.clone());
-    found
+
+    fn note_circle<T>(&mut self, circle: &[(&'a str, T)]) {
+        for (place, (name, _)) in circle.iter().enumerate() {
+            self.circles.entry(name).or_insert_with(|| {
+                let all = circle[place..].iter().chain(&circle[..place]);
+                let shown = all.take(MENTIONED).map(|(name, _)| format!("`{name}` → "));
+                let more = circle.len().checked_sub(MENTIONED).filter(|more| *more > 0);
+                let more = more.map(|more| format!("{more} more → ")).unwrap_or_default();
+                format!("{}{more}`{name}`", shown.collect::<String>())
+            });
+        }
+    }
 }
 
-fn unmet(
-    nodes: &Nodes,
-    needed: &PluginDependency,
-    known: &mut BTreeMap<String, Option<Lack>>,
-) -> Option<Lack> {
+fn unmet<'a>(nodes: &Nodes, needed: &'a PluginDependency, wants: &Wants<'a>) -> Option<Want<'a>> {
     let name = needed.name.as_str();
     let wanted = needed.version.as_ref().map(ToString::to_string).unwrap_or_default();
-    let lack = |reason: String, hint: String| Some(Lack { reason, hint });
+    let lack = |reason: String, hint: String| Some(Want::Itself(Lack { reason, hint }));
     let Some(node) = nodes.get(name) else {
         let hint = format!("put the plugin `{name}` where plugins are looked for");
         return lack(format!("needs `{name}{wanted}`, which is not there"), hint);
@@ -85,24 +133,27 @@ fn unmet(
     if let Some((reason, hint)) = &node.refusal {
         return lack(format!("needs `{name}`, which is {reason}"), hint.clone());
     }
-    let deeper = self::lack(nodes, name, known)?;
-    lack(format!("needs `{name}`, which {}", deeper.reason), deeper.hint)
+    Some(match wants.get(name)? {
+        Want::Itself(_) => Want::Through { next: name, last: name, away: 1 },
+        Want::Through { last, away, .. } => Want::Through { next: name, last, away: away + 1 },
+    })
 }
 
-/// The shortest way from a plugin back to itself.
-fn circle(nodes: &Nodes, name: &str) -> Option<String> {
-    let mut open = VecDeque::from([vec![name]]);
-    let mut seen = BTreeSet::new();
-    while let Some(way) = open.pop_front() {
-        let last = nodes.get(*way.last()?);
-        for needed in last.into_iter().flat_map(|node| &node.needs) {
-            let next = needed.name.as_str();
-            let way = [&way[..], &[next]].concat();
-            if next == name {
-                return Some(format!("`{}`", way.join("` → `")));
+/// The chain to what is missing in the end; of a long one the beginning and the end.
+fn told(wants: &Wants<'_>, name: &str) -> Option<Lack> {
+    let (mut chain, mut want) = (String::new(), wants.get(name)?);
+    for mentioned in 1.. {
+        match want {
+            Want::Itself(Lack { reason, hint }) => {
+                return Some(Lack { reason: chain + reason, hint: hint.clone() });
             }
-            if seen.insert(next) {
-                open.push_back(way);
+            Want::Through { last, away, .. } if mentioned == MENTIONED && *away > 1 => {
+                chain += &format!("needs by way of {} more `{last}`, which ", away - 1);
+                want = wants.get(last)?;
+            }
+            Want::Through { next, .. } => {
+                chain += &format!("needs `{next}`, which ");
+                want = wants.get(next)?;
             }
         }
     }
@@ -162,5 +213,33 @@ mod tests {
         assert_eq!(reason(&nodes, "a"), "needs `b`, which needs itself: `b` → `c` → `b`");
         assert_eq!(reason(&nodes, "d"), "needs itself: `d` → `d`");
         assert_eq!(order(&nodes).len(), 4);
+    }
+
+    #[test]
+    fn says_of_long_chains_and_circles_how_they_begin_and_end() {
+        const LENGTH: usize = 100_000;
+        let chain = |last: &str| -> Nodes {
+            let needed = |number| if number == LENGTH { last.to_owned() } else { format!("p{}", number + 1) };
+            let node = |number| {
+                let needs = vec![PluginDependency::try_from(needed(number)).unwrap()];
+                (format!("p{number}"), Node { needs, ..Node::default() })
+            };
+            (1..=LENGTH).map(node).collect()
+        };
+        let open = chain("gone");
+        assert_eq!(order(&open)[0], format!("p{LENGTH}"));
+        let found = lacks(&open);
+        assert_eq!(found.len(), LENGTH);
+        assert_eq!(
+            found["p1"].reason,
+            "needs `p2`, which needs `p3`, which needs `p4`, which needs `p5`, which needs by way of 99994 more \
+             `p100000`, which needs `gone`, which is not there"
+        );
+        let closed = lacks(&chain("p1"));
+        assert_eq!(
+            closed["p7"].reason,
+            "needs itself: `p7` → `p8` → `p9` → `p10` → `p11` → 99995 more → `p7`"
+        );
+        assert!(closed.values().all(|lack| lack.reason.len() < 200));
     }
 }

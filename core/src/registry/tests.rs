@@ -11,6 +11,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod links;
+
 /// Folders of plugins in a temporary place, and what the person said.
 struct Ground {
     base: TempDir,
@@ -181,7 +183,7 @@ fn blocks_a_broken_plugin_and_no_other() {
         ("bad", "bad/plugin.yaml:1:"),
         ("bytes", "not UTF-8"),
         ("folder", "no regular file"),
-        ("device", "no regular file"),
+        ("device", "leads out of the folder"),
         ("pipe", "no regular file"),
         ("link", "a link to nothing"),
         ("Bad Name", "for example `bad-name`"),

@@ -123,14 +123,14 @@ impl Workflow {
         shown.collect()
     }
 
-    /// The parts that it names and nobody brings, each as an error with its place in the file, where `path` is that.
-    pub fn missing_parts(&self, router: &Router, path: &Path) -> Vec<ManifestError> {
-        let Ok(text) = std::fs::read_to_string(path) else { return Vec::new() };
+    /// The parts that it names and nobody brings, each as an error with its place in the file `path`, whose text
+    /// this is.
+    pub fn missing_parts(&self, router: &Router, text: &str, path: &Path) -> Vec<ManifestError> {
         let missing = parts::named(self).into_iter().filter_map(|(pointer, part)| {
             let error = part.plugin(router, None).err()?;
             Some((pointer, error))
         });
-        read::at_places(&text, path, missing)
+        read::at_places(text, path, missing)
     }
 }
 

@@ -4,13 +4,10 @@ use std::{io, path::Path};
 
 use astros_protocol::{
     Error, ErrorCode,
-    manifest::{Document, ManifestError},
+    manifest::{Document, Folder, ManifestError, text_of},
 };
 
 use super::{check, file::Workflow};
-
-/// The largest file that is read, in bytes.
-const MAX_BYTES: u64 = 1 << 20;
 
 /// So many of the things that are wrong are told at once.
 const MENTIONED: usize = 10;
@@ -32,12 +29,18 @@ impl Workflow {
         Err(problems.into_iter().map(|one| document.error(&one.pointer, one.problem)).collect())
     }
 
-    /// Reads the file `path`.
+    /// Reads the file `path`, and gives its text too; a plugin's, only where it is in the plugin's folder `within`.
     ///
     /// # Errors
     /// As [`Workflow::parse`], or it cannot be read.
-    pub fn read(path: &Path) -> Result<Workflow, Vec<ManifestError>> {
-        let text = text_of(path).map_err(|error| {
+    pub fn read(path: &Path, within: Option<&Path>) -> Result<(Workflow, String), Vec<ManifestError>> {
+        let text = match within {
+            Some(folder) => {
+                Folder::open(folder).and_then(|opened| opened.text(path.strip_prefix(folder).unwrap_or(path)))
+            }
+            None => text_of(path),
+        };
+        let text = text.map_err(|error| {
             let reason = match error.kind() {
                 io::ErrorKind::InvalidData => "it is not UTF-8 text; save it as UTF-8".to_owned(),
                 io::ErrorKind::NotFound => "there is no such file; name a workflow or its file".to_owned(),
@@ -45,7 +48,7 @@ impl Workflow {
             };
             vec![ManifestError::Unreadable { path: path.to_owned(), reason }]
         })?;
-        Workflow::parse(&text, path)
+        Ok((Workflow::parse(&text, path)?, text))
     }
 }
 
@@ -58,15 +61,6 @@ pub(super) fn bad_file(errors: &[ManifestError]) -> Error {
     let (first, more) = words.split_first().map_or(("", &[][..]), |(first, more)| (&**first, more));
     let error = Error::new(ErrorCode::INVALID_PARAMS, first);
     if more.is_empty() { error } else { error.with_detail(more.join("\n")) }
-}
-
-fn text_of(path: &Path) -> io::Result<String> {
-    // Before it is opened: to open a pipe that nobody writes to would block for ever.
-    let about = path.metadata()?;
-    if !about.is_file() || about.len() > MAX_BYTES {
-        return Err(io::Error::other(format!("expected a regular file of at most {MAX_BYTES} bytes")));
-    }
-    std::fs::read_to_string(path)
 }
 
 /// Errors about places of the file.

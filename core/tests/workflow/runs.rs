@@ -1,5 +1,7 @@
 //! What a workflow does: in which order, with what, under which conditions, how much at once.
 
+use std::os::unix::fs::symlink;
+
 use astros_core::daemon::Order;
 use serde_json::json;
 
@@ -103,6 +105,30 @@ async fn a_part_is_found_by_its_name_among_all_plugins() {
         (&*step(&report, "all", "phase").plugin, &*step(&report, "b", "special").plugin),
         ("parts", "others")
     );
+}
+
+#[tokio::test]
+async fn a_plugins_workflows_are_read_in_its_folder_only() {
+    let home = Home::new();
+    home.plugin("linked", &[]);
+    home.write("plugins/parts/workflows/own.yaml", "phases:\n  - {phase: all}\n");
+    home.write("secret/private.yaml", "phases: hunter2\n");
+    symlink("../../../secret/private.yaml", home.path("plugins/parts/workflows/theirs.yaml")).unwrap();
+    symlink("../../secret", home.path("plugins/linked/workflows")).unwrap();
+    let daemon = home.start().await;
+    let listed = daemon.workflows().await.unwrap();
+    let listed: Vec<_> = listed.iter().map(|one| (&*one.name, one.problem.as_deref())).collect();
+    let [("own", None), ("theirs", Some(file)), ("workflows", Some(folder))] = listed[..] else {
+        panic!("{listed:?}")
+    };
+    assert!([file, folder].iter().all(|problem| problem.contains("leads out of the folder")), "{listed:?}");
+    let order = Order { workflow: "theirs".to_owned(), ..Order::default() };
+    let refused = daemon.run_workflow(order, &home.person(), None).await.unwrap_err();
+    assert!(
+        refused.message.contains("leads out") && !format!("{refused:?}").contains("hunter2"),
+        "{refused}"
+    );
+    daemon.stop().await;
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod version;
 
 mod document;
 mod duration;
+mod files;
 mod folder;
 mod grants;
 mod parse;
@@ -29,6 +30,7 @@ pub use document::Document;
 pub use duration::DurationText;
 pub use error::ManifestError;
 pub use exit::Exit;
+pub use files::{Folder, text_of};
 pub use grants::Permissions;
 pub use limits::Limits;
 pub use metadata::{Metadata, PluginName};
@@ -50,7 +52,7 @@ use serde_json::{Map, Value};
 /// The names a manifest's file may have, in the order in which they are looked for.
 pub const FILE_NAMES: [&str; 2] = ["plugin.yaml", "plugin-manifest.yaml"];
 
-/// The largest manifest that is read, in bytes.
+/// The largest manifest, and the largest of any text beside it, that is read, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
 
 /// All that a plugin's folder says about it, with every default filled in.

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, io, path::Path};
 
-use astros_protocol::manifest::Document;
+use astros_protocol::manifest::{Document, text_of};
 use serde_json::Value;
 
-use super::{ConfigError, text_of, unreadable};
+use super::{ConfigError, unreadable};
 use crate::services::settings::Setting;
 
 /// What the file sets; nothing where it is not there.
