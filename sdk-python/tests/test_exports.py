@@ -23,6 +23,7 @@ def test_what_a_module_exports_is_there_and_sorted(name: str) -> None:
     module = importlib.import_module(name)
     assert list(module.__all__) == sorted(module.__all__)
     assert all(hasattr(module, one) for one in module.__all__)
+    assert set(module.__all__) <= set(dir(module))
 
 
 def test_the_version_is_that_of_the_package() -> None:
@@ -57,7 +58,7 @@ def test_no_error_object_breaks_the_reader(wire: object) -> None:
 
 def test_a_plugins_start_imports_little() -> None:
     script = (
-        "import asyncio, json, sys; before = set(sys.modules)\n"
+        "import asyncio, gc, json, sys; before = set(sys.modules)\n"
         "import astros._serve, astros._load, astros._server\n"
         "print([m for m in set(sys.modules) - before if not m.startswith(('astros', '_astros'))])"
     )
