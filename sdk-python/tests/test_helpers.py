@@ -73,11 +73,13 @@ async def test_each_raises_the_first_failure_or_gives_all() -> None:
         try:
             await asyncio.sleep(0.01)
         finally:
+            await asyncio.sleep(0)
             ended.append(number)
         return number
 
     with pytest.raises(ValueError, match="one"):
         await each([0, 1, 2], work)
+    assert sorted(ended) == [0, 2], "what was begun has ended before the failure is raised"
     found = await each([0, 1, 2], work, failures=True)
     assert (found[0], str(found[1]), found[2]) == (0, "one", 2)
 

@@ -45,31 +45,42 @@ class Example(BasePlugin):
 """
 
 
-class Home:
-    """A home with so many plugins beside the bundled ones."""
+# The files of plugins, by the plugins' names.
+Plugins = dict[str, dict[str, str]]
 
-    def __init__(self, astros: Path, folder: Path, plugins: int, installed: bool) -> None:
+
+def examples(count: int) -> Plugins:
+    """So many plugins that understand texts."""
+    named = {f"example-{number}": number for number in range(count)}
+    return {
+        name: {
+            "plugin.yaml": MANIFEST.format(name=name, number=number),
+            "src/main.py": CODE.format(name=name, number=number),
+        }
+        for name, number in named.items()
+    }
+
+
+class Home:
+    """A home with these plugins beside the bundled ones."""
+
+    def __init__(self, astros: Path, folder: Path, plugins: Plugins, installed: bool = False) -> None:
         self.astros = astros
+        self.folder = folder
         self.environment = {**os.environ, "HOME": str(folder), "ASTROS_HOME": str(folder / "astros")}
         # Those that are installed and that nobody has enabled are not asked what they offer.
         named = folder / ("astros/data/plugins" if installed else "plugins")
         named.mkdir(parents=True)
-        for number in range(plugins):
-            name = f"example-{number}"
-            (named / name / "src").mkdir(parents=True)
-            (named / name / "plugin.yaml").write_text(MANIFEST.format(name=name, number=number), encoding="utf-8")
-            (named / name / "src/main.py").write_text(CODE.format(name=name, number=number), encoding="utf-8")
+        for name, files in plugins.items():
+            for file, text in files.items():
+                (named / name / file).parent.mkdir(parents=True, exist_ok=True)
+                (named / name / file).write_text(text, encoding="utf-8")
         if plugins and not installed:
             self.environment["ASTROS_PLUGIN_PATH"] = str(named)
 
-    def run(self, *arguments: str) -> float:
+    def run(self, *arguments: str, **variables: str) -> float:
         """The milliseconds that a command takes."""
-        begun = time.perf_counter()
-        ended = subprocess.run([self.astros, *arguments], env=self.environment, capture_output=True, text=True)
-        took = (time.perf_counter() - begun) * 1e3
-        if ended.returncode != 0:
-            raise RuntimeError(f"`astros {' '.join(arguments)}` failed with status {ended.returncode}:\n{ended.stderr}")
-        return took
+        return timed([str(self.astros), *arguments], {**self.environment, **variables})
 
     @contextmanager
     def daemon(self) -> Iterator[subprocess.Popen[bytes]]:
@@ -87,8 +98,18 @@ class Home:
             process.wait(timeout=30)
 
 
+def timed(command: list[str], environment: dict[str, str]) -> float:
+    """The milliseconds that a command takes."""
+    begun = time.perf_counter()
+    ended = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    took = (time.perf_counter() - begun) * 1e3
+    if ended.returncode != 0:
+        raise RuntimeError(f"`{' '.join(command)}` failed with status {ended.returncode}:\n{ended.stderr}")
+    return took
+
+
 @contextmanager
-def home(astros: Path, plugins: int, installed: bool = False) -> Iterator[Home]:
+def home(astros: Path, plugins: Plugins, installed: bool = False) -> Iterator[Home]:
     folder = Path(tempfile.mkdtemp(prefix="astros-bench-"))
     try:
         yield Home(astros, folder, plugins, installed)
@@ -102,14 +123,14 @@ def memory(process: subprocess.Popen[bytes]) -> float:
     return next(int(line.split()[1]) / 1e3 for line in status.splitlines() if line.startswith("VmRSS:"))
 
 
-def times(home: Home, count: int, *arguments: str) -> list[float]:
-    home.run(*arguments)
-    return [home.run(*arguments) for _ in range(count)]
+def times(home: Home, count: int, *arguments: str, **variables: str) -> list[float]:
+    home.run(*arguments, **variables)
+    return [home.run(*arguments, **variables) for _ in range(count)]
 
 
 def line(what: str, values: list[float], unit: str, goal: float | None) -> list[str]:
     median = statistics.median(values)
-    low, high = (min(values), max(values)) if len(values) < 10 else statistics.quantiles(values, n=20)[:: 18]
+    low, high = (min(values), max(values)) if len(values) < 10 else statistics.quantiles(values, n=20)[::18]
     met = "" if goal is None else "met" if median <= goal else "**missed**"
     told = "–" if goal is None else f"at most {goal:g} {unit}"
     return [what, f"{median:.1f} {unit}", f"{low:.1f} to {high:.1f}", told, met]
@@ -117,15 +138,17 @@ def line(what: str, values: list[float], unit: str, goal: float | None) -> list[
 
 def measure(astros: Path, count: int) -> str:
     lines = []
-    with home(astros, 0) as empty:
+    with home(astros, {}) as empty:
         text = ["ask", "say hello to Ada"]
         lines.append(line("`astros ask`, without a daemon", times(empty, count, *text), "ms", None))
         with empty.daemon():
             lines.append(line("`astros ask`, the plugin runs in a daemon", times(empty, count, *text), "ms", 15))
-            lines.append(line("`astros plugins list`, a daemon runs", times(empty, count, "plugins", "list"), "ms", None))
+            lines.append(
+                line("`astros plugins list`, a daemon runs", times(empty, count, "plugins", "list"), "ms", None)
+            )
     idle = []
     for _ in range(3):
-        with home(astros, 6) as ten:
+        with home(astros, examples(6)) as ten:
             # What they offer is learned by the first, so that the next starts none of them.
             with ten.daemon():
                 ten.run("ask", "--dry-run", "do example 1")
@@ -133,11 +156,15 @@ def measure(astros: Path, count: int) -> str:
                 ten.run("plugins", "list")
                 idle.append(memory(process))
     lines.append(line("an idle daemon with 10 plugins that are not started", idle, "MB", 12))
-    with home(astros, 1_000, installed=True) as many:
+    with home(astros, examples(1_000), installed=True) as many:
         listing = ["plugins", "list"]
-        lines.append(line("`astros plugins list`, 1,000 installed, without a daemon", times(many, count, *listing), "ms", None))
+        lines.append(
+            line("`astros plugins list`, 1,000 installed, without a daemon", times(many, count, *listing), "ms", None)
+        )
         with many.daemon():
-            lines.append(line("`astros plugins list`, 1,000 installed, a daemon runs", times(many, count, *listing), "ms", 50))
+            lines.append(
+                line("`astros plugins list`, 1,000 installed, a daemon runs", times(many, count, *listing), "ms", 50)
+            )
     return "\n".join([*run.table(["whole process", "median", "nine in ten", "goal", ""], lines), ""])
 
 

@@ -21,7 +21,7 @@ mod world;
 pub use astros::{Astros, Running, program};
 pub use host::{Host, in_both_languages, kind};
 pub use outcome::Outcome;
-pub use plugins::{Adversary, Language, Plugin, adversary, folder, notes, python};
+pub use plugins::{Adversary, Language, Plugin, adversary, folder, kinds, notes, python};
 pub use terminal::OnTerminal;
 pub use tree::{Tree, mixed_files};
 pub use world::{World, eventually};

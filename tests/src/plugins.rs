@@ -51,6 +51,19 @@ pub fn adversary(name: &str) -> Adversary {
     }
 }
 
+/// A provider `firm` and the components `count` and `sizes` by the Rust SDK; see `src/bin/kinds.rs`.
+pub fn kinds() -> Plugin {
+    let program = program("kinds").to_string_lossy().into_owned();
+    let manifest = json!({
+        "metadata": { "name": "kinds", "version": "1.0.0" },
+        "plugin_types": ["provider", "ui"],
+        "run": { "command": [program] },
+        "permissions": [notes_and(vec![program.clone()])],
+    });
+    // JSON is YAML.
+    folder("kinds").file("plugin.yaml", manifest.to_string())
+}
+
 /// What the adversary is written in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Language {

@@ -72,6 +72,14 @@ impl args::Command {
 
 /// Finds the daemon for a command.
 pub(super) async fn connect(options: Options, needs: Needs, output: &Output) -> Result<Connected, Error> {
+    match find(&options, needs, output).await? {
+        Some(client) => Ok(Connected::Running(Box::new(client))),
+        None => embed(options, output).await,
+    }
+}
+
+/// The same, for who does without one where none runs.
+pub(super) async fn find(options: &Options, needs: Needs, output: &Output) -> Result<Option<Client>, Error> {
     let paths = options.paths()?;
     let running = Client::connect(&paths.runtime).await?.filter(|client| client.hello().is_of(&paths));
     if let Some(version) = running.as_ref().map(|client| &client.hello().version).filter(|one| *one != OWN)
@@ -85,32 +93,37 @@ pub(super) async fn connect(options: Options, needs: Needs, output: &Output) -> 
         if let Some(client) = &running {
             output.note(&beside(recorder.plugin(), client.hello().pid));
         }
-        return embed(options, output).await;
+        return Ok(None);
     }
     let named = options.named_folders();
     match (running, needs) {
-        (Some(client), Needs::Whichever) => Ok(Connected::Running(Box::new(client))),
-        (Some(client), _) if client.hello().has(&named) => Ok(Connected::Running(Box::new(client))),
+        (Some(client), Needs::Whichever) => Ok(Some(client)),
+        (Some(client), _) if client.hello().has(&named) => Ok(Some(client)),
         (Some(client), Needs::Running) => Err(other_folders(&client)),
         (None, Needs::Running | Needs::Whichever) => Err(none_serves(control::is_claimed(&paths.runtime))),
         (None, _) if options.plugin_dirs.is_empty() && options.start()? == Start::OnDemand => {
-            on_demand::start(&options, &paths).await.map(|client| Connected::Running(Box::new(client)))
+            on_demand::start(options, &paths).await.map(Some)
         }
         (other, _) => {
             if needs == Needs::Knows && other.is_some() && !output.json {
                 output.note("the running daemon has other plugin folders: this command does without it");
             }
-            embed(options, output).await
+            Ok(None)
         }
     }
 }
 
 async fn embed(options: Options, output: &Output) -> Result<Connected, Error> {
     let embedded = Embedded::start(options).await?;
-    if !output.json {
-        embedded.warnings().iter().for_each(|warning| output.warning(warning));
-    }
+    warn(&embedded.warnings(), output);
     Ok(Connected::Embedded(Box::new(embedded)))
+}
+
+/// Says what a person should look at in what they set up.
+pub(super) fn warn(warnings: &[String], output: &Output) {
+    if !output.json {
+        warnings.iter().for_each(|warning| output.warning(warning));
+    }
 }
 
 /// What a recording beside a running daemon means.

@@ -136,8 +136,10 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
             with_daemon(&global, needs, output, run).await
         }
         Command::Ui(command) => {
-            let run = async |daemon: &Client| ui::run(command, daemon, output).await;
-            with_daemon(&global, needs, output, run).await
+            // One that draws itself is told of Ctrl-C, and has time to end.
+            let connected = connect(options(&global)?, needs, output).await?;
+            let outcome = ui::run(command, connected.client(), output).await;
+            end(connected, outcome, output).await
         }
         Command::Settings(command) => {
             let run = async |daemon: &Client| settings::run(command, daemon, output).await;
@@ -167,6 +169,9 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
         }
         Command::Completion { shell } => commands::completion(shell, output),
         Command::Plugin(words) => Box::pin(commands::run(words, &global, output)).await,
+        Command::Plugins(args::Plugins::List) if global.recorder.is_none() => {
+            plugins::list(options(&global)?, needs, output).await
+        }
         Command::Plugins(command) => {
             let run = async |daemon: &Client| plugins::run(command, daemon, output).await;
             with_daemon(&global, needs, output, run).await
@@ -182,13 +187,17 @@ async fn with_daemon(
     command: impl AsyncFnOnce(&Client) -> Result<ExitCode, Error>,
 ) -> Result<ExitCode, Error> {
     let connected = connect(options(global)?, needs, output).await?;
-    let outcome = tokio::select! {
-        biased;
-        outcome = command(connected.client()) => outcome,
-        // What was asked is taken back down the tree, and what an embedded daemon runs is stopped.
-        error = interrupted() => Err(error),
-    };
+    let outcome = unless_interrupted(command(connected.client())).await;
     end(connected, outcome, output).await
+}
+
+/// What comes of it, unless somebody wants the command to end before: what was asked is taken back down the tree.
+async fn unless_interrupted<T>(asked: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::select! {
+        biased;
+        outcome = asked => outcome,
+        error = interrupted() => Err(error),
+    }
 }
 
 /// Stops a daemon that was embedded.

@@ -61,7 +61,7 @@ pub(super) async fn grant(
     output: &Output,
 ) -> Result<(), Error> {
     let wishes = answered(daemon.grant(name.clone(), permissions).await)?;
-    tell(&name, &wishes, output);
+    tell(&name, &wishes, daemon, output).await;
     Ok(())
 }
 
@@ -72,19 +72,21 @@ pub(super) async fn revoke(
     output: &Output,
 ) -> Result<(), Error> {
     let wishes = answered(daemon.revoke(name.clone(), Some(permissions)).await)?;
-    tell(&name, &wishes, output);
+    tell(&name, &wishes, daemon, output).await;
     Ok(())
 }
 
 /// What a plugin may do from now on.
-fn tell(name: &str, wishes: &[Wish], output: &Output) {
+async fn tell(name: &str, wishes: &[Wish], daemon: &Client, output: &Output) {
     let granted = of(wishes, WishState::Granted);
+    // What cannot be enabled runs no commands either.
+    let has_commands = daemon.permissions(name.to_owned()).await.is_ok_and(|asks| asks.commands);
     let may = match granted.is_empty() {
         true => format!("`{name}` has no permissions"),
         false => format!("`{name}` may\n{}", table(&granted)),
     };
-    let text = [Some(may), kept(&granted)].into_iter().flatten().collect::<Vec<_>>().join("\n");
-    done(&printable(&text), as_json(name, wishes), output);
+    let text: Vec<String> = [may].into_iter().chain(limits(&granted, has_commands)).collect();
+    done(&printable(&text.join("\n")), as_json(name, wishes), output);
 }
 
 async fn agrees(asks: &Asks, output: &Output) -> Result<bool, Error> {
@@ -124,9 +126,6 @@ pub(super) fn question(asks: &Asks) -> String {
             parts.push(format!("{what}\n{}", table(list)));
         }
     }
-    if asks.commands {
-        parts.push(COMMANDS.to_owned());
-    }
     if let Some(before) = &asks.before {
         let before = line(&before.display().to_string());
         parts.push(format!(
@@ -134,14 +133,18 @@ pub(super) fn question(asks: &Asks) -> String {
         ));
     }
     let all: Vec<&Wish> = missing.into_iter().chain(granted).collect();
-    let kept = kept(&all).map(|kept| format!("{kept}   ")).unwrap_or_default();
-    printable(&format!("{}\n{kept}Allow? [y/N] ", parts.join("\n"))).into_owned()
+    let limits = limits(&all, asks.commands);
+    let before_answer = if limits.is_empty() { "\n" } else { "   " };
+    parts.extend(limits);
+    printable(&format!("{}{before_answer}Allow? [y/N] ", parts.join("\n"))).into_owned()
 }
 
-/// What these permissions keep from it.
-fn kept(wishes: &[&Wish]) -> Option<String> {
+/// What its commands see beside these permissions, and what is kept from it.
+fn limits(wishes: &[&Wish], has_commands: bool) -> Vec<String> {
     let granted: Vec<Permission> = wishes.iter().filter_map(|wish| wish.permission.parse().ok()).collect();
-    Some(format!("It will not see {}.", Permission::withheld(&granted)?))
+    let will = if has_commands { "Beyond that it will" } else { "It will" };
+    let kept = Permission::withheld(&granted).map(|withheld| format!("{will} not see {withheld}."));
+    has_commands.then(|| COMMANDS.to_owned()).into_iter().chain(kept).collect()
 }
 
 /// Two columns, what it does and to what.
@@ -203,9 +206,9 @@ mod tests {
         assert_eq!(question(&asks), expected);
         asks.commands = true;
         asks.before = Some("/a/weather".into());
-        let more = "\nIts commands, where it has any, read and change the folder that you run them in, and what you \
-                    name to them.\nIt gets the secrets, settings and data of the plugin of this name in \
-                    `/a/weather`.\nIt will not see";
+        let more = "\nIt gets the secrets, settings and data of the plugin of this name in `/a/weather`.\n\
+                    Its commands, where it has any, read and change the folder that you run them in, and what you \
+                    name to them.\nBeyond that it will not see";
         assert_eq!(question(&asks), expected.replace("\nIt will not see", more));
     }
 

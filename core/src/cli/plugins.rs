@@ -7,20 +7,22 @@ use console::{Alignment, measure_text_width, pad_str};
 use serde_json::{Value, json};
 
 use super::{
-    args, ask, logs,
+    args, ask,
+    connect::{Needs, find, warn},
+    logs,
     output::Output,
     permissions, setup,
     story::{story, time},
 };
 use crate::{
     control::{Client, api::ControlClient, client::answered},
-    daemon::Listed,
+    daemon::{Listed, Options, list_on_disk},
     services::printable::{line, printable},
 };
 
 pub(super) async fn run(command: args::Plugins, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
     match command {
-        args::Plugins::List => list(daemon, output).await?,
+        args::Plugins::List => print_list(&answered(daemon.list().await)?, output),
         args::Plugins::Show { name } => show(name, daemon, output).await?,
         args::Plugins::Call { plugin, handler, params, timeout } => {
             return ask::call(plugin, handler, &params, timeout, daemon, output).await;
@@ -61,15 +63,28 @@ pub(super) async fn run(command: args::Plugins, daemon: &Client, output: &Output
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(daemon: &Client, output: &Output) -> Result<(), Error> {
-    let plugins = answered(daemon.list().await)?;
+/// Lists what the daemon that runs has; where none runs, what is on disk.
+pub(super) async fn list(options: Options, needs: Needs, output: &Output) -> Result<ExitCode, Error> {
+    let plugins = match find(&options, needs, output).await? {
+        Some(client) => answered(client.list().await)?,
+        None => {
+            let (plugins, warnings) = list_on_disk(options).await?;
+            warn(&warnings, output);
+            plugins
+        }
+    };
+    print_list(&plugins, output);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_list(plugins: &[Listed], output: &Output) {
     if output.json {
         output.print_json(&json!(plugins));
     } else if plugins.is_empty() {
         output.print("no plugins; `astros plugins list --plugin-dir DIR` looks into a folder");
     } else {
-        output.print(&table(&plugins, output));
-        for plugin in &plugins {
+        output.print(&table(plugins, output));
+        for plugin in plugins {
             if let Some(reason) = &plugin.reason {
                 let hint = plugin.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
                 let reason = without_name(&plugin.name, reason);
@@ -81,7 +96,6 @@ async fn list(daemon: &Client, output: &Output) -> Result<(), Error> {
             }
         }
     }
-    Ok(())
 }
 
 /// A reason without the name that stands before it.

@@ -3,9 +3,10 @@
 
 use std::{
     env,
-    ffi::OsStr,
-    io::IsTerminal,
-    os::unix::ffi::OsStrExt,
+    ffi::{OsStr, OsString},
+    fs,
+    io::{self, IsTerminal},
+    os::unix::{ffi::OsStrExt, fs::symlink},
     path::Path,
     process::{ExitCode, Stdio},
 };
@@ -38,9 +39,12 @@ pub(super) async fn run(
         let hint = "Debian and Ubuntu have `venv` in the package `python3-venv`";
         call(&plan.python, &arguments, "the environment was not made", hint).await?;
     }
+    let built = tempfile::tempdir().map_err(|error| not_copied(&error))?;
+    let packages = plan.packages.iter().map(|package| built_from(package, built.path()));
+    let packages = packages.collect::<io::Result<Vec<_>>>().map_err(|error| not_copied(&error))?;
     let options = ["pip", "install", "--disable-pip-version-check", "--no-input"];
     let arguments: Vec<&OsStr> =
-        options.iter().map(OsStr::new).chain(plan.packages.iter().map(OsStr::new)).collect();
+        options.iter().map(OsStr::new).chain(packages.iter().map(OsString::as_os_str)).collect();
     call(&python, &arguments, "not everything was installed", "mend that, and say it once more").await?;
     let place = plan.environment.display();
     let text = format!("`{name}` runs with the packages in `{place}`");
@@ -55,7 +59,7 @@ pub(super) async fn run(
 
 async fn agrees(plan: &SetupPlan, output: &Output) -> Result<bool, Error> {
     let name = &plan.plugin;
-    if output.json || !std::io::stdin().is_terminal() {
+    if output.json || !io::stdin().is_terminal() {
         let message = format!("nobody is there to agree to what is installed for `{name}`");
         let error = Error::new(ErrorCode::INVALID_PARAMS, message);
         return Err(error.with_hint(format!("`astros plugins setup {name} --yes` agrees")));
@@ -68,6 +72,40 @@ async fn agrees(plan: &SetupPlan, output: &Output) -> Result<bool, Error> {
         plan.python.display(),
     );
     input::agrees(&printable(&question)).await
+}
+
+/// What pip is given: of a project that is the plugin's own folder, a copy below `place`. What builds it leaves its things
+/// where it builds.
+fn built_from(package: &str, place: &Path) -> io::Result<OsString> {
+    let folder = Path::new(package);
+    let Some(name) = folder.file_name().filter(|_| folder.is_absolute() && folder.is_dir()) else {
+        return Ok(package.into());
+    };
+    let copy = place.join(name);
+    copy_folder(folder, &copy)?;
+    Ok(copy.into())
+}
+
+/// Files, folders and links; environments that lie in it are none of it.
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (kind, path, copy) = (entry.file_type()?, entry.path(), to.join(entry.file_name()));
+        if kind.is_symlink() {
+            symlink(fs::read_link(&path)?, &copy)?;
+        } else if kind.is_file() {
+            fs::copy(&path, &copy)?;
+        } else if kind.is_dir() && !path.join("pyvenv.cfg").exists() {
+            copy_folder(&path, &copy)?;
+        }
+    }
+    Ok(())
+}
+
+fn not_copied(error: &io::Error) -> Error {
+    let message = format!("the plugin's project cannot be copied to be built: {error}");
+    Error::new(ErrorCode::INTERNAL_ERROR, message)
 }
 
 /// Runs a module of a Python's own to its end; what it said is shown where it failed. No folder that the person stands

@@ -13,6 +13,7 @@ use crate::{
         api::{ControlClient, Problem, Status},
         client::answered,
     },
+    daemon::Learning,
     services::printable::printable,
 };
 
@@ -39,8 +40,15 @@ fn text(status: &Status, output: &Output) -> String {
     for folder in &hello.plugin_dirs {
         fact("plugins of", folder.display().to_string());
     }
-    let states = status.plugins.iter().map(|(state, count)| format!("{count} {state}"));
+    let states = status.plugins.iter().map(|(state, count)| format!("{count} {}", state.replace('_', " ")));
     fact("plugins", states.collect::<Vec<_>>().join(" · "));
+    if let Some(Learning { told, of }) = status.learning {
+        fact("learning", format!("what plugins offer: {told} of {of} asked"));
+    }
+    for Problem { plugin, what, hint, .. } in &status.needs_setup {
+        let hint = hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+        fact("needs setup", format!("`{}` {what}{hint}", plugin.as_deref().unwrap_or_default()));
+    }
     fact("in flight", status.in_flight.to_string());
     fact("clients", status.connections.to_string());
     for (name, count) in status.counters.iter().filter(|(_, count)| **count > 0) {

@@ -17,6 +17,7 @@ use super::{
     input,
     output::Output,
     plugins::aligned,
+    unless_interrupted,
 };
 use crate::{
     control::{
@@ -32,7 +33,7 @@ const WIDTH: u16 = 80;
 
 pub(super) async fn run(command: args::Ui, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
     match command {
-        args::Ui::List => list(daemon, output).await,
+        args::Ui::List => unless_interrupted(list(daemon, output)).await,
         args::Ui::Render(wanted) => render(wanted, daemon, output).await,
     }
 }
@@ -64,10 +65,9 @@ async fn render(wanted: args::Render, daemon: &Client, output: &Output) -> Resul
     let news = Wanted { progress: true, ..Wanted::default() };
     let args::Render { component, plugin, .. } = wanted;
     let drawing = Drawing { component, plugin, props, terminal, ..Drawing::default() };
-    if is_terminal && draws_itself(&drawing, daemon).await? {
+    if is_terminal && unless_interrupted(draws_itself(&drawing, daemon)).await? {
         return on_terminal(drawing, person, screen, daemon, output).await;
     }
-    let begun = daemon.render(drawing, Some(person), Some(news));
     let (sender, mut trees) = mpsc::unbounded_channel();
     let hear = |news| {
         if let News::Progress(value) = news
@@ -76,7 +76,7 @@ async fn render(wanted: args::Render, daemon: &Client, output: &Output) -> Resul
             drop(sender.send(tree));
         }
     };
-    let ended = follow(begun.await, hear);
+    let ended = async { follow(daemon.render(drawing, Some(person), Some(news)).await, hear).await };
     tokio::pin!(ended);
     loop {
         tokio::select! {
@@ -100,7 +100,9 @@ async fn render(wanted: args::Render, daemon: &Client, output: &Output) -> Resul
                 }
                 screen.draw(&tree);
             }
-            _ = super::interrupted(), if is_terminal => return Ok(ExitCode::from(INTERRUPTED)),
+            error = super::interrupted() => {
+                return if is_terminal { Ok(ExitCode::from(INTERRUPTED)) } else { Err(error) };
+            }
         }
     }
 }

@@ -15,8 +15,8 @@ use serde_json::{Value, value::RawValue};
 use super::failure::Failure;
 use crate::{
     daemon::{
-        Asks, Finished, Health, Listed, ListedWorkflow, Offered, OfferedComponent, OfferedProvider, Order,
-        PluginSettings, SetupPlan, ShownWorkflow, Wish, Word,
+        Asks, Finished, Health, Learning, Listed, ListedWorkflow, Offered, OfferedComponent, OfferedProvider,
+        Order, PluginSettings, SetupPlan, ShownWorkflow, Wish, Word,
     },
     observe::PluginSnapshot,
     services::{audit::Event, log::Record},
@@ -457,7 +457,10 @@ pub struct Status {
     pub draining: bool,
     /// What a person should look at, the worst first.
     pub problems: Vec<Problem>,
-    /// How many plugins are in each state.
+    /// Plugins that run once `astros plugins setup` has installed what they need.
+    #[serde(default)]
+    pub needs_setup: Vec<Problem>,
+    /// How many plugins are in each state; those of `needs_setup` are counted as that.
     pub plugins: BTreeMap<String, usize>,
     /// Requests that plugins work on.
     pub in_flight: usize,
@@ -468,6 +471,9 @@ pub struct Status {
     pub counters: BTreeMap<String, u64>,
     /// The numbers of each plugin, by its name.
     pub metrics: BTreeMap<String, PluginSnapshot>,
+    /// How far plugins are asked what they offer, while they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning: Option<Learning>,
 }
 
 /// What a person should look at.

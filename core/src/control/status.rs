@@ -12,7 +12,11 @@ use super::{
 use crate::{
     daemon::{Daemon, Listed, paths::Paths},
     observe::PluginSnapshot,
+    supervisor::needs_setup,
 };
+
+/// How plugins are counted whose packages are still to be installed.
+const NEEDS_SETUP: &str = "needs_setup";
 
 /// The states that a person should look at, the worst first.
 const BAD: [&str; 4] = ["quarantined", "error", "blocked", "restarting"];
@@ -50,18 +54,22 @@ impl Status {
         let listed = daemon.list();
         let mut plugins = BTreeMap::new();
         for plugin in &listed {
-            *plugins.entry(plugin.state.clone()).or_default() += 1;
+            let state = if waits_for_packages(plugin) { NEEDS_SETUP } else { &plugin.state };
+            *plugins.entry(state.to_owned()).or_default() += 1;
         }
+        let needs_setup = listed.iter().filter(|plugin| waits_for_packages(plugin));
         let metrics = daemon.router().metrics().snapshot();
         Status {
             hello: hello.clone(),
             draining: lifetime.is_draining(),
             problems: problems(daemon, &listed),
+            needs_setup: needs_setup.map(bad).collect(),
             plugins,
             in_flight: listed.iter().map(|plugin| plugin.in_flight).sum(),
             connections: lifetime.connections(),
             counters: counters(&metrics),
             metrics,
+            learning: daemon.learning(),
         }
     }
 }
@@ -69,13 +77,8 @@ impl Status {
 fn problems(daemon: &Daemon, listed: &[Listed]) -> Vec<Problem> {
     let mut problems: Vec<Problem> = replaced().into_iter().collect();
     for state in BAD {
-        let bad = listed.iter().filter(|plugin| plugin.state == state);
-        problems.extend(bad.map(|plugin| Problem {
-            plugin: Some(plugin.name.clone()),
-            state: Some(plugin.state.clone()),
-            what: plugin.reason.clone().unwrap_or_default(),
-            hint: plugin.hint.clone(),
-        }));
+        let such = listed.iter().filter(|plugin| plugin.state == state && !waits_for_packages(plugin));
+        problems.extend(such.map(bad));
     }
     problems.extend(listed.iter().filter(|plugin| !BAD.contains(&&*plugin.state)).flat_map(|plugin| {
         let instances = daemon.router().plugin(&plugin.name).map(|one| one.status().instances);
@@ -90,13 +93,28 @@ fn problems(daemon: &Daemon, listed: &[Listed]) -> Vec<Problem> {
     }));
     let about = |what| Problem { plugin: None, state: None, what, hint: None };
     let stale = listed.iter().filter_map(|plugin| {
-        let hint = format!("`astros plugins reload {}` tries again", plugin.name);
-        Some(Problem { hint: Some(hint), ..about(daemon.reload_error(&plugin.name)?) })
+        let (reason, hint) = daemon.reload_failure(&plugin.name)?;
+        let hint = hint.unwrap_or_else(|| format!("`astros plugins reload {}` tries again", plugin.name));
+        Some(Problem { hint: Some(hint), ..about(reason) })
     });
     problems.extend(stale);
     problems.extend(daemon.unread().map(about));
     problems.extend(daemon.warnings().into_iter().map(about));
     problems
+}
+
+fn bad(plugin: &Listed) -> Problem {
+    Problem {
+        plugin: Some(plugin.name.clone()),
+        state: Some(plugin.state.clone()),
+        what: plugin.reason.clone().unwrap_or_default(),
+        hint: plugin.hint.clone(),
+    }
+}
+
+/// Nothing is wrong with it: a person has not set it up yet.
+fn waits_for_packages(plugin: &Listed) -> bool {
+    plugin.state == "blocked" && needs_setup(plugin.hint.as_deref())
 }
 
 /// The program was upgraded while this process of it runs on.

@@ -23,6 +23,8 @@ use crate::{
 pub(super) struct Failure {
     /// Why, for people.
     pub reason: String,
+    /// What helps, where that is not to try again.
+    hint: Option<String>,
     /// It is not tried again while nothing else is on disk.
     tried: Option<Arc<Installed>>,
 }
@@ -109,8 +111,13 @@ impl Daemon {
 
     /// Why the last reload of a plugin failed, where it did.
     pub fn reload_error(&self, name: &str) -> Option<String> {
+        self.reload_failure(name).map(|(reason, _)| reason)
+    }
+
+    /// The same, and what helps, where that is not to try again.
+    pub fn reload_failure(&self, name: &str) -> Option<(String, Option<String>)> {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.get(name).map(|failure| failure.reason.clone())
+        failures.get(name).map(|failure| (failure.reason.clone(), failure.hint.clone()))
     }
 
     /// What failed before has come about otherwise.
@@ -163,17 +170,20 @@ impl Daemon {
 
     /// Remembers and publishes how the reload of a plugin went.
     fn tell(&self, name: &str, failed: &[(String, Error)], tried: Option<&Arc<Installed>>) {
-        let error = failed.iter().find(|(one, _)| one == name).map(|(_, error)| error.message.clone());
+        let error = failed.iter().find(|(one, _)| one == name).map(|(_, error)| error);
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        match &error {
-            Some(reason) => {
-                let failure = Failure { reason: reason.clone(), tried: tried.cloned() };
-                failures.insert(name.to_owned(), failure);
+        match error {
+            Some(error) => {
+                // Who may not run is not helped by trying: a person has to agree, or to mend it.
+                let hint = error.hint().filter(|_| error.code == ErrorCode::PLUGIN_UNAVAILABLE);
+                let (reason, hint) = (error.message.clone(), hint.map(str::to_owned));
+                failures.insert(name.to_owned(), Failure { reason, hint, tried: tried.cloned() });
             }
             None => drop(failures.remove(name)),
         }
         drop(failures);
         if tried.is_some() {
+            let error = error.map(|error| error.message.clone());
             self.router.publish(Event::Reloaded { plugin: name.into(), error });
         }
     }

@@ -1,30 +1,52 @@
 //! What the plugins offer: those that never said it are started and asked, and the answer is remembered.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use astros_protocol::{Error, ErrorCode, manifest::Kind};
 use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use super::{
     Daemon, internal,
-    specs::{self, Maker},
+    setup::Installed,
+    specs::{self, Looks, Maker},
 };
-use crate::{router::Plugin, supervisor::Admission};
+use crate::{registry::Entry, router::Plugin, supervisor::Admission};
 
 /// A plugin that takes longer to say what it can do is left out of a request: nobody waits for one that hangs.
 const LEARNING: Duration = Duration::from_secs(8);
 /// So many plugins are started at once: a thousand would take each other's time.
 const AT_ONCE: usize = 32;
 
+/// How far plugins are asked what they offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Learning {
+    /// Those that have answered, or could not.
+    pub told: usize,
+    pub of: usize,
+}
+
 impl Daemon {
     /// Learns what every plugin offers: those that are not known are started, many at once. Gives those that could
     /// not say it, and why.
     pub async fn learn(&self) -> Vec<(String, Error)> {
+        self.learn_of(|_| true).await
+    }
+
+    /// The same of some plugins.
+    pub(super) async fn learn_of(&self, which: impl Fn(&Entry) -> bool) -> Vec<(String, Error)> {
         let (plugins, setup) = (self.router.plugins(), self.setup());
         let wanted = |plugin: &Arc<Plugin>| {
             let installed = setup.plugins.get(&*plugin.name);
-            !installed.is_some_and(|one| matches!(one.spec.admission, Admission::Disabled { .. }))
+            let is_disabled = |one: &Installed| matches!(one.spec.admission, Admission::Disabled { .. });
+            installed.is_none_or(|one| !is_disabled(one) && which(&one.entry))
         };
         let unknown = |plugin: &&Arc<Plugin>| plugin.description().is_none() && wanted(plugin);
         let unknown: Vec<_> = plugins.iter().filter(unknown).collect();
@@ -33,17 +55,32 @@ impl Daemon {
             self.agent.learn();
             return Vec::new();
         }
-        let turns = Semaphore::new(AT_ONCE);
+        let (turns, of) = (Semaphore::new(AT_ONCE), unknown.len());
+        let told = AtomicUsize::new(0);
+        self.tell_learning(Some(Learning { told: 0, of }));
         let asked = unknown.into_iter().map(|plugin| async {
             let _turn = turns.acquire().await;
             let asked = tokio::time::timeout(LEARNING, self.describe(&plugin.name)).await;
             let asked = asked.unwrap_or_else(|_| Err(says_nothing(&plugin.name)));
+            let told = told.fetch_add(1, Ordering::Relaxed) + 1;
+            self.tell_learning(Some(Learning { told, of }));
             asked.err().map(|error| (plugin.name.to_string(), error))
         });
         let mut unable: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
         unable.sort_by(|(one, _), (other, _)| one.cmp(other));
+        self.tell_learning(None);
         self.agent.learn();
         unable
+    }
+
+    /// How far plugins are asked what they offer; none where none are.
+    pub fn learning(&self) -> Option<Learning> {
+        *self.learning.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who asks at the same time asks the same plugins: the last word is as good as any.
+    fn tell_learning(&self, learning: Option<Learning>) {
+        *self.learning.lock().unwrap_or_else(PoisonError::into_inner) = learning;
     }
 
     /// Whether a plugin, as far as it is known, is one that texts are understood for.
@@ -82,7 +119,8 @@ impl Daemon {
         // The keyring may take its time.
         let settled = tokio::task::spawn_blocking(move || {
             let secrets = base.secrets();
-            let maker = Maker { base: &base, config: &setup.config, secrets: &secrets.read() };
+            let maker =
+                Maker { base: &base, config: &setup.config, secrets: &secrets.read(), looks: &Looks::All };
             maker.settings(&installed.entry, &installed.given, Some(&description))
         });
         if let Err(error) = settled.await.map_err(internal)? {

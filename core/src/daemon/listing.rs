@@ -1,19 +1,26 @@
 //! What there is to say of the plugins, without starting any.
 
+use std::sync::Arc;
+
 use astros_protocol::{
     Error, PluginDescription,
     lifecycle::Sandbox,
-    manifest::{Manifest, Permission, Program, PythonTarget},
+    manifest::{Kind, Manifest, Permission, Program, PythonTarget},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Catalog, Daemon, setup::Installed, specs::kind_name};
+use super::{
+    Catalog, Daemon, Options,
+    commands::on_disk,
+    setup::Installed,
+    specs::{Looks, kind_name},
+};
 use crate::{
     registry::Entry,
     router::Plugin,
     services::settings::secret_names,
-    supervisor::{SANDBOX_REFUSED, Sandboxed, Spec},
+    supervisor::{self, SANDBOX_REFUSED, Sandboxed, Spec, Status},
 };
 
 /// One plugin in `astros plugins list`.
@@ -54,6 +61,69 @@ impl Listed {
     }
 }
 
+/// All plugins by name as they are on disk, where no daemon runs and none is needed: nothing is started. And what a
+/// person should look at in what they set up, one sentence each.
+///
+/// # Errors
+/// As [`Daemon::start`].
+pub async fn list_on_disk(options: Options) -> Result<(Vec<Listed>, Vec<String>), Error> {
+    let machine = supervisor::machine(None).await;
+    let (setup, catalog) = on_disk(options, machine, Looks::Described).await?;
+    let listed = |installed: &Arc<Installed>| {
+        let Installed { entry, spec, description, .. } = &**installed;
+        let status = Status::unstarted(&entry.name, &spec.admission);
+        let seen =
+            Seen { sandbox: unseen(spec, &status), described: description.clone(), status, p99_ms: None };
+        seen.list(installed, &catalog)
+    };
+    Ok((setup.plugins.values().map(listed).collect(), setup.warnings))
+}
+
+/// What of a plugin is not on disk.
+struct Seen {
+    status: Status,
+    described: Option<Arc<PluginDescription>>,
+    p99_ms: Option<f64>,
+    sandbox: Option<&'static str>,
+}
+
+impl Seen {
+    fn list(self, installed: &Installed, catalog: &Catalog) -> Listed {
+        let Seen { status, described, p99_ms, sandbox } = self;
+        let entry = &installed.entry;
+        let manifest = entry.manifest.as_ref();
+        let by_code = || described.as_ref()?.settings_schema.as_ref();
+        let schema = entry.settings_schema.as_ref().map(|schema| &schema.value).or_else(by_code);
+        let secrets = schema.map(|schema| secret_names(Some(schema)));
+        let kinds = match (&entry.kinds[..], &described) {
+            ([], Some(described)) => described_kinds(described),
+            (said, _) => said.to_vec(),
+        };
+        Listed {
+            name: entry.name.clone(),
+            version: version(manifest, described.as_deref()),
+            state: status.state.to_string(),
+            reason: status.reason,
+            hint: status.hint,
+            pids: status.pids,
+            restarts: status.restarts,
+            in_flight: status.in_flight,
+            p99_ms,
+            language: entry
+                .language
+                .clone()
+                .or_else(|| described.map(|described| described.language.clone()))
+                .unwrap_or_default(),
+            kinds: kinds.iter().map(|kind| kind_name(*kind)).collect(),
+            sandbox: sandbox.map(str::to_owned),
+            author: manifest.and_then(|manifest| manifest.metadata.author.clone()),
+            folder: entry.folder.display().to_string(),
+            secrets,
+            problems: catalog.problems(&entry.name).to_vec(),
+        }
+    }
+}
+
 impl Daemon {
     /// All plugins, by name.
     pub fn list(&self) -> Vec<Listed> {
@@ -63,36 +133,15 @@ impl Daemon {
     }
 
     fn listed(&self, installed: &Installed, catalog: &Catalog) -> Result<Listed, Error> {
-        let entry = &installed.entry;
-        let plugin = self.router.plugin(&entry.name)?;
+        let plugin = self.router.plugin(&installed.entry.name)?;
         let status = plugin.status();
-        let described = plugin.description();
-        let manifest = entry.manifest.as_ref();
-        let by_code = || described.as_ref()?.settings_schema.as_ref();
-        let schema = entry.settings_schema.as_ref().map(|schema| &schema.value).or_else(by_code);
-        let secrets = schema.map(|schema| secret_names(Some(schema)));
-        Ok(Listed {
-            name: entry.name.clone(),
-            version: version(manifest, described.as_deref()),
-            state: status.state.to_string(),
-            reason: status.reason.clone(),
-            hint: status.hint,
-            pids: status.pids,
-            restarts: status.restarts,
-            in_flight: status.in_flight,
+        let seen = Seen {
+            sandbox: sandbox(&plugin, &installed.spec, &status),
+            described: plugin.description(),
+            status,
             p99_ms: plugin.metrics().snapshot().latency.map(|latency| latency.p99_ms),
-            language: entry
-                .language
-                .clone()
-                .or_else(|| described.map(|described| described.language.clone()))
-                .unwrap_or_default(),
-            kinds: entry.kinds.iter().map(|kind| kind_name(*kind)).collect(),
-            sandbox: sandbox(&plugin, &installed.spec, status.reason.as_deref()).map(str::to_owned),
-            author: manifest.and_then(|manifest| manifest.metadata.author.clone()),
-            folder: entry.folder.display().to_string(),
-            secrets,
-            problems: catalog.problems(&entry.name).to_vec(),
-        })
+        };
+        Ok(seen.list(installed, catalog))
     }
 
     /// All that is known of one plugin; it is started where it was never asked what it offers.
@@ -144,16 +193,35 @@ impl Daemon {
     }
 }
 
-fn sandbox(plugin: &Plugin, spec: &Spec, reason: Option<&str>) -> Option<&'static str> {
+fn sandbox(plugin: &Plugin, spec: &Spec, status: &Status) -> Option<&'static str> {
     match plugin.supervisor().session() {
         Some(session) => match session.sandbox {
             Sandbox::Full => Some("full"),
             Sandbox::Reduced => Some("reduced"),
             Sandbox::None | Sandbox::Unknown => Some("off"),
         },
-        None if spec.sandboxed == Sandboxed::Off => Some("off"),
-        None => reason.is_some_and(|reason| reason.contains(SANDBOX_REFUSED)).then_some("refused"),
+        None => unseen(spec, status),
     }
+}
+
+/// What is known of the sandbox of a plugin that does not run.
+fn unseen(spec: &Spec, status: &Status) -> Option<&'static str> {
+    if spec.sandboxed == Sandboxed::Off {
+        return Some("off");
+    }
+    status.reason.as_ref().is_some_and(|reason| reason.contains(SANDBOX_REFUSED)).then_some("refused")
+}
+
+/// The kinds of what a plugin offers.
+fn described_kinds(described: &PluginDescription) -> Vec<Kind> {
+    let offers = [
+        (Kind::Intent, !described.handlers.is_empty()),
+        (Kind::Command, !described.commands.is_empty()),
+        (Kind::Provider, !described.providers.is_empty()),
+        (Kind::Ui, !described.ui_components.is_empty()),
+        (Kind::Workflow, !described.workflow_parts.is_empty()),
+    ];
+    offers.into_iter().filter_map(|(kind, offered)| offered.then_some(kind)).collect()
 }
 
 /// The manifest's, or the code's where there is no manifest that says one.

@@ -58,7 +58,8 @@ use config::Config;
 pub use development::Development;
 pub use environments::SetupPlan;
 pub use grants::{Asks, Wish, WishState};
-pub use listing::Listed;
+pub use learn::Learning;
+pub use listing::{Listed, list_on_disk};
 pub use offered::{Health, OfferedComponent, OfferedProvider};
 use paths::HOME_VARIABLE;
 pub use settings::{PluginSettings, ShownSetting};
@@ -113,6 +114,8 @@ pub struct Daemon {
     failures: Mutex<BTreeMap<String, Failure>>,
     /// Plugins came that nobody asked yet what they offer.
     unknown: Notify,
+    /// How far they are asked that. A std mutex: never held across an await.
+    learning: Mutex<Option<Learning>>,
 }
 
 impl Daemon {
@@ -145,6 +148,7 @@ impl Daemon {
             changing: tokio::sync::Mutex::default(),
             failures: Mutex::default(),
             unknown: Notify::new(),
+            learning: Mutex::default(),
         };
         if let Some(recorder) = &daemon.base.options.recorder {
             daemon.usable(recorder.plugin())?;

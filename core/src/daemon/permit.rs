@@ -12,6 +12,7 @@ use super::{
     grants::{Asks, Wish},
     listing::version,
     setup::{Installed, Setup},
+    specs::Looks,
 };
 use crate::{
     registry::{DISABLED, Status, WAITS},
@@ -193,7 +194,7 @@ impl Daemon {
     /// The same as if a command had enabled a plugin.
     async fn as_on_disk(&self, name: &str, enabled: Option<&str>) -> Result<Arc<Installed>, Error> {
         let config = self.setup().config.clone();
-        let fresh = Setup::read_as(&self.base, config, &self.store, enabled).await?;
+        let fresh = Setup::read_as(&self.base, config, &self.store, enabled, Looks::All).await?;
         let names = fresh.plugins.keys().map(String::as_str);
         fresh.plugins.get(name).cloned().ok_or_else(|| errors::plugin_not_found(name, names))
     }

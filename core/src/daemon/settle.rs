@@ -5,7 +5,14 @@ use std::{collections::BTreeMap, path::PathBuf};
 use astros_protocol::{Error, Extra, PluginDescription, manifest::Manifest};
 use serde_json::Value;
 
-use super::{Daemon, config::own_settings, internal, setup::Installed, specs::Maker, text_variables};
+use super::{
+    Daemon,
+    config::own_settings,
+    internal,
+    setup::Installed,
+    specs::{Looks, Maker},
+    text_variables,
+};
 use crate::{
     registry::{Entry, Status},
     services::{
@@ -100,7 +107,8 @@ impl Daemon {
         let (base, setup) = (self.base.clone(), setup.clone());
         let settled = tokio::task::spawn_blocking(move || {
             let secrets = base.secrets();
-            let maker = Maker { base: &base, config: &setup.config, secrets: &secrets.read() };
+            let maker =
+                Maker { base: &base, config: &setup.config, secrets: &secrets.read(), looks: &Looks::All };
             let Installed { entry, given, description, spec, .. } = &*installed;
             let (given, described) = (Given { overrides, ..given.clone() }, description.as_deref());
             let settings = maker.settings(entry, &given, described)?.settings;

@@ -11,7 +11,7 @@ use super::{
     internal, misconfigured, needs,
     paths::Paths,
     settle::Given,
-    specs::Maker,
+    specs::{Looks, Maker},
 };
 use crate::{
     registry::{self, Enablement, Entry, Places, Registry, RegistryError},
@@ -63,7 +63,7 @@ pub(super) struct Installed {
     pub entry: Entry,
     /// What it is started with.
     pub spec: Spec,
-    /// What its code looked like.
+    /// What its code looked like; empty where nobody looked.
     pub fingerprint: String,
     /// What it may do.
     pub grants: Grants,
@@ -168,40 +168,42 @@ impl Setup {
     /// # Errors
     /// A folder of `plugin_dirs` is not there, or the database does not answer.
     pub(super) async fn read(base: &Arc<Base>, config: Config, store: &Store) -> Result<Setup, Error> {
-        Setup::read_as(base, config, store, None).await
+        Setup::read_as(base, config, store, None, Looks::All).await
     }
 
-    /// The same as if a command had enabled this plugin.
+    /// The same as if a command had enabled this plugin; with a look at the code of these only.
     pub(super) async fn read_as(
         base: &Arc<Base>,
         config: Config,
         store: &Store,
         enabled: Option<&str>,
+        looks: Looks,
     ) -> Result<Setup, Error> {
-        let mut remembered = Remembered {
-            by_command: store.enablement().await?,
-            places: store.places().await?,
-            decisions: store.decisions().await?,
-            settings: store.settings().await?,
-            descriptions: store.descriptions().await?,
-        };
+        let (by_command, places, decisions, settings, descriptions) = tokio::try_join!(
+            store.enablement(),
+            store.places(),
+            store.decisions(),
+            store.settings(),
+            store.descriptions(),
+        )?;
+        let mut remembered = Remembered { by_command, places, decisions, settings, descriptions };
         if let Some(enabled) = enabled {
             remembered.by_command.insert(enabled.to_owned(), true);
             remembered.places.remove(enabled);
         }
         let base = base.clone();
         // A thousand plugins take a while, and calls go on meanwhile.
-        let read = move || Setup::found(&base, config, &remembered);
+        let read = move || Setup::found(&base, config, &remembered, &looks);
         tokio::task::spawn_blocking(read).await.map_err(internal)?
     }
 
-    fn found(base: &Base, config: Config, remembered: &Remembered) -> Result<Setup, Error> {
+    fn found(base: &Base, config: Config, remembered: &Remembered, looks: &Looks) -> Result<Setup, Error> {
         let mut registry = base.discover(&config, remembered)?;
         let mut warnings: Vec<String> =
             config.warnings.iter().cloned().chain(registry.warnings.drain(..)).collect();
         let secrets = base.secrets();
         let secrets = secrets.read();
-        let maker = Maker { base, config: &config, secrets: &secrets };
+        let maker = Maker { base, config: &config, secrets: &secrets, looks };
         let mut plugins = maker.installed(registry, remembered, &mut warnings);
         let order = needs::check(&mut plugins);
         let plugins: BTreeMap<_, _> =
@@ -247,7 +249,8 @@ impl Installed {
 
     /// Whether what would be started is the same, whoever else is installed.
     pub(super) fn is_same(&self, other: &Installed) -> bool {
-        self.fingerprint == other.fingerprint && self.is_started_alike(other)
+        let is_same_code = self.fingerprint == other.fingerprint && self.entry == other.entry;
+        is_same_code && self.is_started_alike(other)
     }
 
     /// Whether it would be started in the same way, whatever its code is.

@@ -4,12 +4,12 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use astros_protocol::{
     Extra, PluginDescription,
-    manifest::{Kind, Program, PythonTarget, Supervision},
+    manifest::{Kind, Manifest, Program, PythonTarget, Supervision},
 };
 use serde_json::json;
 
@@ -29,6 +29,7 @@ use crate::{
     services::{
         secrets::Reading,
         settings::{self, Claims, Override, Overrides, SettingsError, Settled},
+        storage::{Described, Descriptions},
     },
     supervisor::{self, Admission, Launch, Secrets, Spec},
 };
@@ -38,6 +39,19 @@ pub(super) struct Maker<'a> {
     pub base: &'a Base,
     pub config: &'a Config,
     pub secrets: &'a Reading<'a>,
+    pub looks: &'a Looks,
+}
+
+/// Which plugins' code is looked at: what they said that they offer holds while that stays the same. Of others, what
+/// they said last is taken.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Looks {
+    /// All that may run.
+    All,
+    /// Those that said something.
+    Described,
+    /// Those that said that they have a command of this name; others are left out where nobody needs them.
+    Having(String),
 }
 
 /// What is the same in every spec.
@@ -52,6 +66,32 @@ struct Shared<'a> {
     looked: Looked,
     /// Where they are, and where others would be found.
     folders: Arc<[PathBuf]>,
+    /// What no plugin sees.
+    hidden: Arc<[PathBuf]>,
+    look_in: Vec<PathBuf>,
+    /// What runs all that are in Python, looked for once: they have one PATH.
+    python: OnceLock<Option<PathBuf>>,
+}
+
+impl Shared<'_> {
+    fn fingerprint(&self, entry: &Entry, spec: &Spec) -> String {
+        match &spec.launch {
+            Launch::Python { .. } => look(entry, self.python.get_or_init(|| spec.program_file()).as_deref()),
+            _ => fingerprint(entry, spec),
+        }
+    }
+}
+
+impl Looks {
+    fn at(&self, entry: &Entry, described: Option<&Described>) -> bool {
+        match self {
+            // Nobody asks one that is disabled, nor starts it.
+            _ if matches!(entry.status, Status::Disabled { .. }) => false,
+            Looks::All => true,
+            Looks::Described => described.is_some(),
+            Looks::Having(word) => described.is_some_and(|described| described.may_name(word)),
+        }
+    }
 }
 
 impl Maker<'_> {
@@ -72,9 +112,17 @@ impl Maker<'_> {
             claims,
             looked: Looked::default(),
             folders: self.folders(&registry),
+            hidden: self.base.paths.hidden(self.base.home().as_deref()).into(),
+            look_in: look_in(),
+            python: OnceLock::new(),
         };
-        let entries = registry.entries.into_iter();
-        let entries = entries.map(|(name, entry)| (overrides.remove(&name).unwrap_or_default(), name, entry));
+        let mut entries = registry.entries;
+        if let Looks::Having(word) = self.looks {
+            leave_others_out(&mut entries, word, &remembered.descriptions);
+        }
+        let entries = entries
+            .into_iter()
+            .map(|(name, entry)| (overrides.remove(&name).unwrap_or_default(), name, entry));
         let installed =
             spread(entries.collect(), |(overrides, name, entry)| (name, self.one(entry, overrides, &all)));
         for_one_only(installed.into_iter().collect())
@@ -86,12 +134,13 @@ impl Maker<'_> {
         let by_operator = self.config.plugin(&entry.name).is_some_and(|own| own.permissions.is_some());
         spec.granted_in = by_operator.then(|| self.config.path.clone());
         let refusal = grants.refusal(&entry.name);
-        let fingerprint = fingerprint(&entry, &spec);
         let described = all.remembered.descriptions.get(&entry.identity());
+        let is_looked_at = self.looks.at(&entry, described);
+        let fingerprint = if is_looked_at { all.fingerprint(&entry, &spec) } else { String::new() };
         // Nobody can ask it before somebody agrees; what it offered before tells what it is wanted for.
         let description = described.and_then(|described| match refusal {
-            Some(_) => described.last(),
-            None => described.valid(&fingerprint),
+            None if is_looked_at => described.valid(&fingerprint),
+            _ => described.last(),
         });
         let description = description.map(Arc::new);
         let given = self.given(&entry.name, overrides, &all.remembered.settings);
@@ -198,7 +247,7 @@ impl Maker<'_> {
             args: entry.run.args.clone(),
             supervision: configured.map_or(supervision.clone(), |own| own.supervision(&supervision)),
             admission: admission(entry),
-            look_in: look_in(),
+            look_in: all.look_in.clone(),
             python_sdk: Some(self.base.python_sdk.clone()),
             python_environment: Some(self.base.paths.environment(&entry.name)),
             python_version: manifest.and_then(|manifest| manifest.dependencies.python.clone()),
@@ -206,7 +255,7 @@ impl Maker<'_> {
             plugins: all.names.clone(),
             sandboxed: configured.map(|own| own.sandbox).unwrap_or_default(),
             limits: limits(declared_limits, self.config.limits, own_limits),
-            hidden: self.base.paths.hidden(self.base.home().as_deref()),
+            hidden: all.hidden.clone(),
             protected: all.folders.clone(),
             runtime: Some(self.base.paths.runtime.clone()),
             directories: self.base.paths.of_plugin(&entry.name),
@@ -215,6 +264,23 @@ impl Maker<'_> {
             default_deadline_ms: Some(default_deadline_ms()),
             ..Spec::new(&*entry.name, &*entry.folder, launch(entry))
         }
+    }
+}
+
+/// Leaves those out that did not say that they have a command of this name, where those that did need nobody else.
+fn leave_others_out(entries: &mut BTreeMap<String, Entry>, word: &str, descriptions: &Descriptions) {
+    let described =
+        |entry: &Entry| descriptions.get(&entry.identity()).filter(|described| described.may_name(word));
+    let is_alone = |entry: &Entry| {
+        let by_code = described(entry).and_then(Described::last).unwrap_or_default();
+        let manifest = entry.manifest.as_ref();
+        let needs = |manifest: &Manifest| {
+            manifest.capabilities.requires_ai || !manifest.dependencies.plugins.is_empty()
+        };
+        !manifest.is_some_and(needs) && !by_code.requires_ai && by_code.dependencies.is_empty()
+    };
+    if entries.values().filter(|entry| described(entry).is_some()).all(is_alone) {
+        entries.retain(|_, entry| described(entry).is_some());
     }
 }
 
@@ -261,8 +327,11 @@ pub(super) fn kind_name(kind: Kind) -> String {
 
 /// What its code looks like from outside, now.
 pub(super) fn fingerprint(entry: &Entry, spec: &Spec) -> String {
-    let program = spec.program_file();
-    entry.fingerprint(&program.iter().map(PathBuf::as_path).collect::<Vec<_>>(), python_sdk::fingerprint())
+    look(entry, spec.program_file().as_deref())
+}
+
+fn look(entry: &Entry, program: Option<&Path>) -> String {
+    entry.fingerprint(program, python_sdk::fingerprint())
 }
 
 pub(super) fn blocked(error: &SettingsError) -> Admission {

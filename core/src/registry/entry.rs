@@ -9,7 +9,7 @@ use super::schema::{self, Schema};
 use super::{fingerprint, parts, program};
 
 /// A plugin.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// The manifest's name; the folder's where there is no manifest that can be read.
     pub name: String,
@@ -24,7 +24,7 @@ pub struct Entry {
     pub run: Run,
     /// What it is written in, as far as that can be seen.
     pub language: Option<String>,
-    /// What kinds of plugin are in it; empty where the manifest cannot be read.
+    /// What kinds of plugin are in it; empty where nothing says it.
     pub kinds: Vec<Kind>,
     /// The manifest's schema of its settings.
     pub settings_schema: Option<Schema>,
@@ -102,6 +102,11 @@ impl Entry {
         parts::split(entry)
     }
 
+    /// Whether it may be a plugin of this kind: it says so, or says nothing.
+    pub fn may_be(&self, kind: Kind) -> bool {
+        self.kinds.contains(&kind) || !self.manifest.as_ref().is_some_and(|manifest| manifest.says_kinds)
+    }
+
     /// Names it among all: its folder, and what of it where that holds several.
     pub fn identity(&self) -> PathBuf {
         match &self.part {
@@ -112,9 +117,9 @@ impl Entry {
 
     /// What its code looks like from outside: another value means that it may offer something else.
     ///
-    /// `programs` are files that run it and are not in its folder: its executable, its interpreter.
-    pub fn fingerprint(&self, programs: &[&Path], sdk_version: &str) -> String {
-        fingerprint::fingerprint(&self.folder, programs, sdk_version)
+    /// `program` is the file that runs it and may not be in its folder: its executable, its interpreter.
+    pub fn fingerprint(&self, program: Option<&Path>, sdk_version: &str) -> String {
+        fingerprint::fingerprint(&self.folder, program, sdk_version)
     }
 
     /// Fills in what its manifest, and the folder `base` that this stands in, show; stops at what is wrong, with its

@@ -59,6 +59,7 @@ fn entry(offer: &Offer, kinds: &[Kind], is_alone: bool, environment: &Environmen
         })
         .and_then(|mut manifest| {
             manifest.kinds = kinds.to_vec();
+            manifest.says_kinds = true;
             manifest.run.program = PythonTarget::parse(&offer.target).map(Program::Python);
             manifest.run.interpreter = Some(environment.interpreter.display().to_string());
             let name = entry.name.clone();

@@ -199,7 +199,7 @@ fn blocks_a_broken_plugin_and_no_other() {
     }
     assert_eq!(registry.entries.len(), 12);
     for entry in registry.entries.values() {
-        assert_eq!(entry.fingerprint(&[], "1.0").len(), 16, "{}", entry.name);
+        assert_eq!(entry.fingerprint(None, "1.0").len(), 16, "{}", entry.name);
     }
 }
 
@@ -336,7 +336,7 @@ fn changes_the_fingerprint_with_the_code_and_with_nothing_else() {
     let ground = Ground::new();
     ground.plugin("bundled/a", "a").write("bundled/a/src/deep/x.py", "1").write("tool", "1");
     let tool = ground.path("tool");
-    let print = |sdk: &str| ground.discover().entries["a"].fingerprint(&[&tool], sdk);
+    let print = |sdk: &str| ground.discover().entries["a"].fingerprint(Some(&tool), sdk);
     let first = print("1.0");
     ground.write("bundled/a/__pycache__/x.pyc", "").write("bundled/a/.git/index", "");
     assert_eq!(print("1.0"), first);

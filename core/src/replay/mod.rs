@@ -89,7 +89,7 @@ fn spec(recording: &Recording, process: &Process, options: &Options) -> Spec {
         python_sdk: Some(options.python_sdk.clone()),
         environment: Arc::new(options.environment.clone()),
         granted: options.granted.clone(),
-        hidden: options.hidden.clone(),
+        hidden: options.hidden.clone().into(),
         ..Spec::new(&*recording.head.plugin, folder, Launch::Command(words))
     }
 }

@@ -51,7 +51,7 @@ use crate::{
 pub use bus::Publisher;
 pub use foreground::{Outcome, Run};
 pub use inbound::{Host, PluginService};
-pub use offers::Offer;
+pub use offers::{Of, Offer};
 pub use plugin::{Known, Plugin};
 pub use question::{About, Asked, Question, Questions};
 pub use reach::Named;

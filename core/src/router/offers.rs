@@ -1,70 +1,99 @@
-//! Who offers what beside handlers: providers and components are found by their names alone.
+//! Who offers what beside handlers: providers, components and parts of workflows are found by their names alone.
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use astros_protocol::{Error, ErrorCode, PluginDescription};
+use astros_protocol::{Error, ErrorCode, PluginDescription, workflow::WorkflowKind};
 use futures_util::future::join_all;
 
 use super::{Plugin, Router, errors};
+use crate::supervisor::StateName;
 
 /// A plugin that was never asked what it offers has so long to say it.
 const DESCRIBED: Duration = Duration::from_secs(8);
 
 /// Something that plugins offer by a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Offer {
     Provider,
     Component,
+    /// Of a workflow.
+    Part(WorkflowKind),
 }
 
 impl Offer {
-    fn names(self, description: &PluginDescription) -> Vec<&str> {
+    fn names<'a>(&self, description: &'a PluginDescription) -> Vec<&'a str> {
         match self {
             Offer::Provider => description.providers.iter().map(|one| &*one.name).collect(),
             Offer::Component => description.ui_components.iter().map(|one| &*one.name).collect(),
+            Offer::Part(kind) => {
+                let parts = description.workflow_parts.iter().filter(|one| one.kind == *kind);
+                parts.map(|one| &*one.name).collect()
+            }
         }
+    }
+
+    fn is_of(&self, name: &str, plugin: &Plugin) -> bool {
+        plugin.description().is_some_and(|description| self.names(&description).contains(&name))
     }
 }
 
 impl fmt::Display for Offer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Offer::Provider => "provider",
-            Offer::Component => "component",
-        })
+        match self {
+            Offer::Provider => f.write_str("provider"),
+            Offer::Component => f.write_str("component"),
+            Offer::Part(kind) => kind.fmt(f),
+        }
     }
 }
 
+/// Whose of a name is meant.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Of<'a> {
+    /// This plugin's, and no other's.
+    pub plugin: Option<&'a str>,
+    /// This plugin's, where others offer it as well.
+    pub rather: Option<&'a str>,
+}
+
 impl Router {
-    /// The plugin that offers something of this name; with `of` only that plugin is looked at.
+    /// The plugin that offers something of this name. Where nobody is known to, those that were never asked what they
+    /// offer are.
     ///
     /// # Errors
     /// Nobody offers it, or several do.
     pub async fn offering(&self, what: Offer, name: &str, of: Option<&str>) -> Result<Arc<Plugin>, Error> {
-        let offers = |plugin: &Plugin| {
-            plugin.description().is_some_and(|description| what.names(&description).contains(&name))
-        };
-        let plugins = match of {
-            Some(of) => vec![self.plugin(of)?],
-            None => self.plugins(),
-        };
-        let mut found: Vec<_> = plugins.iter().filter(|plugin| offers(plugin)).cloned().collect();
-        let mut unable = Vec::new();
-        if found.is_empty() {
-            unable = describe_all(&plugins).await;
-            found = plugins.iter().filter(|plugin| offers(plugin)).cloned().collect();
+        let of = Of { plugin: of, rather: None };
+        let plugins = self.looked_at(of)?;
+        let is_known = plugins.iter().any(|plugin| what.is_of(name, plugin));
+        let unable = if is_known { Vec::new() } else { describe_all(&plugins).await };
+        self.known_offering(&what, name, of).map_err(|error| errors::with_unasked(error, &unable))
+    }
+
+    /// The same, among what is known. Those that may not run count where nobody else offers it.
+    ///
+    /// # Errors
+    /// Nobody offers it, or several do.
+    pub fn known_offering(&self, what: &Offer, name: &str, of: Of<'_>) -> Result<Arc<Plugin>, Error> {
+        let plugins = self.looked_at(of)?;
+        let found: Vec<_> = plugins.iter().filter(|plugin| what.is_of(name, plugin)).collect();
+        let able: Vec<_> = found.iter().copied().filter(|plugin| may_run(plugin)).collect();
+        let rather = able.iter().find(|plugin| Some(&*plugin.name) == of.rather);
+        match (rather, &able[..], &found[..]) {
+            (Some(plugin), ..) | (None, [plugin], _) | (None, [], [plugin, ..]) => Ok((*plugin).clone()),
+            (None, [], []) => Err(nobody(what, name, of, &plugins)),
+            (None, several, _) => Err(ambiguous(what, name, several)),
         }
-        found.sort_by(|one, other| one.name.cmp(&other.name));
-        match &found[..] {
-            [one] => Ok(one.clone()),
-            [] => Err(errors::with_unasked(nobody(what, name, &plugins), &unable)),
-            several => {
-                let names: Vec<_> = several.iter().map(|plugin| format!("`{}`", plugin.name)).collect();
-                let message = format!("the {what} `{name}` is offered by {}", names.join(" and "));
-                let error = Error::new(ErrorCode::HANDLER_NOT_FOUND, message);
-                Err(error.with_hint("`astros plugins disable` one of them, or let its author rename it"))
-            }
+    }
+
+    /// By name.
+    fn looked_at(&self, of: Of<'_>) -> Result<Vec<Arc<Plugin>>, Error> {
+        if let Some(only) = of.plugin {
+            return Ok(vec![self.plugin(only)?]);
         }
+        let mut plugins = self.plugins();
+        plugins.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(plugins)
     }
 
     /// All that plugins offer of a kind: the plugin and the name, in order; those that were never asked are.
@@ -98,15 +127,34 @@ async fn describe_all(plugins: &[Arc<Plugin>]) -> Vec<(String, Error)> {
     asked.await.into_iter().flatten().collect()
 }
 
-fn nobody(what: Offer, name: &str, plugins: &[Arc<Plugin>]) -> Error {
+fn may_run(plugin: &Plugin) -> bool {
+    !matches!(plugin.status().state, StateName::Disabled | StateName::Blocked)
+}
+
+fn nobody(what: &Offer, name: &str, of: Of<'_>, plugins: &[Arc<Plugin>]) -> Error {
     let descriptions: Vec<_> = plugins.iter().filter_map(|plugin| plugin.description()).collect();
     let names = descriptions.iter().flat_map(|description| what.names(description));
-    let error = Error::new(ErrorCode::HANDLER_NOT_FOUND, format!("there is no {what} `{name}`"));
-    error.with_hint(match errors::nearest(name, names.clone()) {
+    let message = match of.plugin {
+        Some(plugin) => format!("plugin `{plugin}` offers no {what} `{name}`"),
+        None => format!("there is no {what} `{name}`"),
+    };
+    Error::new(ErrorCode::HANDLER_NOT_FOUND, message).with_hint(match errors::nearest(name, names.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => match names.collect::<Vec<_>>() {
-            none if none.is_empty() => format!("no plugin that may run offers a {what}"),
+            none if none.is_empty() => {
+                format!("`astros plugins list` shows what there is; none offers any {what}")
+            }
             names => format!("there is: {}", names.join(", ")),
         },
     })
+}
+
+fn ambiguous(what: &Offer, name: &str, plugins: &[&Arc<Plugin>]) -> Error {
+    let names: Vec<_> = plugins.iter().map(|plugin| format!("`{}`", plugin.name)).collect();
+    let message = format!("the {what} `{name}` is offered by {}", names.join(" and "));
+    let hint = match (what, plugins) {
+        (Offer::Part(_), [one, ..]) => format!("say which one: `plugin: {}` beside it", one.name),
+        _ => "`astros plugins disable` one of them, or let its author rename it".to_owned(),
+    };
+    Error::new(ErrorCode::HANDLER_NOT_FOUND, message).with_hint(hint)
 }

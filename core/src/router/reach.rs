@@ -10,10 +10,10 @@ use astros_protocol::{Error, ErrorCode, Extra, lifecycle::Effects, manifest::Per
 use serde_json::Value;
 
 use super::{Call, Plugin, Router, errors, tree::Root, wire::Work};
-use crate::supervisor::{FileAccess, OutOfReach, Session};
-
-/// A schema is looked into so deeply.
-const DEPTH: u8 = 8;
+use crate::{
+    services::schema,
+    supervisor::{FileAccess, OutOfReach, Session},
+};
 
 /// A path that a handler is given, absolute.
 #[derive(Clone, Debug)]
@@ -94,7 +94,7 @@ impl Router {
         let Some((handler, parameters)) = parameters else { return Ok(()) };
         let context: Extra = serde_json::from_str(intent.context.get()).unwrap_or_default();
         let declared = context.iter().filter_map(|(name, value)| {
-            is_path(&parameters["properties"][name], parameters, 0).then_some(value.as_str()?)
+            is_path(&parameters["properties"][name], parameters).then_some(value.as_str()?)
         });
         let named = declared.map(|path| Named { path: Path::new(cwd).join(path), surely: true }).collect();
         let chain = call.above.link.as_ref().map(|link| link.names().join(" > "));
@@ -131,11 +131,8 @@ impl Router {
 }
 
 /// Whether a schema declares a path, itself or in what it refers to.
-fn is_path(schema: &Value, root: &Value, depth: u8) -> bool {
-    let target = schema["$ref"].as_str().and_then(|at| root.pointer(at.strip_prefix('#')?));
-    let parts = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|of| schema[of].as_array()).flatten();
-    schema["format"] == "path"
-        || (depth < DEPTH && target.into_iter().chain(parts).any(|inner| is_path(inner, root, depth + 1)))
+fn is_path(schema: &Value, root: &Value) -> bool {
+    schema::parts(root, schema).any(|part| part["format"] == "path")
 }
 
 /// Replaces a process that does not see what its plugin reaches.

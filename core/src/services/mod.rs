@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod log;
 pub mod printable;
+pub mod schema;
 pub mod secrets;
 pub mod settings;
 pub mod storage;

@@ -58,7 +58,7 @@ pub(crate) use bytecode::COMPILED;
 pub(crate) use confine::{enforced, expand, refusal};
 pub(crate) use environment::is_of_person;
 pub(crate) use once::{Started, exit, start};
-pub(crate) use packages::{environment_of, lacking};
+pub(crate) use packages::{environment_of, lacking, needs_setup};
 pub(crate) use process::Process;
 pub(crate) use python::outside as interpreter_outside;
 

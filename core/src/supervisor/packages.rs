@@ -11,21 +11,46 @@ use super::{
 };
 use crate::python::{Environment, Installed, Unmet};
 
+/// What helps a plugin whose packages are missing.
+const SETUP: &str = "astros plugins setup";
+
+/// Whether what helps a plugin that may not run is its packages alone: nothing is wrong with it.
+pub(crate) fn needs_setup(hint: Option<&str>) -> bool {
+    hint.and_then(|hint| hint.strip_prefix('`')).is_some_and(|hint| hint.starts_with(SETUP))
+}
+
 /// The environment that a plugin would run in, where its interpreter can be told without starting one.
 pub(crate) fn environment_of(spec: &Spec) -> Option<Environment> {
     let Launch::Python { interpreter, .. } = &spec.launch else { return None };
     if let Some(wanted) = interpreter {
         let path = spec.folder.join(wanted);
         let is_path = Path::new(wanted).components().count() > 1 && path.exists();
-        return Environment::at(&if is_path { path } else { on_path(spec, Path::new(wanted))? });
+        return Environment::at(&if is_path {
+            path
+        } else {
+            on_path(spec, Path::new(wanted)).map(behind_pyenv)?
+        });
     }
     if let Some(own) = own_interpreter(spec) {
         return Environment::at(&own);
     }
-    let found = on_path(spec, Path::new("python3")).and_then(|path| Environment::at(&path))?;
+    let found = on_path(spec, Path::new("python3")).and_then(|path| Environment::at(&behind_pyenv(path)))?;
     let version = found.version.clone().unwrap_or_default();
     let fits = spec.python_version.as_ref().is_none_or(|wanted| wanted.matches(&version));
     fits.then_some(found)
+}
+
+/// What a shim of pyenv's leads to, where its files say it: what it would itself read there. The path as it is elsewhere.
+fn behind_pyenv(path: PathBuf) -> PathBuf {
+    let behind = || {
+        let shims = path.parent().filter(|folder| folder.ends_with("shims"))?;
+        let root = shims.parent()?;
+        let versions = std::fs::read_to_string(root.join("version")).ok()?;
+        let first = versions.split_whitespace().next()?;
+        let real = root.join("versions").join(first).join("bin").join(path.file_name()?);
+        real.is_file().then_some(real)
+    };
+    behind().unwrap_or(path)
 }
 
 /// The interpreter of the plugin's own virtual environment, where it has one.
@@ -49,7 +74,7 @@ pub(crate) fn lacking(spec: &Spec, environment: &Environment, unmet: &[Unmet]) -
     };
     let place = environment.interpreter.display();
     let hint = format!(
-        "`astros plugins setup {}` makes an environment of its own with what it needs; `{place}` is looked at so far",
+        "`{SETUP} {}` makes an environment of its own with what it needs; `{place}` is looked at so far",
         spec.name
     );
     Some((what, hint))

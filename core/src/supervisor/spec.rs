@@ -95,7 +95,7 @@ pub struct Spec {
     pub sandboxed: Sandboxed,
     pub limits: launcher::Limits,
     /// Folders that no grant reaches: those of AstrOS.
-    pub hidden: Vec<PathBuf>,
+    pub hidden: Arc<[PathBuf]>,
     /// Folders that no plugin changes: where plugins are.
     pub protected: Arc<[PathBuf]>,
     /// Where sockets are made for its processes; none: among temporary files.
@@ -144,7 +144,7 @@ impl Spec {
             granted_in: None,
             sandboxed: Sandboxed::default(),
             limits: launcher::Limits::default(),
-            hidden: Vec::new(),
+            hidden: Arc::default(),
             protected: Arc::default(),
             runtime: None,
             containment: Containment::default(),

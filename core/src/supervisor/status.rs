@@ -6,7 +6,7 @@ use astros_protocol::{Error, ErrorCode};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    StateName,
+    Admission, StateName,
     state::{Goal, State},
     view::{View, lead},
     words,
@@ -65,6 +65,18 @@ pub struct InstanceStatus {
 }
 
 impl Status {
+    /// Of a plugin that nobody started yet.
+    pub fn unstarted(plugin: &str, admission: &Admission) -> Status {
+        let state = match admission.clone() {
+            Admission::Enabled => State::Idle { crash: None },
+            Admission::Disabled { reason } => State::Disabled { reason },
+            Admission::Blocked { reason, hint } => State::Blocked { reason, hint },
+        };
+        let since = Instant::now();
+        let view = View { state, since, session: None, pid: None, restarts: 0, last: None };
+        Status::of(plugin, &[view], since)
+    }
+
     pub(crate) fn of(plugin: &str, views: &[View], now: Instant) -> Status {
         let instances: Vec<_> = (0..).zip(views).map(|(number, view)| instance(number, view, now)).collect();
         let (lead, in_flight) = (lead(views), instances.iter().map(|one| one.in_flight).sum());

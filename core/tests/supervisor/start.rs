@@ -112,7 +112,8 @@ async fn compiles_the_sdk_once_and_with_an_interpreter_of_the_persons_only() {
         test.refusal().await;
         // Each of these was run in its sandbox at most, where it cannot write this down.
         assert!(!test.folder.path().join("calls").exists());
-        let names = |folder: &str| fs::read_dir(sdk.path().join(folder)).into_iter().flatten().flatten().count();
+        let names =
+            |folder: &str| fs::read_dir(sdk.path().join(folder)).into_iter().flatten().flatten().count();
         (names("astros/__pycache__"), names(".compiled"))
     };
     assert_eq!(start(None, true).await, (1, 1));

@@ -91,14 +91,11 @@ async fn a_part_is_found_by_its_name_among_all_plugins() {
     let home = Home::new();
     home.plugin("others", &["special"]);
     let several = home.run("phases:\n  - {name: a, phase: all}\n").await.unwrap_err();
-    let expected = "`phases[0].phase`: the phase `all` is brought by several plugins: `others`, `parts`; say which one: \
-                    `plugin: others` beside it";
+    let expected = "`phases[0].phase`: the phase `all` is offered by `others` and `parts`; say which one: `plugin: others` \
+                    beside it";
     assert!(several.message.contains(":2:22: ") && several.message.ends_with(expected), "{several}");
     let nobody = home.run("phases:\n  - name: a\n    agents: [{agent: specal}]\n").await.unwrap_err();
-    assert!(
-        nobody.message.ends_with("no plugin brings an agent `specal`; did you mean `special`?"),
-        "{nobody}"
-    );
+    assert!(nobody.message.ends_with("there is no agent `specal`; did you mean `special`?"), "{nobody}");
     let one =
         home.run("phases:\n  - {phase: all, plugin: parts}\n  - {name: b, agents: [{agent: special}]}\n");
     let report = one.await.unwrap();

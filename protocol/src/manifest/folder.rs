@@ -14,29 +14,34 @@ impl Manifest {
     /// # Errors
     /// The folder or the file cannot be read, or the file is no manifest.
     pub fn read(folder: &Path) -> Result<Option<Self>, ManifestError> {
-        if let Err(error) = std::fs::read_dir(folder) {
-            return Err(unreadable(folder, &error));
+        match find(folder) {
+            Ok(Some(manifest)) => Ok(Some(manifest)),
+            // What is wrong with the folder says more than what comes of it.
+            none => std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error)).and(none),
         }
-        for name in FILE_NAMES {
-            let path = folder.join(name);
-            match text_of(&path) {
-                Ok(text) => return Self::parse(&text, &path).map(Some),
-                Err(error) if error.kind() == io::ErrorKind::NotFound && path.symlink_metadata().is_err() => {
-                }
-                Err(error) => return Err(unreadable(&path, &error)),
-            }
-        }
-        Ok(None)
     }
+}
+
+fn find(folder: &Path) -> Result<Option<Manifest>, ManifestError> {
+    for name in FILE_NAMES {
+        let path = folder.join(name);
+        match text_of(&path) {
+            Ok(text) => return Manifest::parse(&text, &path).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && path.symlink_metadata().is_err() => {}
+            Err(error) => return Err(unreadable(&path, &error)),
+        }
+    }
+    Ok(None)
 }
 
 /// One byte more than allowed is read, so that a file that grew too large is noticed and never held.
 fn text_of(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
+    let about = path.metadata()?;
     // Before it is opened: to open a pipe that nobody writes to would block for ever.
-    if !path.metadata()?.is_file() {
+    if !about.is_file() {
         return Err(io::Error::other("it is no regular file"));
     }
+    let mut text = String::with_capacity(about.len().min(MAX_BYTES as u64) as usize);
     File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
     Ok(text)
 }

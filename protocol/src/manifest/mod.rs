@@ -66,8 +66,10 @@ pub struct Manifest {
     pub configuration: Configuration,
     /// What it needs: interpreter, host, packages, other plugins.
     pub dependencies: Dependencies,
-    /// What kinds of plugin are in it: never empty, each once.
+    /// What kinds of plugin are in it, each once; empty where it does not say.
     pub kinds: Vec<Kind>,
+    /// Whether it says so itself; else it may be of any other kind as well.
+    pub says_kinds: bool,
     /// The classes it offers by kind (LocalAgent's shape).
     pub entry_points: Vec<EntryPoint>,
     /// How it is started.

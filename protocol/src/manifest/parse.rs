@@ -51,12 +51,14 @@ impl Manifest {
             warnings.push(format!("`{}` says no version; `0.0.0` is taken", metadata.name));
         }
         let entry_points = sections.entry_points.list();
+        let says_kinds = !sections.plugin_types.is_empty() || !entry_points.is_empty();
         Ok(Self {
             path: path.to_owned(),
             kinds: kinds(
                 sections.plugin_types.into_iter().chain(entry_points.iter().map(|point| point.kind)),
                 &sections.capabilities.handles,
             ),
+            says_kinds,
             permissions: permissions(
                 sections.permissions,
                 take(&mut sections.capabilities.requires_permissions),
@@ -79,7 +81,7 @@ impl Manifest {
     }
 }
 
-/// The kinds that are said or offered, each once; intent where nothing is, or categories of intents are named.
+/// The kinds that are said or offered, each once; intent where categories of intents are named.
 fn kinds(said: impl Iterator<Item = Kind>, handles: &[String]) -> Vec<Kind> {
     let mut kinds = Vec::new();
     for kind in said.chain((!handles.is_empty()).then_some(Kind::Intent)) {
@@ -87,7 +89,7 @@ fn kinds(said: impl Iterator<Item = Kind>, handles: &[String]) -> Vec<Kind> {
             kinds.push(kind);
         }
     }
-    if kinds.is_empty() { vec![Kind::Intent] } else { kinds }
+    kinds
 }
 
 /// The permissions of both places; where both name one, the scope of the section `permissions` holds.

@@ -25,7 +25,7 @@ pub(super) struct Sections {
     pub(super) dependencies: Dependencies,
     /// The oldest versions that it works with (LocalAgent's spelling).
     pub(super) compatibility: Compatibility,
-    /// What kinds of plugin are in it; absent: those of the entry points, or intent.
+    /// What kinds of plugin are in it; absent: those of the entry points, or what its code offers.
     pub(super) plugin_types: Vec<Kind>,
     /// The classes that it offers by kind.
     pub(super) entry_points: EntryPoints,

@@ -31,8 +31,8 @@ async def retry(
     attempts: int = 3,
     wait: float = 1.0,
     longest: float = 30.0,
-    on: type[BaseException] | tuple[type[BaseException], ...] = (RetryableError, ConnectionError),
-    before_next: Callable[[BaseException, float], object] | None = None,
+    on: type[Exception] | tuple[type[Exception], ...] = (RetryableError, ConnectionError),
+    before_next: Callable[[Exception, float], object] | None = None,
 ) -> T:
     """Call `work`, a coroutine function (a plain one will do), until it succeeds, at most `attempts` times.
 
@@ -63,7 +63,8 @@ async def each(
 ) -> list[R | Exception]:
     """`work` for each item, at most `limit` at once; the results in the items' order.
 
-    The first failure cancels the rest and is raised; with `failures` it stands among the results instead.
+    The first failure cancels the rest and is raised once that has ended; with `failures` it stands among the results
+    instead.
     """
     import asyncio
 
@@ -85,6 +86,7 @@ async def each(
     finally:
         for one in workers:
             one.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
     return [results[index] for index in sorted(results)]
 
 

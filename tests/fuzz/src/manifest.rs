@@ -44,7 +44,7 @@ fn is_whole(manifest: &Manifest) {
         let unique: std::collections::BTreeSet<_> = names.iter().collect();
         unique.len() == names.len()
     };
-    assert!(!manifest.kinds.is_empty() && each_once(manifest.kinds.iter().map(|kind| kind.name()).collect()));
+    assert!(each_once(manifest.kinds.iter().map(|kind| kind.name()).collect()));
     assert!(each_once(manifest.permissions.iter().map(|permission| permission.name()).collect()));
     for permission in &manifest.permissions {
         assert!(!permission.sentence().is_empty() && !permission.to_string().is_empty());

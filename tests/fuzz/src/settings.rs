@@ -35,7 +35,7 @@ fn resolves(u: &mut Unstructured<'_>) -> Result<()> {
         Ok((format!("{prefix}{}", json::name(u)?.to_uppercase().replace('-', "_")), json::text(u)?))
     })?;
     let mut environment = overrides(["p", "p-q"], &Claims::new(), variables);
-    let environment = environment.remove("p").unwrap_or_default();
+    let environment = environment.of.remove("p").unwrap_or_default();
     let commands: BTreeMap<_, _> = json::members(u, json::value)?.into_iter().collect();
     let sources = Sources {
         plugin: "p",

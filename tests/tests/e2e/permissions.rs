@@ -46,7 +46,7 @@ fn shows_what_a_plugin_wants_before_it_is_enabled() {
         .says("`weather` 2.0.0 by A. Author wants to")
         .says("  reach   api.example.org:443")
         .says("  keep    up to 64 MiB of its own data")
-        .says("It will not see your files, other hosts, other plugins.   Allow? [y/N]")
+        .says("Beyond that it will not see your files, other hosts, other plugins.   Allow? [y/N]")
         .says("stays as it was");
     world.astros(["plugins", "show", "weather"]).run().succeeds().says("wants to").says("(network: api.");
     enable().run_on_a_terminal("y\n").succeeds().says("`weather` is enabled");

@@ -25,10 +25,11 @@ fn lists_plugins_with_the_members_that_scripts_rely_on() {
         }
         assert_eq!(plugin["pids"], json!([]));
         // Whether `project-analyzer` has the packages that it needs is another matter.
-        let expected = if plugin["name"] == "project-analyzer" {
-            (json!(["command"]), plugin["state"].clone())
-        } else {
-            (json!(["intent"]), json!("idle"))
+        let expected = match plugin["name"].as_str() {
+            Some("project-analyzer") => (json!(["command"]), plugin["state"].clone()),
+            // Its manifest does not say, and it was never asked.
+            Some("villain") => (json!([]), json!("idle")),
+            _ => (json!(["intent"]), json!("idle")),
         };
         assert_eq!((plugin["kinds"].clone(), plugin["state"].clone()), expected);
     }
@@ -37,6 +38,8 @@ fn lists_plugins_with_the_members_that_scripts_rely_on() {
     };
     assert_eq!((of("file-manager"), of("hello-world")), (json!("rust"), json!("python")));
     world.astros(["plugins", "list"]).run().succeeds().says("PLUGIN").says("idle (starts on use)");
+    world.call("villain", "echo", json!({})).succeeds();
+    assert_eq!(world.listed("villain")["kinds"], json!(["intent"]), "as it describes itself");
 }
 
 #[test]

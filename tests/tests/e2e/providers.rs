@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use astros_tests::{Plugin, World, eventually, notes, python};
+use astros_tests::{Plugin, World, eventually, kinds, notes, python};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -88,8 +88,24 @@ fn answers_for_any_plugin_in_streams_too() {
 }
 
 #[test]
+fn answers_in_streams_and_lets_go_in_rust_as_well() {
+    let world = World::new().with(kinds()).with(allowed());
+    let answer = ask(&world, json!({ "prompt": "be it so", "stream": true })).succeeds().data();
+    assert_eq!(answer["heard"], json!(["BE ", "IT ", "SO"]));
+    assert_eq!(
+        (&answer["answer"]["content"], &answer["answer"]["provider"]),
+        (&json!("BE IT SO"), &json!("firm"))
+    );
+    hangs_until_nobody_waits(&world);
+    world.astros(["providers", "health", "firm"]).run().succeeds().says("✓ healthy  firm (kinds)");
+}
+
+#[test]
 fn is_told_that_nobody_waits_any_more() {
-    let world = World::new().with(model("models", "loud")).with(allowed());
+    hangs_until_nobody_waits(&World::new().with(model("models", "loud")).with(allowed()));
+}
+
+fn hangs_until_nobody_waits(world: &World) {
     for (name, arguments, code, kind) in [
         ("interrupted", &[][..], 130, "cancelled"),
         ("late", &["--timeout", "2s"][..], 7, "deadline_exceeded"),

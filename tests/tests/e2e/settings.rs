@@ -180,6 +180,41 @@ with zipfile.ZipFile(sys.argv[1], "w") as wheel:
 }
 
 #[test]
+fn installs_a_plugin_that_is_a_project_and_leaves_nothing_in_its_folder() {
+    const BACKEND: &str = r#"
+import pathlib, zipfile
+def build_wheel(folder, *_):
+    pathlib.Path("build").mkdir()
+    name, info = "demo_project-1.0-py3-none-any.whl", "demo_project-1.0.dist-info/"
+    with zipfile.ZipFile(pathlib.Path(folder, name), "w") as wheel:
+        wheel.writestr("demo_project.py", "WORD = 'it was built'")
+        wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: demo-project\nVersion: 1.0\n")
+        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(info + "RECORD", "")
+    return name
+"#;
+    let code = "from astros.plugin import BasePlugin, plugin_handler\n\nclass Built(BasePlugin):\n    \
+                @plugin_handler('tell')\n    async def tell(self, intent):\n        import demo_project\n        \
+                return demo_project.WORD\n";
+    let project = "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n\
+                   [project]\nname = \"demo-project\"\nversion = \"1.0\"\n";
+    let plugin = folder("built")
+        .file("plugin.yaml", "metadata: {name: built, version: 1.0.0}\n")
+        .file("pyproject.toml", project);
+    let world = World::new().with(plugin.file("backend.py", BACKEND).file("main.py", code));
+    let there = || {
+        let entries = std::fs::read_dir(world.path("plugins/built")).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = there();
+    world.astros(["plugins", "setup", "built", "--yes"]).run().succeeds();
+    assert_eq!(there(), before);
+    world.call("built", "tell", json!({})).succeeds().says("it was built");
+}
+
+#[test]
 fn finds_plugins_in_the_making_only_where_it_is_asked_to() {
     let world = World::new();
     folder("fresh").file("plugin.py", CODE).write(&world.path("project/dev-plugins"));

@@ -1,6 +1,6 @@
 //! Components of plugins, as people meet them: printed, live on a terminal, and within those of other plugins.
 
-use astros_tests::{Plugin, World, python};
+use astros_tests::{Plugin, World, kinds, python};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -28,9 +28,13 @@ class Drawing(UIPlugin):
         """Draws itself."""
         import sys, time
         print("on a terminal" if sys.stdout.isatty() else "not on a terminal")
-        for number in range(1, rounds + 1):
-            print(f"\rround {number}.", end="", flush=True)
-            time.sleep(0.02)
+        try:
+            for number in range(1, rounds + 1):
+                print(f"\rround {number}.", end="", flush=True)
+                time.sleep(0.02)
+        except KeyboardInterrupt:
+            print("tidied up")
+            raise
 
     async def frame(self, plugin: str, component: str = "sizes") -> dict:
         """A frame around another's."""
@@ -99,6 +103,23 @@ fn draws_a_live_one_anew_until_ctrl_c() {
 }
 
 #[test]
+fn draws_what_a_plugin_in_rust_has_live_and_plain() {
+    let world = World::new().with(kinds());
+    let printed = world.astros(["ui", "render", "sizes", "--width", "42"]).run().succeeds();
+    printed.says("screen").says("42").never_says("\u{1b}");
+    let live = world.astros(["ui", "render", "count"]).run().succeeds();
+    live.says("number 1 ").never_says("number 2").never_says("\u{1b}");
+    let mut count = world.astros(["ui", "render", "count"]).spawn_on_a_terminal();
+    count.shows("number 1 ");
+    count.resize(40);
+    count.shows(&format!("╰{}╯", "─".repeat(38)));
+    count.signal(Signal::SIGINT);
+    assert_eq!(count.finish(), Some(130));
+    let ends = world.astros(["ui", "render", "count", "--props", r#"{"to": 3}"#]).run_on_a_terminal("");
+    ends.succeeds().says("number 3 ").never_says("error");
+}
+
+#[test]
 fn draws_within_anothers_where_it_may() {
     let world = World::new()
         .with(drawing("inner"))
@@ -126,6 +147,7 @@ fn lets_one_that_draws_itself_have_the_terminal() {
         itself.shows("on a terminal");
         itself.shows("round 3.");
         itself.signal(Signal::SIGINT);
+        itself.shows("tidied up");
         assert_eq!(itself.finish(), Some(130));
         drop(daemon.map(|daemon| daemon.stop()));
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::paths::{named_folder, resolve};
 use super::tokens::{Said, Shape, Token};
 use super::words::{is_optional, normal, stem};
+use crate::services::schema::parts;
 
 /// What a text says for a parameter.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +58,8 @@ pub(super) enum Fit {
 }
 
 const PATH_NAMES: &[&str] = &["path", "folder", "file", "directory", "dir", "source", "destination"];
+/// So many schemas are looked at, and so many values are known, for a slot.
+const MOST: usize = 1_000;
 const METHOD_NAMES: &[&str] = &["method", "by"];
 const METHODS: &[&str] = &["type", "date", "size", "name"];
 /// Words that point at something said before, and so name no file.
@@ -69,7 +72,7 @@ impl Kind {
     /// The kind of the slot `name` in a handler whose parameters have the JSON Schema `parameters`.
     pub(super) fn of(name: &str, parameters: &Value) -> Self {
         let schema = &parameters["properties"][name];
-        Self::declared(schema, parameters, 0).unwrap_or_else(|| {
+        Self::declared(schema, parameters).unwrap_or_else(|| {
             let last = name.rsplit('_').next().unwrap_or(name);
             if PATH_NAMES.contains(&last) {
                 Self::Path
@@ -83,35 +86,34 @@ impl Kind {
 
     /// Whether a schema declares a path.
     pub(super) fn is_path(schema: &Value, root: &Value) -> bool {
-        Self::declared(schema, root, 0) == Some(Self::Path)
+        Self::declared(schema, root) == Some(Self::Path)
     }
 
     /// The kind that a schema declares; none where it is any text.
-    fn declared(schema: &Value, root: &Value, depth: u8) -> Option<Self> {
-        if depth > 8 {
-            return None;
-        }
-        let mut values = Vec::new();
-        constants(schema, root, 0, &mut values);
+    fn declared(schema: &Value, root: &Value) -> Option<Self> {
+        let parts: Vec<&Value> = parts(root, schema).take(MOST).collect();
+        let values: Vec<Value> = parts.iter().flat_map(|part| constants(part)).take(MOST).cloned().collect();
         if !values.is_empty() {
-            return Some(Self::Choice { values, open: false });
+            let open = values.len() == MOST;
+            return Some(Self::Choice { values, open });
         }
-        if schema["format"] == "path" {
-            return Some(Self::Path);
-        }
-        let is = |wanted: &str| {
-            schema["type"] == wanted
-                || schema["type"].as_array().is_some_and(|all| all.iter().any(|one| one == wanted))
-        };
-        if is("integer") {
-            Some(Self::Integer)
-        } else if is("number") {
-            Some(Self::Number)
-        } else if is("boolean") {
-            Some(Self::Boolean)
-        } else {
-            inner(schema, root).find_map(|one| Self::declared(one, root, depth + 1))
-        }
+        parts.into_iter().find_map(|part| {
+            let is = |wanted: &str| {
+                part["type"] == wanted
+                    || part["type"].as_array().is_some_and(|all| all.iter().any(|one| one == wanted))
+            };
+            if part["format"] == "path" {
+                Some(Self::Path)
+            } else if is("integer") {
+                Some(Self::Integer)
+            } else if is("number") {
+                Some(Self::Number)
+            } else if is("boolean") {
+                Some(Self::Boolean)
+            } else {
+                None
+            }
+        })
     }
 
     /// Read the words of a slot; none where they cannot stand in it.
@@ -141,20 +143,10 @@ impl Kind {
     }
 }
 
-/// The schemas that `schema` points to or is made of.
-fn inner<'a>(schema: &'a Value, root: &'a Value) -> impl Iterator<Item = &'a Value> {
-    let target = schema["$ref"].as_str().and_then(|at| root.pointer(at.strip_prefix('#')?));
-    let parts = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|of| schema[of].as_array()).flatten();
-    target.into_iter().chain(parts)
-}
-
 /// The values that `enum` and `const` allow, null aside.
-fn constants(schema: &Value, root: &Value, depth: u8, values: &mut Vec<Value>) {
+fn constants(schema: &Value) -> impl Iterator<Item = &Value> {
     let listed = schema["enum"].as_array().into_iter().flatten();
-    values.extend(listed.chain(schema.get("const")).filter(|value| !value.is_null()).cloned());
-    if depth < 8 && values.len() < 256 {
-        inner(schema, root).for_each(|one| constants(one, root, depth + 1, values));
-    }
+    listed.chain(schema.get("const")).filter(|value| !value.is_null())
 }
 
 /// The value that the words mean: `kind` means `type`, and `by_type` where the values are named like that.
@@ -245,6 +237,10 @@ mod tests {
         assert_eq!(Kind::of("target_folder", &Value::Null), Kind::Path);
         assert!(matches!(Kind::of("method", &Value::Null), Kind::Choice { open: true, .. }));
         assert_eq!(Kind::of("city", &Value::Null), Kind::Text);
+        let endless = json!({ "properties": { "n": {
+            "anyOf": vec![json!({ "$ref": "#/properties/n" }); 400], "allOf": [{ "type": "number" }],
+        }}});
+        assert_eq!(Kind::of("n", &endless), Kind::Number);
     }
 
     #[test]

@@ -10,10 +10,10 @@ use astros_protocol::{Error, ErrorCode, command::CommandDescription};
 use clap::{Command, CommandFactory};
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
-use super::{Known, parser, shown};
+use super::{known_words, parser, shown};
 use crate::cli::{
     args::{Cli, Global, Shell, globals, own_commands},
-    cwd, options,
+    cwd,
     output::Output,
 };
 use crate::daemon::Word;
@@ -71,8 +71,7 @@ async fn command(words: &[OsString]) -> Command {
 }
 
 async fn the_one(global: &Global, name: &str) -> Result<Vec<Command>, Error> {
-    let offered = Known::find(options(global)?).await?.command(name).await;
-    let command = offered.map(|mut offered| {
+    let command = super::known(name, global).await?.map(|mut offered| {
         leave_out_what_shells_read(&mut offered.command);
         parser::command(&offered.command, "astros")
     });
@@ -89,7 +88,7 @@ fn leave_out_what_shells_read(command: &mut CommandDescription) {
 }
 
 async fn all(global: &Global) -> Result<Vec<Command>, Error> {
-    let words = Known::find(options(global)?).await?.words().await?;
+    let words = known_words(global).await?;
     let named = |word: Word| Command::new(word.name).about(shown(&word.about)).hide(word.hidden);
     Ok(words.into_iter().map(named).collect())
 }

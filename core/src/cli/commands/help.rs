@@ -5,11 +5,10 @@ use std::{ffi::OsString, process::ExitCode};
 use astros_protocol::Error;
 use clap::{Command, CommandFactory, Parser};
 
-use super::{Known, shown};
+use super::{known_words, shown};
 use crate::{
     cli::{
         args::{self, Cli, Global, globals},
-        options,
         output::Output,
     },
     daemon::Word,
@@ -45,9 +44,8 @@ pub(super) async fn of(words: &[String], global: &Global, output: &Output) -> Re
 
 /// With the plugins' commands, where they can be told without starting anything.
 async fn with_plugins(global: &Global) -> Command {
-    let known = async { Known::find(options(global)?).await?.words().await };
     // Whatever is wrong with plugins, there is help for `astros` itself.
-    let words = known.await.unwrap_or_default();
+    let words = known_words(global).await.unwrap_or_default();
     let listed = listed(&words);
     let command = Cli::command();
     if listed.is_empty() { command } else { command.after_help(format!("{listed}\n\n{}", args::EXIT_CODES)) }

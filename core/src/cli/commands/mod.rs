@@ -10,10 +10,10 @@ mod run;
 mod terminal;
 mod values;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{convert::Infallible, ffi::OsString, process::ExitCode, time::Duration};
 
-use astros_protocol::{Error, ErrorCode};
-use serde_json::Value;
+use astros_protocol::{Error, ErrorCode, stream::ProgressValue};
+use serde_json::{Value, value::to_raw_value};
 
 pub(super) use complete::{complete_if_asked, completion};
 pub(super) use help::print_help;
@@ -21,13 +21,17 @@ pub(super) use run::{Given, INTERRUPTED, Ran, in_foreground};
 
 use super::{
     args::Global, connect::Needs, connect::connect, end, interrupted, options, output::Output,
-    permissions::first_use, question::can_ask,
+    permissions::first_use, progress::Display, question::can_ask,
 };
 use crate::{
+    agent::Progress,
     control::{Client, api::ControlClient, client::answered},
-    daemon::{Catalog, Offered, Options, WAITING, Word},
+    daemon::{Catalog, Learning, Offered, Options, WAITING, Word},
     services::printable::printable,
 };
+
+/// How often somebody who waits is told how far it is.
+const LOOKS: Duration = Duration::from_millis(250);
 
 /// Runs a command that is not one of `astros` itself.
 pub(super) async fn run(words: Vec<OsString>, global: &Global, output: &Output) -> Result<ExitCode, Error> {
@@ -38,7 +42,7 @@ pub(super) async fn run(words: Vec<OsString>, global: &Global, output: &Output) 
     }
     let asks_for_help = rest.iter().any(|word| word == "--help" || word == "-h");
     if asks_for_help
-        && let Some(offered) = Known::find(options(global)?).await?.command(name).await
+        && let Some(offered) = known(name, global).await?
         && let Err(usage) = values::read(&offered, &words)
     {
         return Ok(say(&usage));
@@ -59,13 +63,13 @@ pub(super) async fn run(words: Vec<OsString>, global: &Global, output: &Output) 
 
 /// The command of this name. Where a plugin that waits to be enabled may have it, a person at the terminal is asked.
 async fn offered(name: &str, daemon: &Client, output: &Output) -> Result<Offered, Error> {
-    let found = answered(daemon.command(name.to_owned()).await);
+    let found = ask(name, daemon, output).await;
     let Err(error) = found else { return found };
     let Some(plugin) = waiting(&error, name).filter(|_| can_ask(output)) else { return Err(error) };
     let is = if error.code == ErrorCode::PLUGIN_UNAVAILABLE { "is" } else { "may be" };
     output.note(&format!("`{name}` {is} a command of `{plugin}`, which waits to be enabled"));
     match first_use(&plugin, daemon, output).await? {
-        true => answered(daemon.command(name.to_owned()).await),
+        true => ask(name, daemon, output).await,
         false => Err(error),
     }
 }
@@ -82,6 +86,33 @@ fn waiting(error: &Error, name: &str) -> Option<String> {
     named.or(only).map(str::to_owned)
 }
 
+/// Asks the daemon for it, and shows what takes long: plugins are asked what they offer, where nobody is known to have it.
+async fn ask(name: &str, daemon: &Client, output: &Output) -> Result<Offered, Error> {
+    let (_display, progress) = Display::start(output);
+    tokio::select! {
+        offered = daemon.command(name.to_owned()) => answered(offered),
+        never = show_learning(daemon, progress) => match never {},
+    }
+}
+
+/// Never ends.
+async fn show_learning(client: &Client, progress: Progress) -> Infallible {
+    let Some(progress) = progress else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(LOOKS).await;
+        let learning = answered(client.status().await).ok().and_then(|status| status.learning);
+        let value = learning.map(|Learning { told, of }| ProgressValue {
+            message: Some("asking plugins what they offer".to_owned()),
+            done: Some(told as f64),
+            total: Some(of as f64),
+            data: None,
+        });
+        if let Some(value) = value.and_then(|value| to_raw_value(&value).ok()) {
+            let _ = progress.send(value).await;
+        }
+    }
+}
+
 /// What clap has to say: help on standard output, what is wrong on standard error.
 fn say(usage: &clap::Error) -> ExitCode {
     // Nobody is left to be told of a stream that is closed.
@@ -96,39 +127,29 @@ fn text(word: OsString) -> Result<String, Error> {
     })
 }
 
-/// What is known of plugins' commands, with no process started for it.
-enum Known {
-    /// To the daemon that runs.
-    Running(Box<Client>),
-    /// On disk.
-    Read(Catalog),
+/// Every command of a plugin that can be typed, as far as that is known: no process is started for it.
+async fn known_words(global: &Global) -> Result<Vec<Word>, Error> {
+    let options = options(global)?;
+    match running(&options).await? {
+        Some(client) => answered(client.commands().await),
+        None => Ok(Catalog::read(options, None).await?.words()),
+    }
 }
 
-impl Known {
-    async fn find(options: Options) -> Result<Known, Error> {
-        let paths = options.paths()?;
-        let fits =
-            |client: &Client| client.hello().is_of(&paths) && client.hello().has(&options.named_folders());
-        match Client::connect(&paths.runtime).await?.filter(fits) {
-            Some(client) => Ok(Known::Running(Box::new(client))),
-            None => Ok(Known::Read(Catalog::read(options).await?)),
-        }
-    }
+/// A command that can be run; none where it is not known whether there is one, without a process started for it.
+async fn known(name: &str, global: &Global) -> Result<Option<Offered>, Error> {
+    let options = options(global)?;
+    Ok(match running(&options).await? {
+        Some(client) => answered(client.command(name.to_owned()).await).ok(),
+        None => Catalog::read(options, Some(name)).await?.find(name).and_then(Result::ok),
+    })
+}
 
-    async fn words(&self) -> Result<Vec<Word>, Error> {
-        match self {
-            Known::Running(client) => answered(client.commands().await),
-            Known::Read(catalog) => Ok(catalog.words()),
-        }
-    }
-
-    /// A command that can be run; none where it is not known whether there is one.
-    async fn command(&self, name: &str) -> Option<Offered> {
-        match self {
-            Known::Running(client) => answered(client.command(name.to_owned()).await).ok(),
-            Known::Read(catalog) => catalog.find(name)?.ok(),
-        }
-    }
+/// The daemon that runs, where it has the plugins that are meant.
+async fn running(options: &Options) -> Result<Option<Client>, Error> {
+    let paths = options.paths()?;
+    let fits = |client: &Client| client.hello().is_of(&paths) && client.hello().has(&options.named_folders());
+    Ok(Client::connect(&paths.runtime).await?.filter(fits))
 }
 
 /// A plugin's words in a help text: nothing in them moves the terminal.

@@ -32,18 +32,17 @@ pub(super) async fn checks(paths: &Paths, others: &[Check]) -> Vec<Check> {
         Ok(status) => {
             let news = status.problems.iter().filter(|problem| !is_said(problem, others));
             checks.extend(news.map(told));
+            checks.extend(status.needs_setup.iter().map(to_set_up));
         }
         Err(error) => checks.push(Check::problem(NAME, error.message, "astros daemon stop")),
     }
     if let Ok(plugins) = answered(client.list().await) {
         let weak = plugins.iter().filter_map(|plugin| {
             let sandbox = plugin.sandbox.as_ref().filter(|sandbox| *sandbox != "full")?;
-            let fix = format!("astros plugins show {}", plugin.name);
-            Some(Check::warning(
-                format!("plugin {}", plugin.name),
-                format!("runs with the sandbox `{sandbox}`"),
-                fix,
-            ))
+            let (name, fix) =
+                (format!("plugin {}", plugin.name), format!("astros plugins show {}", plugin.name));
+            let is_said = others.iter().any(|one| one.check == name);
+            (!is_said).then(|| Check::warning(name, format!("runs with the sandbox `{sandbox}`"), fix))
         });
         checks.extend(weak);
     }
@@ -70,6 +69,13 @@ fn told(problem: &Problem) -> Check {
     // What stopped for lack of something is a problem, news about the daemon are not.
     let state = if problem.plugin.is_some() { State::Problem } else { State::Warning };
     Check { state, fix, ..Check::ok(name, what) }
+}
+
+/// It has not been used yet, and nothing is wrong.
+fn to_set_up(waits: &Problem) -> Check {
+    let name = format!("plugin {}", waits.plugin.as_deref().unwrap_or_default());
+    let fix = waits.hint.as_deref().map(typed);
+    Check { fix, ..Check::ok(name, format!("needs setup before its first use: {}", waits.what)) }
 }
 
 /// Whether another check says the same of a file that the daemon reads.

@@ -13,7 +13,10 @@ use nix::{
 };
 
 use super::{Check, State};
-use crate::daemon::{config::Config, paths::Paths};
+use crate::{
+    daemon::{config::Config, paths::Paths},
+    supervisor::Sandboxed,
+};
 
 pub(super) fn checks(paths: &Paths) -> Vec<Check> {
     let folders = [
@@ -28,7 +31,7 @@ pub(super) fn checks(paths: &Paths) -> Vec<Check> {
             cannot_be_made(name, folder, state).unwrap_or_else(|| own(name, folder, 0o700))
         })
         .into();
-    checks.push(configuration(&paths.config_file()));
+    checks.extend(configuration(&paths.config_file()));
     checks.push(own("secrets.yaml", &paths.config.join("secrets.yaml"), 0o600));
     checks
 }
@@ -91,17 +94,25 @@ fn look(path: &Path) -> String {
     format!("ls -ld {}", quoted(path.parent().unwrap_or(path)))
 }
 
-fn configuration(file: &Path) -> Check {
+fn configuration(file: &Path) -> Vec<Check> {
     const NAME: &str = "astros.yaml";
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    match Config::read(file, home.as_deref()) {
-        Err(error) => Check::problem(NAME, error.to_string(), format!("${{EDITOR:-vi}} {}", quoted(file))),
-        Ok(config) => match config.warnings.first() {
-            Some(warning) => Check::warning(NAME, warning, format!("${{EDITOR:-vi}} {}", quoted(file))),
-            None if file.exists() => Check::ok(NAME, format!("`{}` can be read", file.display())),
-            None => Check::ok(NAME, "none: everything has a default"),
-        },
-    }
+    let edit = || format!("${{EDITOR:-vi}} {}", quoted(file));
+    let config = match Config::read(file, home.as_deref()) {
+        Err(error) => return vec![Check::problem(NAME, error.to_string(), edit())],
+        Ok(config) => config,
+    };
+    let read = match config.warnings.first() {
+        Some(warning) => Check::warning(NAME, warning, edit()),
+        None if file.exists() => Check::ok(NAME, format!("`{}` can be read", file.display())),
+        None => Check::ok(NAME, "none: everything has a default"),
+    };
+    let off =
+        config.plugins.iter().filter(|(_, plugin)| plugin.sandbox == Sandboxed::Off).map(|(name, _)| {
+            let what = format!("`plugins.{name}.sandbox` is `off`: it sees and changes all that you can");
+            Check::warning(format!("plugin {name}"), what, edit())
+        });
+    [read].into_iter().chain(off).collect()
 }
 
 /// A path as a shell takes it.
@@ -162,6 +173,16 @@ mod tests {
         } else {
             assert!(own("data", Path::new("/"), 0o700).what.contains("belongs to user 0"));
         }
+    }
+
+    #[test]
+    fn warns_of_a_sandbox_that_is_off() {
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join("astros.yaml");
+        fs::write(&file, "plugins: {bare: {sandbox: off}, other: {sandbox: reduced}}\n").unwrap();
+        let [read, bare] = &configuration(&file)[..] else { panic!("{:?}", configuration(&file)) };
+        assert_eq!((read.state, bare.state, &*bare.check), (State::Ok, State::Warning, "plugin bare"));
+        assert!(bare.what.contains("`plugins.bare.sandbox` is `off`"), "{}", bare.what);
     }
 
     #[test]

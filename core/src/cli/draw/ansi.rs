@@ -2,8 +2,7 @@
 
 use console::{AnsiCodeIterator, truncate_str};
 
-use super::Canvas;
-use crate::services::printable::printable;
+use super::{Canvas, plain};
 
 /// The lines of the text, cut where they are too wide: what is drawn with characters does not bear wrapping.
 pub(super) fn draw(text: &str, canvas: Canvas) -> Vec<String> {
@@ -13,7 +12,7 @@ pub(super) fn draw(text: &str, canvas: Canvas) -> Vec<String> {
             true if canvas.color && is_style(part) => kept.push_str(part),
             true => {}
             // A return is how programs end a line or draw it again; only what stands last is seen.
-            false => kept.push_str(&printable(&part.replace("\r\n", "\n").replace('\t', "    "))),
+            false => kept.push_str(&plain(&part.replace("\r\n", "\n"))),
         }
     }
     let mut lines: Vec<String> = Vec::new();
@@ -31,7 +30,5 @@ pub(super) fn draw(text: &str, canvas: Canvas) -> Vec<String> {
 /// Whether it is `ESC [ numbers m`, which colours and styles are.
 fn is_style(code: &str) -> bool {
     let numbers = code.strip_prefix("\u{1b}[").and_then(|code| code.strip_suffix('m'));
-    numbers.is_some_and(|numbers| {
-        numbers.bytes().all(|byte| byte.is_ascii_digit() || byte == b';' || byte == b':')
-    })
+    numbers.is_some_and(|numbers| numbers.bytes().all(|byte| byte.is_ascii_digit() || byte == b';'))
 }

@@ -4,8 +4,7 @@ use console::Style;
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 use textwrap::Options;
 
-use super::Canvas;
-use crate::services::printable::printable;
+use super::{Canvas, plain};
 
 /// The text as lines.
 pub(super) fn draw(text: &str, canvas: Canvas) -> Vec<String> {
@@ -56,7 +55,7 @@ impl Page {
             Event::End(tag) => self.end(tag),
             Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) => self.say(&text),
             Event::Code(text) => {
-                let code = self.canvas.style().cyan().apply_to(printable(&text)).to_string();
+                let code = self.canvas.style().cyan().apply_to(plain(&text)).to_string();
                 self.words.push_str(&code);
             }
             Event::SoftBreak => self.words.push(' '),
@@ -126,7 +125,7 @@ impl Page {
     }
 
     fn say(&mut self, text: &str) {
-        let text = printable(text);
+        let text = plain(text);
         if self.in_code {
             let indent = self.indent() + 2;
             for line in text.trim_end_matches('\n').split('\n') {
@@ -148,7 +147,8 @@ impl Page {
         }
         let mark = std::mem::take(&mut self.mark);
         let outer = " ".repeat(self.indent().saturating_sub(mark.chars().count()));
-        let bars = "│ ".repeat(self.quotes);
+        // Half of the width is for the words, however deep they stand.
+        let bars = "│ ".repeat(self.quotes.min(self.canvas.width / 8));
         let first = format!("{bars}{outer}{mark}");
         let others = format!("{bars}{}", " ".repeat(self.indent()));
         let options = Options::new(self.canvas.width).initial_indent(&first).subsequent_indent(&others);
@@ -157,6 +157,6 @@ impl Page {
     }
 
     fn indent(&self) -> usize {
-        self.lists.len() * 3
+        (self.lists.len() * 3).min(self.canvas.width / 4)
     }
 }

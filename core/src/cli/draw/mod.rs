@@ -42,7 +42,12 @@ impl Canvas {
 
 /// The tree as lines, none wider than the canvas and none ended.
 pub(in crate::cli) fn draw(tree: &UiTree, canvas: Canvas) -> Vec<String> {
-    below(tree, canvas, 0)
+    // Words that cannot be broken, and indents of many steps, may stick out.
+    let fits = |line: String| match measure_text_width(&line) > canvas.width {
+        true => truncate_str(&line, canvas.width, "…").into_owned(),
+        false => line,
+    };
+    below(tree, canvas, 0).into_iter().map(fits).collect()
 }
 
 fn below(tree: &UiTree, canvas: Canvas, depth: usize) -> Vec<String> {
@@ -66,7 +71,7 @@ fn below(tree: &UiTree, canvas: Canvas, depth: usize) -> Vec<String> {
         }
         // A word of a later version says what to show instead.
         UiTree::Other(members) => match members.get("fallback") {
-            Some(Value::String(text)) => wrapped(&printable(text), canvas),
+            Some(Value::String(text)) => wrapped(&plain(text), canvas),
             Some(fallback) => match serde_json::from_value(fallback.clone()) {
                 Ok(tree) => below(&tree, canvas, depth + 1),
                 Err(_) => unknown(members.get("type"), canvas),
@@ -76,9 +81,14 @@ fn below(tree: &UiTree, canvas: Canvas, depth: usize) -> Vec<String> {
     }
 }
 
+/// What a plugin says, as it may stand on a terminal; a tab has no width of its own.
+fn plain(text: &str) -> String {
+    printable(text).replace('\t', "    ")
+}
+
 fn unknown(kind: Option<&Value>, canvas: Canvas) -> Vec<String> {
     let kind = kind.and_then(Value::as_str).unwrap_or("without a type");
-    wrapped(&printable(&format!("(`{kind}` cannot be drawn by this version of AstrOS)")), canvas)
+    wrapped(&plain(&format!("(`{kind}` cannot be drawn by this version of AstrOS)")), canvas)
 }
 
 /// Words, in the styles that are known by their names.
@@ -97,7 +107,7 @@ fn text(node: &TextNode, canvas: Canvas) -> Vec<String> {
         "cyan" => style.cyan(),
         _ => style,
     });
-    let lines = wrapped(&printable(&node.text), canvas);
+    let lines = wrapped(&plain(&node.text), canvas);
     lines
         .into_iter()
         .map(|line| if line.is_empty() { line } else { style.apply_to(line).to_string() })

@@ -4,8 +4,7 @@ use astros_protocol::ui::{CodeNode, ProgressNode, SparklineNode, TableNode};
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use console::{measure_text_width, truncate_str};
 
-use super::{Canvas, one_line};
-use crate::services::printable::printable;
+use super::{Canvas, one_line, plain};
 
 const CURVE: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// A longer bar says no more.
@@ -19,7 +18,7 @@ pub(super) fn table(node: &TableNode, canvas: Canvas) -> Vec<String> {
         .load_style(UTF8_FULL_CONDENSED)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(width);
-    let cell = |text: &String| printable(text).into_owned();
+    let cell = |text: &String| plain(text);
     if !node.columns.is_empty() {
         table.set_header(node.columns.iter().map(cell));
     }
@@ -57,7 +56,8 @@ pub(super) fn sparkline(node: &SparklineNode, canvas: Canvas) -> Vec<String> {
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
     let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let height = |value: &f64| {
-        let part = if most > least { (value - least) / (most - least) } else { 0.0 };
+        // Halves, so that no difference is too large for a number.
+        let part = if most > least { (value / 2.0 - least / 2.0) / (most / 2.0 - least / 2.0) } else { 0.0 };
         CURVE[((part * 7.0).round() as usize).min(7)]
     };
     vec![values.iter().map(height).collect()]
@@ -65,7 +65,7 @@ pub(super) fn sparkline(node: &SparklineNode, canvas: Canvas) -> Vec<String> {
 
 /// Code as it stands, its lines cut where they are too wide.
 pub(super) fn code(node: &CodeNode, canvas: Canvas) -> Vec<String> {
-    let text = printable(&node.text).replace('\t', "    ");
+    let text = plain(&node.text);
     let line = |line: &str| {
         let line = truncate_str(line, canvas.width, "…").into_owned();
         if line.is_empty() { line } else { canvas.style().cyan().apply_to(line).to_string() }

@@ -107,6 +107,7 @@ proptest! {
         let tree: UiTree = serde_json::from_value(tree).unwrap();
         for line in draw(&tree, Canvas { width, color: false }) {
             prop_assert!(!line.contains(['\n', '\u{1b}']), "{line:?}");
+            prop_assert!(measure_text_width(&line) <= width, "{line:?}");
         }
     }
 }

@@ -14,9 +14,10 @@ use astros_protocol::{Error, ErrorCode, manifest::Kind};
 use super::{
     Daemon, Options,
     setup::{Base, Installed, Setup},
+    specs::Looks,
 };
 use crate::{
-    registry::WAITS,
+    registry::{Entry, WAITS},
     services::storage::Store,
     supervisor::{Admission, Machine},
 };
@@ -33,17 +34,28 @@ static ANY: Machine = Machine {
 
 impl Catalog {
     /// What is known without a daemon, and without any process: of plugins that never said what they offer, nothing is.
+    /// Of `word` alone, where nothing else is wanted: that costs less.
     ///
     /// # Errors
     /// As [`Daemon::start`].
-    pub async fn read(options: Options) -> Result<Catalog, Error> {
-        let own = options.own_commands.clone();
-        let base = Arc::new(Base::new(options, &ANY)?);
-        let store = Store::open(&base.paths.database())?;
-        let setup = Setup::read(&base, base.config()?, &store).await?;
-        let sources = setup.plugins.values().filter_map(|installed| source(installed, None));
-        Ok(Catalog::new(own, sources))
+    pub async fn read(options: Options, word: Option<&str>) -> Result<Catalog, Error> {
+        let looks = word.map_or(Looks::Described, |word| Looks::Having(word.to_owned()));
+        on_disk(options, &ANY, looks).await.map(|(_, catalog)| catalog)
     }
+}
+
+/// Reads what is on disk, for who needs no daemon.
+pub(super) async fn on_disk(
+    options: Options,
+    machine: &'static Machine,
+    looks: Looks,
+) -> Result<(Setup, Catalog), Error> {
+    let own = options.own_commands.clone();
+    let base = Arc::new(Base::new(options, machine)?);
+    let store = Store::open(&base.paths.database())?;
+    let setup = Setup::read_as(&base, base.config()?, &store, None, looks).await?;
+    let catalog = Catalog::new(own, setup.plugins.values().filter_map(|installed| source(installed, None)));
+    Ok((setup, catalog))
 }
 
 impl Daemon {
@@ -57,7 +69,8 @@ impl Daemon {
         Catalog::new(self.base.options.own_commands.clone(), sources)
     }
 
-    /// The command that a word names. Where nobody has it, those that never said what they offer are asked.
+    /// The command that a word names. Where nobody has it, those that never said what they offer are asked: first those
+    /// that say that they have commands, then those that do not say of what kind they are.
     ///
     /// # Errors
     /// There is none, or it is not clear whose; its plugin may not run. The plugins that may have it and wait to be
@@ -66,7 +79,12 @@ impl Daemon {
         if let Some(found) = self.commands().find(name) {
             return found;
         }
-        let learned = self.learn().await;
+        let says_so = |entry: &Entry| entry.kinds.contains(&Kind::Command);
+        let mut learned = self.learn_of(says_so).await;
+        if let Some(found) = self.commands().find(name) {
+            return found;
+        }
+        learned.extend(self.learn_of(|entry| entry.may_be(Kind::Command) && !says_so(entry)).await);
         let catalog = self.commands();
         catalog.find(name).unwrap_or_else(|| {
             let unable: Vec<_> = self.waiting_names().into_iter().map(unasked).chain(learned).collect();

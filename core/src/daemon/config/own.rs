@@ -10,13 +10,11 @@ use crate::services::settings::Setting;
 
 /// What the file sets; nothing where it is not there.
 pub fn own_settings(path: &Path) -> Result<BTreeMap<String, Setting>, ConfigError> {
-    let text = match text_of(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
-            return Ok(BTreeMap::new());
-        }
-        Err(error) => return Err(unreadable(path, &error)),
-    };
+    let there = path.symlink_metadata();
+    if there.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Ok(BTreeMap::new());
+    }
+    let text = text_of(path).map_err(|error| unreadable(path, &error))?;
     let document = Document::parse(&text, path)?;
     let Value::Object(members) = document.value() else { return Ok(BTreeMap::new()) };
     let setting = |(name, value): (String, Value)| {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::{Override, environment::upper};
+use crate::services::schema::{parts, referred};
 
 /// A secret that was found for a setting.
 #[derive(Clone, PartialEq)]
@@ -25,7 +26,7 @@ impl std::fmt::Debug for Secret {
 pub fn secret_names(schema: Option<&Value>) -> Vec<String> {
     let mut names = Vec::new();
     let Some(root) = schema else { return names };
-    for schema in parts(root) {
+    for schema in parts(root, root) {
         let properties = schema.get("properties").and_then(Value::as_object);
         for (name, property) in properties.into_iter().flatten() {
             if !names.contains(name) && has_secret(root, property) {
@@ -43,23 +44,6 @@ pub fn secret_variables(overrides: &[Override], names: &[String]) -> Vec<String>
     overrides.iter().filter(of_secret).map(|one| one.variable.clone()).collect()
 }
 
-/// A schema and those that hold for the same value.
-fn parts(root: &Value) -> Vec<&Value> {
-    let mut parts = vec![root];
-    let mut next = 0;
-    while let Some(schema) = parts.get(next).copied() {
-        let lists = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|list| schema.get(list)?.as_array());
-        for part in lists.flatten().chain(referred(root, schema)) {
-            // Schemas may refer to themselves.
-            if !parts.iter().any(|known| std::ptr::eq(*known, part)) {
-                parts.push(part);
-            }
-        }
-        next += 1;
-    }
-    parts
-}
-
 /// Whether a secret is marked anywhere within; each schema is looked at once, since they may refer to themselves.
 fn has_secret(root: &Value, property: &Value) -> bool {
     let mut seen = HashSet::new();
@@ -75,10 +59,4 @@ fn has_secret(root: &Value, property: &Value) -> bool {
         }
     }
     false
-}
-
-/// What a schema refers to; a name instead of a path may mean anything of the whole.
-fn referred<'a>(root: &'a Value, schema: &Value) -> Option<&'a Value> {
-    let pointer = schema.get("$ref")?.as_str()?.strip_prefix('#')?;
-    Some(root.pointer(pointer).unwrap_or(root))
 }

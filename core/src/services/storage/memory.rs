@@ -39,6 +39,12 @@ impl Described {
         same.then(|| self.last()).flatten()
     }
 
+    /// Whether it may name something so: where it does not, it does not. Costs less than to read it.
+    pub fn may_name(&self, word: &str) -> bool {
+        // A word has nothing in it that JSON writes in another way.
+        self.text.contains(&format!("\"{word}\""))
+    }
+
     /// It, whatever the code is now.
     pub fn last(&self) -> Option<PluginDescription> {
         serde_json::from_str(&self.text).ok()

@@ -102,7 +102,7 @@ impl Files {
         }
         files.protect(spec);
         // Stronger than any grant; what the plugin has of its own lies deeper, and comes after.
-        for folder in &spec.hidden {
+        for folder in &*spec.hidden {
             files.set(folder, Access::Hidden);
             files.bound(folder, Access::Hidden);
         }

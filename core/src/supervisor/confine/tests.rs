@@ -35,7 +35,7 @@ impl Place {
         symlink(folder.path().join("mnt"), folder.path().join("home/mnt")).unwrap();
         let mut spec = Spec::new("p", folder.path().join("plugin"), Launch::Command(vec!["sh".to_owned()]));
         spec.environment = vec![("HOME".into(), folder.path().join("home").into())].into();
-        spec.hidden = vec![folder.path().join("home/astros")];
+        spec.hidden = [folder.path().join("home/astros")].into();
         spec.directories.data = folder.path().join("home/astros/data/plugin-data/p").display().to_string();
         Place { folder, spec }
     }
