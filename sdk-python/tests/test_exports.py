@@ -58,7 +58,7 @@ def test_no_error_object_breaks_the_reader(wire: object) -> None:
 
 def test_a_plugins_start_imports_little() -> None:
     script = (
-        "import asyncio, gc, json, sys; before = set(sys.modules)\n"
+        "import asyncio, json, sys; before = set(sys.modules)\n"
         "import astros._serve, astros._load, astros._server\n"
         "print(sorted(m for m in set(sys.modules) - before if not m.startswith(('astros', '_astros'))))"
     )
