@@ -27,6 +27,10 @@ pub struct CommandDescription {
     /// The commands below it; one that has some is a group.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<CommandDescription>,
+    /// Whether it also takes words and options that do not stand here; from the first of them on all is in `argv`
+    /// alone. It checks what it takes itself, so that nothing is required before it runs.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub rest: bool,
     /// A group that also runs by itself.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub runs: bool,
@@ -60,6 +64,9 @@ pub struct CommandParameter {
     /// The only texts that it may be; none: any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<String>,
+    /// Whether the choices may be said in capitals and small letters alike; `args` has them as they stand here.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ignore_case: bool,
     /// What it is where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<Value>,

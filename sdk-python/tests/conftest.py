@@ -21,9 +21,9 @@ def start() -> Iterator[Start]:
     """Start a plugin by its file's name in tests/plugins, or by a whole target."""
     running: list[PluginProcess] = []
 
-    def run(target: str, **env: str) -> PluginProcess:
+    def run(target: str, *more: str, **env: str) -> PluginProcess:
         file = PLUGINS / target
-        process = PluginProcess(str(file) if file.exists() else target, **env)
+        process = PluginProcess(str(file) if file.exists() else target, *more, **env)
         running.append(process)
         return process
 

@@ -25,9 +25,9 @@ def environment(**extra: str) -> dict[str, str]:
 class PluginProcess:
     """`python -m astros.run TARGET`; `ask` sends a request, `answer` waits for the response of an id."""
 
-    def __init__(self, target: str, **env: str) -> None:
+    def __init__(self, target: str, *more: str, **env: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "astros.run", target],
+            [sys.executable, "-m", "astros.run", target, *more],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -48,7 +48,7 @@ def test_a_typer_app_becomes_a_description(start: Start) -> None:
     parameters = {one.pop("name"): one for one in measure["parameters"]}
     assert parameters["path"] == {"description": "What to measure", "type": "path", "default": "."}
     assert parameters["depth"] == {
-        "description": "How deep",
+        "description": "How deep [from 1]",
         "type": "integer",
         "flags": ["--depth", "-d"],
         "default": 3,
@@ -69,6 +69,15 @@ def test_a_typer_app_becomes_a_description(start: Start) -> None:
     assert "required" not in commands["ask-me"]["parameters"][0]
     assert commands["end"]["parameters"] == [{"name": "how", "type": "string", "required": True}]
     opened = commands["box"]["commands"][0]
+    old = commands["old"]
+    assert old["description"] == "(deprecated) Lists show this.\n\nHelp shows this."
+    told = {one["name"]: (one.get("description", ""), one.get("ignore_case", False)) for one in old["parameters"]}
+    assert told == {
+        "hue": ("", True),
+        "times": ("How often [from 1 up to 9] [env: ASTROS_WORKSHOP_TIMES]", False),
+        "share": ("[up to 1]", False),
+    }
+    assert [name for name, one in commands.items() if one.get("rest")] == ["pass-on"]
     assert (commands["box"]["description"], opened["name"]) == ("Boxes.", "open")
     assert opened["parameters"][0]["repeated"] is True
 

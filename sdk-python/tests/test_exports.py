@@ -23,6 +23,7 @@ def test_what_a_module_exports_is_there_and_sorted(name: str) -> None:
     module = importlib.import_module(name)
     assert list(module.__all__) == sorted(module.__all__)
     assert all(hasattr(module, one) for one in module.__all__)
+    assert set(module.__all__) <= set(dir(module))
 
 
 def test_the_version_is_that_of_the_package() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Start
+from .host import PluginProcess
 
 HEAD = "from astros.plugin import BasePlugin, plugin_handler\n"
 CLASS = (
@@ -77,7 +78,37 @@ def test_several_classes_are_named(start: Start, tmp_path: Path) -> None:
     process = start(str(tmp_path))
     assert process.ends() == 1
     assert f"has 2 plugins: `One`, `Two`; name one: `{tmp_path}:One`" in process.errors()
+    assert "in plugin.yaml `run: {python: 'plugin:One'}`" in process.errors()
     assert who(start, f"{tmp_path}:Two") == "Two"
+
+
+PROVIDER = """\
+from astros.ai import register_provider
+from astros.ai.base import BaseAIProvider
+class Own(BaseAIProvider):
+    async def complete(self, prompt, **options): return {"content": prompt}
+"""
+
+
+def offered(process: PluginProcess) -> list[str]:
+    return [one["name"] for one in process.initialize(plugin={"name": "mine"})["plugin"]["providers"]]
+
+
+def test_a_provider_alone_is_a_plugin(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(PROVIDER)
+    assert offered(start(f"{tmp_path / 'main.py'}:Own")) == ["mine"]
+    (tmp_path / "main.py").write_text(PROVIDER + "register_provider('own', Own)\n")
+    assert offered(start(str(tmp_path))) == ["own"]
+
+
+def test_the_manifest_names_modules_of_providers(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "own_ai.py").write_text(PROVIDER)
+    (tmp_path / "main.py").write_text(CLASS.format(name="Mine"))
+    target = str(tmp_path / "main.py")
+    assert offered(start(target, "own=own_ai:Own", "again=main:Mine")) == ["own"]
+    failed = start(target, "own=own_ai:Other")
+    assert failed.ends() == 1
+    assert "`own_ai:Other`, which the manifest names as the provider `own`" in failed.errors()
 
 
 def test_a_module_is_imported_by_name(start: Start, tmp_path: Path) -> None:

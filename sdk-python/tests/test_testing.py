@@ -270,6 +270,7 @@ async def test_settings_are_given_at_loading() -> None:
 
     client = AstrOSTestClient()
     plugin = await client.load_plugin(Configured, settings={"limits": {"size": 3}, "name": "n"})
+    assert json.dumps(dict(plugin.settings)) == '{"limits": {"size": 3}, "name": "n"}'
     response = await client.call("show", check=True)
     assert json.dumps(response.data) == '[3, "n", {"limits": {"size": 3}, "name": "n"}]'
     with pytest.raises(AttributeError, match="no setting `color`; there is `limits`, `name`"):

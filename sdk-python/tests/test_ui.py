@@ -98,6 +98,9 @@ def test_props_are_made_into_what_is_annotated(gallery: PluginProcess) -> None:
         error = gallery.error(gallery.ask("ui/render", {"component": "point", "props": props}))
         assert error["code"] == InvalidParams.default_code
         assert "`point`" in error["message"]
+    assert [draw(gallery, "shade", of=of)["text"] for of in ("d", "DARK")] == ["DARK", "DARK"]
+    error = gallery.error(gallery.ask("ui/render", {"component": "shade", "props": {"of": "x"}}))
+    assert "expected one of `l`, `d`, found 'x'" in error["message"]
     assert gallery.error(gallery.ask("ui/render", {"component": "tabel"}))["data"]["hint"] == "did you mean `table`?"
 
 

@@ -12,13 +12,23 @@ struct Part<'a> {
 }
 
 /// The plugins of a folder: itself, or one a class where there are several and the manifest says nothing else.
-pub(super) fn split(entry: Entry) -> Vec<Entry> {
+pub(super) fn split(mut entry: Entry) -> Vec<Entry> {
     let Some(manifest) = &entry.manifest else { return vec![entry] };
     let parts = parts(&manifest.entry_points);
     if parts.len() < 2 || manifest.run.program.is_some() {
+        if let Some(Program::Python(_)) = &entry.run.program {
+            entry.run.args.extend(providers(&manifest.entry_points));
+        }
         return vec![entry];
     }
     parts.iter().map(|part| part.of(&entry)).collect()
+}
+
+/// The providers of a plugin in Python as its SDK is told them, `NAME=module:Class`: their modules may be imported by
+/// nothing else.
+fn providers(points: &[EntryPoint]) -> impl Iterator<Item = String> {
+    let listed = points.iter().filter(|point| point.kind == Kind::Provider && point.class.contains(':'));
+    listed.map(|EntryPoint { name, class, .. }| format!("{name}={class}"))
 }
 
 fn parts(points: &[EntryPoint]) -> Vec<Part<'_>> {

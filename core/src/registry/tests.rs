@@ -127,8 +127,11 @@ fn finds_out_how_each_plugin_is_run() {
     ground.write("bundled/node/plugin.yaml", "metadata: {name: node}\nrun: {command: [/usr/bin/node, a.js]}");
     let classes = "name: local\nentry_points: {commands: [{name: x, class: 'pkg.plugin:Main'}]}\n";
     ground.write("bundled/local/plugin-manifest.yaml", classes);
+    let provider = "metadata: {name: speaks}\nrun: {python: main.py}\n\
+        entry_points: {providers: [{name: own, class: 'own_ai:Own'}]}\n";
+    ground.write("bundled/speaks/plugin.yaml", provider).write("bundled/speaks/main.py", "");
     let registry = ground.discover();
-    assert_eq!(names(&registry), ["binary", "local", "named", "node", "plain", "src-main"]);
+    assert_eq!(names(&registry), ["binary", "local", "named", "node", "plain", "speaks", "src-main"]);
     let run = |name: &str| {
         let entry = &registry.entries[name];
         assert_eq!(entry.status, Status::Ok, "{name}");
@@ -142,6 +145,7 @@ fn finds_out_how_each_plugin_is_run() {
     let class = PythonTarget::Class { module: "pkg.plugin".into(), class: "Main".into() };
     assert_eq!(run("local"), (Some(Program::Python(class)), Some("python")));
     assert_eq!(registry.entries["local"].kinds, [Kind::Command]);
+    assert_eq!(registry.entries["speaks"].run.args, ["own=own_ai:Own"], "its SDK imports what it names");
     assert_eq!(registry.entries["plain"].manifest.as_ref().unwrap().warnings, [""; 0]);
 }
 

@@ -77,7 +77,7 @@ fn failures(method: &Method) -> String {
 }
 
 fn example(Exchange { by_host, messages, .. }: &Exchange) -> String {
-    let unsent = if *by_host { "" } else { " (our host does not send it yet; a test has)" };
+    let unsent = if *by_host { "" } else { " (a test stands in for the host)" };
     let lines: String = messages.iter().map(|said| format!("{}\n", said.message)).collect();
     format!("Example{unsent}:\n\n```json\n{lines}```\n\n")
 }

@@ -46,7 +46,10 @@ class _Finder:
         if target := MODULES[module.__name__]:
             ours = importlib.import_module(target)
             module.__dict__.update(
-                __doc__=ours.__doc__, __all__=list(ours.__all__), __getattr__=partial(_of, ours, module.__name__)
+                __doc__=ours.__doc__,
+                __all__=list(ours.__all__),
+                __getattr__=partial(_of, ours, module.__name__),
+                __dir__=lambda: list(ours.__all__),
             )
 
 

@@ -6,12 +6,13 @@ import importlib
 import os
 import sys
 
-from ._handlers import MARK
+from ._handlers import MARK, first_paragraph
 from .errors import LoadError
 from .plugin import BasePlugin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import ModuleType
     from typing import Any
 
@@ -20,12 +21,21 @@ ENTRIES = ("src/main.py", "main.py", "plugin.py", "src/plugin.py", "__init__.py"
 roots: list[str] = []  # the folders of the plugins that were loaded
 
 
-def load(target: str, root: str | None = None) -> BasePlugin:
+def load(target: str, root: str | None = None, providers: Sequence[str] = ()) -> BasePlugin:
     """The plugin that `PATH`, `PATH:Class`, `module` or `module:Class` names; a module is in `root`, its `src`, or
-    installed. Without a root it is looked for where this process is.
+    installed. Without a root it is looked for where this process is. `providers` are classes of providers that it
+    offers besides, as `NAME=module:Class`.
 
     Raises LoadError for what is not there or not clear; an exception of the plugin's own code comes through.
     """
+    module, wanted = _find(target, root)
+    for one in providers:
+        _offer(one, root)
+    return pick(module, wanted, target, offers=bool(providers))
+
+
+def _find(target: str, root: str | None) -> tuple[ModuleType, str]:
+    """The module that is named, and the class that is wanted of it."""
     place, _, wanted = target, "", ""
     if not os.path.exists(target) and ":" in target:
         place, _, wanted = target.rpartition(":")
@@ -41,7 +51,20 @@ def load(target: str, root: str | None = None) -> BasePlugin:
             if error.name is None or not (place == error.name or place.startswith(error.name + ".")):
                 raise
             raise LoadError(f"`{place}` is neither a file nor a folder nor a module that can be imported") from None
-    return pick(module, wanted, target)
+    return module, wanted
+
+
+def _offer(said: str, root: str | None) -> None:
+    """Register a provider's class that the manifest names; one of a plugin is offered by that itself."""
+    from .ai import register_provider
+
+    name, _, target = said.partition("=")
+    module, wanted = _find(target, root)
+    found = getattr(module, wanted, None)
+    if found is None:
+        raise LoadError(f"`{target}`, which the manifest names as the provider `{name}`: there is no `{wanted}`")
+    if not (isinstance(found, type) and issubclass(found, BasePlugin)):
+        register_provider(name, found)
 
 
 def _entry(path: str) -> str:
@@ -119,14 +142,16 @@ def _same(module: ModuleType, file: str) -> bool:
     return place is not None and os.path.realpath(place) == os.path.realpath(file)
 
 
-def pick(module: ModuleType, wanted: str, target: str) -> BasePlugin:
-    """The one plugin of a module: an instance, a class, or its marked functions."""
+def pick(module: ModuleType, wanted: str, target: str, *, offers: bool = False) -> BasePlugin:
+    """The one plugin of a module: an instance, a class, or its marked functions and registered providers."""
     if wanted:
         found = getattr(module, wanted, None)
         if isinstance(found, type) and issubclass(found, BasePlugin):
             return found()
         if isinstance(found, BasePlugin):
             return found
+        if isinstance(found, type) and any(callable(getattr(found, one, None)) for one in ("complete", "chat")):
+            return _from_provider(found)
         raise LoadError(f"`{target}`: the module has no plugin class `{wanted}`; {_there_is(module)}")
     instances = list({id(v): v for v in vars(module).values() if isinstance(v, BasePlugin)}.values())
     if len(instances) == 1:
@@ -136,11 +161,18 @@ def pick(module: ModuleType, wanted: str, target: str) -> BasePlugin:
         return classes[0]()
     if len(classes) > 1:
         names = ", ".join(f"`{cls.__name__}`" for cls in classes)
-        raise LoadError(f"`{target}` has {len(classes)} plugins: {names}; name one: `{target}:{classes[0].__name__}`")
+        first = classes[0].__name__
+        words = f"name one: `{target}:{first}`, in plugin.yaml `run: {{python: '{module.__name__}:{first}'}}`"
+        raise LoadError(f"`{target}` has {len(classes)} plugins: {names}; {words}")
     functions = {name: value for name, value in vars(module).items() if MARK in getattr(value, "__dict__", {})}
-    if functions:
+    ai = sys.modules.get("astros.ai")
+    registered = {} if ai is None else ai.registered_providers()
+    if functions or offers or any(cls.__module__ == module.__name__ for cls in registered.values()):
         return _from_functions(module, functions)
-    raise LoadError(f"`{target}` has no plugin: expected a subclass of BasePlugin or functions with @plugin_handler")
+    raise LoadError(
+        f"`{target}` has no plugin: expected a subclass of BasePlugin or of one of its kinds (CommandPlugin, "
+        "ProviderPlugin, UIPlugin, WorkflowPlugin…), functions with @plugin_handler, or providers that are registered"
+    )
 
 
 def _classes(module: ModuleType) -> list[type[BasePlugin]]:
@@ -155,6 +187,16 @@ def _classes(module: ModuleType) -> list[type[BasePlugin]]:
 def _there_is(module: ModuleType) -> str:
     names = ", ".join(f"`{cls.__name__}`" for cls in _classes(module))
     return f"there is {names}" if names else "there is none"
+
+
+def _from_provider(cls: type[Any]) -> BasePlugin:
+    """A plugin that only brings this provider, under its own name."""
+    from .provider import ProviderPlugin
+
+    plugin = ProviderPlugin()
+    plugin.get_provider_class = lambda: cls  # type: ignore[method-assign]
+    plugin.description = first_paragraph(vars(cls).get("__doc__"))
+    return plugin
 
 
 def _from_functions(module: ModuleType, functions: dict[str, Any]) -> BasePlugin:

@@ -95,7 +95,11 @@ def _made(value: Any, kind: type) -> Any:
     if isinstance(value, str) and hasattr(kind, "fromisoformat"):
         return kind.fromisoformat(value.replace("Z", "+00:00"))
     if hasattr(kind, "__members__"):  # an Enum, by value or by name
-        return kind(value) if value in {one.value for one in kind} else kind[value]  # type: ignore[index, attr-defined]
+        named = {**kind.__members__, **{one.value: one for one in kind}}  # type: ignore[attr-defined]
+        if value not in named:
+            choices = ", ".join(f"`{one.value}`" for one in kind)  # type: ignore[attr-defined]
+            raise ValueError(f"expected one of {choices}, found {value!r:.80}")
+        return named[value]
     if kind.__module__ == "builtins":
         raise TypeError(f"expected {NAMES.get(kind, kind.__name__)}, found `{type(value).__name__}`")
     if isinstance(value, dict):

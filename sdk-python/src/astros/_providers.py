@@ -45,8 +45,8 @@ class Providers:
         plugin = self._server.plugin
         found = registered(self._server)
         if hasattr(plugin, "get_provider_class"):
-            name = getattr(plugin, "provider_name", "") or plugin_name(plugin)
-            found = {name: plugin.get_provider_class(), **found}
+            name, cls = getattr(plugin, "provider_name", "") or plugin_name(plugin), plugin.get_provider_class()
+            found = found if cls in found.values() else {name: cls, **found}
         return found
 
     def _describe(self, name: str, cls: Any) -> dict[str, Any]:

@@ -26,7 +26,8 @@ USAGE = """\
   try the plugin      astros ask "…" --plugin-dir FOLDER_OF_PLUGINS
   call one handler    astros plugins call PLUGIN HANDLER --params '{}' --plugin-dir FOLDER_OF_PLUGINS
   in a test           astros.testing.AstrOSTestClient
-usage: python -m astros.run PATH[:Class] | MODULE[:Class], with ASTROS_PROTOCOL=1.0 in the environment
+usage: python -m astros.run PATH[:Class] | MODULE[:Class] [PROVIDER=MODULE:Class]…
+       with ASTROS_PROTOCOL=1.0 in the environment
 """
 
 
@@ -34,7 +35,8 @@ def main(argv: list[str]) -> int:
     """Run a plugin to its end; the exit code is 0, 1 for a plugin that does not load, 2 for a wrong use."""
     by_hand = "ASTROS_PROTOCOL" not in os.environ
     on_terminal = "ASTROS_RPC_FDS" not in os.environ and sys.stdin is not None and sys.stdin.isatty()
-    if len(argv) != 1 or argv[0].startswith("-") or by_hand or on_terminal:
+    is_wrong = not argv or argv[0].startswith("-") or not all("=" in one for one in argv[1:])
+    if is_wrong or by_hand or on_terminal:
         sys.stderr.write(USAGE)
         return 2
     in_foreground = "ASTROS_RPC_FDS" in os.environ
@@ -54,7 +56,7 @@ def main(argv: list[str]) -> int:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"error: no descriptors for the protocol: {error}; `ASTROS_RPC_FDS` is like `3,4`\n")
         return 2
-    plugin = _load(argv[0])
+    plugin = _load(argv[0], argv[1:])
     if plugin is None:
         return 1
     gc.freeze()
@@ -72,7 +74,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _load(target: str) -> BasePlugin | None:
+def _load(target: str, providers: list[str]) -> BasePlugin | None:
     """The plugin, or None after its traceback and one last line that names file and cause."""
     from ._aliases import install
     from ._load import load
@@ -80,7 +82,7 @@ def _load(target: str) -> BasePlugin | None:
     install()
     try:
         # The plugin's folder; a command is run in the person's, where nothing may be imported from.
-        return load(target, sys.path[0])
+        return load(target, sys.path[0], providers)
     except LoadError as error:
         sys.stderr.write(f"error: cannot load the plugin: {error}\n")
     except BaseException as error:  # whatever the plugin's code raises, SystemExit too

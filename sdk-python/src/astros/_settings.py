@@ -17,17 +17,10 @@ class Settings(Mapping[str, "Any"]):
         self._data = data
 
     def __getitem__(self, name: str) -> Any:
-        value = self._data()[name]
-        return Settings(lambda: value) if isinstance(value, dict) else value
+        return _section(self._data()[name])
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        try:
-            return self[name]
-        except KeyError:
-            known = ", ".join(f"`{one}`" for one in self) or "none"
-            raise AttributeError(f"no setting `{name}`; there is {known}") from None
+        return _attribute(self, name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._data())
@@ -37,3 +30,27 @@ class Settings(Mapping[str, "Any"]):
 
     def __repr__(self) -> str:
         return f"Settings({dict(self._data())!r})"
+
+
+class Section(dict[str, "Any"]):
+    """An object among the settings: a dict, whose members are attributes too."""
+
+    def __getitem__(self, name: str) -> Any:
+        return _section(super().__getitem__(name))
+
+    def __getattr__(self, name: str) -> Any:
+        return _attribute(self, name)
+
+
+def _section(value: Any) -> Any:
+    return Section(value) if isinstance(value, dict) else value
+
+
+def _attribute(settings: Mapping[str, Any], name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    try:
+        return settings[name]
+    except KeyError:
+        known = ", ".join(f"`{one}`" for one in settings) or "none"
+        raise AttributeError(f"no setting `{name}`; there is {known}") from None

@@ -13,25 +13,40 @@ if TYPE_CHECKING:
 
 # What click calls the types of values; ranges are `integer range` and `float range`.
 TYPES = {"integer": "integer", "float": "number", "boolean": "boolean", "path": "path", "filename": "path"}
-
-
+# What lets a command take what it does not declare.
+REST = ("allow_extra_args", "ignore_unknown_options")
+# Variables that begin otherwise are kept from plugins.
+PASSED = ("ASTROS_", "LOCALAGENT_")
 INTERRUPTED = 130
 
 
 def describe(name: str, command: Any) -> dict[str, Any]:
     """The CommandDescription of a command or a group."""
     marked = getattr(command, "rich_markup_mode", None) == "rich"
-    text = (command.help or command.short_help or "").replace("\b", "").partition("\f")[0].strip()
+    below = getattr(command, "commands", {})
+    told = getattr(command, "context_settings", None) or {}
     said: dict[str, Any] = {
         "name": name,
-        "description": _unmarked(text, marked),
+        "description": _unmarked(_help(command), marked),
         "parameters": [known for one in command.params if (known := _parameter(one, marked)) is not None],
-        "commands": [describe(word, below) for word, below in sorted(getattr(command, "commands", {}).items())],
+        "commands": [describe(word, one) for word, one in sorted(below.items())],
+        "rest": not below and any(told.get(lets, getattr(command, lets, False)) for lets in REST),
         "runs": bool(getattr(command, "invoke_without_command", False)),
         "hidden": bool(command.hidden),
         "epilog": _unmarked(command.epilog or "", marked),
     }
     return {name: value for name, value in said.items() if value or name in ("name", "description")}
+
+
+def _help(command: Any) -> str:
+    """What it does; lists show the first line."""
+    text = (command.help or "").replace("\b", "").partition("\f")[0].strip()
+    short = (command.short_help or "").strip()
+    if short and not text.startswith(short):
+        text = f"{short}\n\n{text}".strip()
+    deprecated = getattr(command, "deprecated", False)
+    mark = f"(deprecated: {deprecated})" if isinstance(deprecated, str) else "(deprecated)" if deprecated else ""
+    return f"{mark} {text}".strip()
 
 
 def each(command: Any) -> Iterator[Any]:
@@ -86,11 +101,12 @@ def _parameter(one: Any, marked: bool) -> dict[str, Any] | None:
     prompts, from_environment = bool(getattr(one, "prompt", None)), bool(one.envvar)
     said: dict[str, Any] = {
         "name": one.name,
-        "description": _unmarked(getattr(one, "help", None) or "", marked),
+        "description": _said_of(one, marked),
         "type": kind,
         "flags": list(one.opts) if is_option else [],
         "off_flags": list(one.secondary_opts),
         "choices": choices,
+        "ignore_case": bool(choices) and _of(one, "case_sensitive") is False,
         "default": _plain(one.default, several or one.nargs != 1),
         # Typer itself asks for what is missing, or looks for it in the environment.
         "required": bool(one.required) and not prompts and not from_environment,
@@ -104,13 +120,40 @@ def _parameter(one: Any, marked: bool) -> dict[str, Any] | None:
     )
 
 
+def _said_of(one: Any, marked: bool) -> str:
+    """What it is for; and what the description has no member for: its bounds, and a variable that says it too."""
+    low, high, names = _of(one, "min"), _of(one, "max"), one.envvar or ()
+    above = "" if low is None else f"above {low}" if _of(one, "min_open") else f"from {low}"
+    below = "" if high is None else f"below {high}" if _of(one, "max_open") else f"up to {high}"
+    bounds = f"{above} {below}".strip()
+    names = ", ".join(name for name in ([names] if isinstance(names, str) else names) if name.startswith(PASSED))
+    said = [
+        _unmarked(getattr(one, "help", None) or "", marked),
+        bounds and f"[{bounds}]",
+        names and f"[env: {names}]",
+    ]
+    return " ".join(filter(None, said))
+
+
+def _told(one: Any) -> Any:
+    """What is made of its values: click's type, or what the newer Typer has in its place."""
+    return getattr(one, "type", None) or getattr(one, "type_descriptor", None)
+
+
+def _of(one: Any, name: str) -> Any:
+    """A member of that."""
+    told = _told(one)
+    places = (told, getattr(told, "parameter_info", None))
+    return next((found for place in places if (found := getattr(place, name, None)) is not None), None)
+
+
 def _type(one: Any) -> tuple[str, list[str]]:
     """What a parameter takes, and its choices."""
     if getattr(one, "count", False):
         return "count", []
     if getattr(one, "is_flag", False):
         return "boolean", []
-    told = getattr(one, "type", None) or one.type_descriptor
+    told = _told(one)
     choices = getattr(told, "choices", None)
     if choices:
         return "string", [str(getattr(choice, "value", choice)) for choice in choices]

@@ -59,3 +59,7 @@ def __getattr__(name: str) -> Any:
         if name in names:
             return getattr(import_module(f"astros.{home}"), name)
     raise AttributeError(f"module `{__name__}` has no `{name}`")
+
+
+def __dir__() -> list[str]:
+    return [*__all__]

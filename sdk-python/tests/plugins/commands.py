@@ -57,6 +57,19 @@ class Workshop(CommandPlugin):  # type: ignore[misc]
             words = [os.path.basename(os.getcwd()), str(path), str(depth), str(loud), color.value, str(tag)]
             print("|".join([*words, str(size), str(fast), str(verbose), str(secret)]))
 
+        @app.command("old", deprecated=True, short_help="Lists show this.")
+        def old(
+            hue: Color = typer.Option(Color.red, case_sensitive=False),
+            times: int = typer.Option(1, min=1, max=9, envvar=["ASTROS_WORKSHOP_TIMES", "TIMES"], help="How often"),
+            share: float = typer.Option(0.5, max=1),
+        ) -> None:
+            """Help shows this."""
+            print(hue.value, times, share)
+
+        @app.command("pass-on", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+        def pass_on(context: typer.Context) -> None:
+            print(context.args)
+
         @app.command("nap")
         async def nap(seconds: float = 0.01) -> None:
             """A coroutine."""

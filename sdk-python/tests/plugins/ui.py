@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Dict, List, Optional  # noqa: UP035 (as authors of older Pythons write)
 
 from app.cli.plugins.framework import UIPlugin, WorkflowStatus  # type: ignore[import-not-found]
@@ -27,6 +28,11 @@ class Point:
     y: float = 0.5
 
 
+class Shade(Enum):
+    LIGHT = "l"
+    DARK = "d"
+
+
 class Gallery(UIPlugin):  # type: ignore[misc]
     name = "gallery"
 
@@ -45,6 +51,7 @@ class Gallery(UIPlugin):  # type: ignore[misc]
             "frames",
             "listing",
             "grid",
+            "shade",
             "own",
             "ruled",
             "point",
@@ -104,6 +111,9 @@ class Gallery(UIPlugin):  # type: ignore[misc]
 
     def grid(self) -> Panel:
         return Panel(Markdown("| a | b |\n|---|---|\n| 1 | 2 |"))
+
+    def shade(self, of: Shade) -> str:
+        return of.name
 
     def own(self, say: str) -> Panel:
         Console().print(say)

@@ -3,7 +3,7 @@
 use astros_protocol::command::{CommandDescription, CommandParameter, CommandValue};
 use clap::{
     Arg, ArgAction, Command, ValueHint,
-    builder::{PossibleValuesParser, ValueParser},
+    builder::{PossibleValuesParser, TypedValueParser, ValueParser},
     value_parser,
 };
 use serde_json::Value;
@@ -15,6 +15,9 @@ use crate::services::printable::line;
 const SHORT: usize = 1_000;
 /// The flag that takes a parameter back has a name of its own: no parameter's name ends so.
 const OFF: char = '\0';
+
+/// What no parameter takes; likewise.
+const REST: &str = "\0rest";
 
 /// The id of the argument that takes a parameter back.
 pub(super) fn off(parameter: &CommandParameter) -> String {
@@ -57,7 +60,20 @@ pub(super) fn command(described: &CommandDescription, bin: &str) -> Command {
     // Any number of words before the last, which has to be there.
     let is_optional_before = |pair: &[&CommandParameter]| !pair[0].required && pair[1].required;
     let placed: Vec<_> = described.parameters.iter().filter(|one| one.flags.is_empty()).collect();
-    command.allow_missing_positional(placed.windows(2).any(is_optional_before))
+    command = command.allow_missing_positional(placed.windows(2).any(is_optional_before));
+    if described.rest && described.commands.is_empty() { taking_rest(command, &placed) } else { command }
+}
+
+/// Lets through what the description does not have, for the plugin itself to read.
+fn taking_rest(command: Command, placed: &[&CommandParameter]) -> Command {
+    let is_placed = |arg: &Arg| placed.iter().any(|one| arg.get_id() == one.name.as_str());
+    let open = |arg: Arg| if is_placed(&arg) { arg.allow_hyphen_values(true) } else { arg };
+    let lenient = command.mut_args(|arg| open(arg.required(false)));
+    if placed.last().is_some_and(|last| last.repeated) {
+        return lenient;
+    }
+    let rest = Arg::new(REST).action(ArgAction::Append).num_args(0..).allow_hyphen_values(true);
+    lenient.arg(rest.value_name("ARGS"))
 }
 
 fn first_paragraph(text: &str) -> String {
@@ -75,7 +91,7 @@ fn arguments(one: &CommandParameter) -> Vec<Arg> {
         arg = arg.help(help);
     }
     if arg.get_action().takes_values() {
-        arg = arg.value_parser(parser(one)).value_name(value_name(one));
+        arg = arg.value_parser(parser(one)).value_name(value_name(one)).ignore_case(one.ignore_case);
         arg = match (one.values, one.repeated && one.flags.is_empty()) {
             (Some(values @ 2..), _) => arg.num_args(values as usize),
             (_, true) => arg.num_args(1..),
@@ -123,7 +139,12 @@ fn action(one: &CommandParameter) -> ArgAction {
 
 fn parser(one: &CommandParameter) -> ValueParser {
     if !one.choices.is_empty() {
-        return PossibleValuesParser::new(one.choices.clone()).into();
+        let choices = one.choices.clone();
+        let as_described = move |said: String| {
+            let same = choices.iter().find(|choice| choice.to_lowercase() == said.to_lowercase());
+            if choices.contains(&said) { said } else { same.cloned().unwrap_or(said) }
+        };
+        return PossibleValuesParser::new(one.choices.clone()).map(as_described).into();
     }
     match one.r#type {
         CommandValue::Integer | CommandValue::Count => value_parser!(i64).into(),
@@ -151,6 +172,7 @@ fn help(one: &CommandParameter) -> String {
     let default = match &one.default {
         Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
         Some(Value::Bool(true)) => Some("on".to_owned()),
+        Some(Value::Bool(false)) if !one.off_flags.is_empty() => Some("off".to_owned()),
         Some(value @ Value::Number(_)) if one.r#type != CommandValue::Count => Some(value.to_string()),
         _ => None,
     };

@@ -163,6 +163,30 @@ mod tests {
     }
 
     #[test]
+    fn lets_through_what_the_plugin_reads_itself() {
+        let args = |parameters: Value, line: &str| {
+            let command = json!({ "name": "pass", "rest": true, "parameters": parameters });
+            let offered =
+                Offered { plugin: "p".to_owned(), command: serde_json::from_value(command).unwrap() };
+            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            read(&offered, &words).map(|typed| Value::Object(typed.args))
+        };
+        let named = json!([
+            { "name": "what", "required": true }, { "name": "level", "flags": ["--level"], "required": true },
+            { "name": "color", "flags": ["--color"], "choices": ["Green", "red"], "ignore_case": true },
+        ]);
+        for line in ["pass", "pass --foo bar", "pass a -x --level 3", "pass -- --foo", "pass a b c"] {
+            assert!(args(named.clone(), line).is_ok(), "{line}");
+        }
+        let found = args(named, "pass --color GREEN --level 3 a --foo --color red").unwrap();
+        let understood = json!({ "color": "Green", "what": "a", "level": "3" });
+        assert_eq!(found, understood, "up to what it does not know");
+        let many = json!([{ "name": "args", "repeated": true }]);
+        assert_eq!(args(many, "pass --foo bar -v").unwrap()["args"], json!(["--foo", "bar", "-v"]));
+        assert!(args(json!([]), "pass --help").unwrap_err().to_string().contains("Usage: astros pass"));
+    }
+
+    #[test]
     fn helps_at_each_level() {
         let top = typed("tools --help").unwrap_err();
         assert!(top.contains("All of it.") && top.contains("make") && top.contains("-v"), "{top}");
