@@ -64,13 +64,6 @@ impl Scope {
     }
 }
 
-/// Works out beside the runtime's threads what may take a second.
-pub(super) async fn aside<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, String> + Send + 'static,
-) -> Result<T, String> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(error.to_string()))
-}
-
 /// The names that a condition speaks of, each with what follows it: `results.analysis.success`.
 pub(super) fn names_of_condition(condition: &str) -> Result<Vec<String>, String> {
     let compiled = compiled(condition).map_err(|error| words(condition, &error))?;

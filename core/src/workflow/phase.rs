@@ -5,7 +5,7 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
-    expression::{Scope, aside},
+    expression::Scope,
     file::{Agent, Phase},
     jinja::MOST,
     outcome::{Failure, PhaseOutcome, StepOutcome, results, with_plain_names},
@@ -181,6 +181,13 @@ impl Own {
         })
         .await
     }
+}
+
+/// Works out beside the runtime's threads what may take a second.
+pub(super) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 /// What of the steps failed, in one sentence.

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    expression::{Scope, aside},
+    expression::Scope,
     jinja::MOST,
     outcome::{Failure, PhaseOutcome, StepOutcome, results, with_plain_names},
+    phase::aside,
     place::Place,
     run::{Run, millis},
 };
