@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{
     api::{Answer, News, Person, Understood, Wanted},
+    server::MAX_RESPONSE,
     service::Service,
 };
 use crate::{
@@ -26,6 +27,8 @@ use crate::{
 const MENTIONED: usize = 3;
 /// Progress that waits for a client; beyond it the plugin's stream waits.
 const WINDOW: usize = 8;
+/// What a message of a subscription has beside its item, in bytes.
+const ENVELOPE: usize = 1 << 10;
 
 /// Where the news of a request go that its client wants.
 pub(super) struct Listens {
@@ -74,11 +77,27 @@ pub(super) async fn tell<A: Into<News>, W: Future<Output = Result<A, Error>>>(
             (outcome, ()) = async { tokio::join!(work(listens), relay) } => outcome,
             never = asking => never,
         };
-        send(&sink, &outcome.map_or_else(News::Error, Into::into)).await;
+        let outcome = fitting(outcome.map_or_else(News::Error, Into::into), MAX_RESPONSE as usize - ENVELOPE);
+        send(&sink, &outcome).await;
     };
     tokio::select! {
         () = told => {}
         () = sink.closed() => {}
+    }
+}
+
+/// The outcome, or that it is larger than a message may be: a client that gets one that is would take the daemon for
+/// gone.
+fn fitting(outcome: News, most: usize) -> News {
+    match serde_json::value::to_raw_value(&outcome) {
+        Ok(item) if item.get().len() > most => {
+            let message = format!(
+                "what came of it has {} bytes, more than the {most} of a message between command and daemon",
+                item.get().len()
+            );
+            News::Error(Error::new(ErrorCode::FRAME_TOO_LARGE, message))
+        }
+        _ => outcome,
     }
 }
 
@@ -200,5 +219,21 @@ impl From<agent::Answer> for Answer {
             hint,
         } = answer;
         Answer { response, plugin, handler, confidence, context, correlation_id, suggestions, hint }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_that_an_outcome_is_too_large_instead_of_sending_it() {
+        let error = |words: String| News::Error(Error::new(ErrorCode::HANDLER_FAILED, words));
+        let said = |news| match news {
+            News::Error(error) => error.code,
+            _ => unreachable!("an error was given"),
+        };
+        assert_eq!(said(fitting(error("x".repeat(100)), 1000)), ErrorCode::HANDLER_FAILED);
+        assert_eq!(said(fitting(error("x".repeat(1000)), 1000)), ErrorCode::FRAME_TOO_LARGE);
     }
 }

@@ -3,7 +3,7 @@
 //! What a plugin may not do it is told without learning whether it is there. Whoever it calls does for it no more than
 //! the called handler says that it does: nobody has another do what is not the other's to do.
 
-use std::{fmt, path::PathBuf};
+use std::{borrow::Cow, fmt, path::PathBuf};
 
 use astros_protocol::{
     Error, ErrorCode, RENDER_HANDLER, intent::Parent, lifecycle::Effects, manifest::Permission,
@@ -30,11 +30,12 @@ pub(super) enum Admitted {
 }
 
 impl Call<'_> {
-    /// The handler by which it is granted.
-    fn granted_as(&self) -> &str {
+    /// The handler by which it is granted; of a part of a workflow, its kind and its name.
+    fn granted_as(&self) -> Cow<'_, str> {
         match self.work {
-            Work::Component(_) => RENDER_HANDLER,
-            _ => self.handler,
+            Work::Component(_) => RENDER_HANDLER.into(),
+            Work::Part(step) => format!("{}:{}", step.kind, step.name).into(),
+            _ => self.handler.into(),
         }
     }
 }
@@ -63,7 +64,7 @@ impl Router {
         if callee.and_then(|(_, declared)| declared).is_some_and(free) {
             return Ok(Admitted::AsFree);
         }
-        if self.is_granted(caller, |granted| may_call(granted, call.plugin, call.granted_as())) {
+        if self.is_granted(caller, |granted| may_call(granted, call.plugin, &call.granted_as())) {
             return Ok(Admitted::ByGrant);
         }
         if let Some((plugin, None)) = callee

@@ -81,13 +81,23 @@ impl Router {
         Ok(())
     }
 
-    /// The same for what a plugin asks of another in a person's name: paths that the other's schema declares.
+    /// The same for what a plugin asks of another in a person's name: paths that the other's schema declares, or the
+    /// workflow.
     pub(super) async fn hands_on(&self, plugin: &Plugin, call: &Call<'_>) -> Result<(), Error> {
         let (Some(cwd), Some(_)) = (&call.root.cwd, &call.above.caller) else { return Ok(()) };
-        let Work::Handler(intent) = call.work else { return Ok(()) };
         if plugin.hands_on() {
             return Ok(());
         }
+        let chain = call.above.link.as_ref().map(|link| link.names().join(" > "));
+        let caller = chain.as_deref().or(call.above.caller.as_deref());
+        let intent = match call.work {
+            Work::Handler(intent) => intent,
+            Work::Part(step) => {
+                let named = step.paths.to_vec();
+                return self.reaches_for(caller, &plugin.name, named, Effects::Read, &call.root).await;
+            }
+            _ => return Ok(()),
+        };
         let Ok(description) = plugin.described().await else { return Ok(()) };
         let handler = description.handlers.iter().find(|offered| offered.name == call.handler);
         let parameters = handler.and_then(|handler| Some((handler, handler.parameters.as_ref()?)));
@@ -97,8 +107,6 @@ impl Router {
             is_path(&parameters["properties"][name], parameters).then_some(value.as_str()?)
         });
         let named = declared.map(|path| Named { path: Path::new(cwd).join(path), surely: true }).collect();
-        let chain = call.above.link.as_ref().map(|link| link.names().join(" > "));
-        let caller = chain.as_deref().or(call.above.caller.as_deref());
         self.reaches_for(caller, &plugin.name, named, handler.effects, &call.root).await
     }
 

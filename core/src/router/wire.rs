@@ -14,6 +14,8 @@ use astros_protocol::{
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use super::Named;
+
 /// What a plugin asks of the host: `call_plugin` read in one pass with its params raw, everything else raw.
 pub enum Asked<'a> {
     CallPlugin(CallPluginRef<'a>),
@@ -119,6 +121,9 @@ pub struct StepRef<'a> {
     pub task: &'a RawValue,
     /// A JSON object on one line.
     pub context: &'a RawValue,
+    /// The paths among its inputs, which a plugin that has it run may name only where the part's plugin reaches them.
+    #[serde(skip)]
+    pub paths: &'a [Named],
 }
 
 /// What a provider is asked.

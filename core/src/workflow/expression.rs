@@ -1,37 +1,12 @@
-//! Conditions and templates: expressions of Jinja over what is known in a run. They read, and reach nothing else.
-
-use std::sync::LazyLock;
+//! Conditions and texts: expressions of Jinja over what is known in a run. They read, and reach nothing else.
 
 use minijinja::{
-    Environment, Error, ErrorKind, UndefinedBehavior,
+    Error,
     value::{Serde, Value as Found},
 };
 use serde_json::Value;
 
-/// So many steps an expression may take: more is a loop that somebody did not mean.
-const FUEL: u64 = 100_000;
-/// What is known beside the names of a run.
-const FUNCTIONS: [&str; 4] = ["range", "dict", "debug", "namespace"];
-
-static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_fuel(Some(FUEL));
-    environment.set_formatter(|out, _, value| {
-        // In a text, too, a value is what it is in JSON.
-        let written = match value.as_str() {
-            _ if value.is_undefined() => return Err(ErrorKind::UndefinedError.into()),
-            Some(text) => out.write_str(text),
-            None => out.write_str(&json(value)?),
-        };
-        Ok(written?)
-    });
-    environment
-});
-
-fn json(value: &Found) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
-}
+use super::jinja::{compiled, json, template, too_much};
 
 /// What expressions see.
 #[derive(Clone, Debug)]
@@ -47,31 +22,39 @@ impl Scope {
         Ok(self.find(condition)?.is_true())
     }
 
-    /// A value with its expressions filled in. A text that is one expression becomes what that is, of any type.
-    pub(super) fn fill(&self, value: &Value) -> Result<Value, String> {
-        match value {
-            Value::String(text) => match sole(text) {
-                Some(expression) => {
-                    let found = self.find(expression)?;
-                    serde_json::to_value(&found).map_err(|error| format!("`{expression}`: {error}"))
-                }
-                None if is_template(text) => {
-                    let filled = ENVIRONMENT.render_str(text, self.0.clone());
-                    filled.map(Value::String).map_err(|error| words(text, &error))
-                }
-                None => Ok(value.clone()),
-            },
-            Value::Array(items) => items.iter().map(|item| self.fill(item)).collect(),
+    /// A value with its expressions filled in. A text that is one expression becomes what that is, of any type. What
+    /// they come to is taken from `left`.
+    pub(super) fn fill(&self, value: &Value, left: &mut usize) -> Result<Value, String> {
+        let text = match value {
+            Value::String(text) if is_template(text) => text,
+            Value::Array(items) => return items.iter().map(|item| self.fill(item, left)).collect(),
             Value::Object(members) => {
-                let filled = members.iter().map(|(name, value)| Ok((name.clone(), self.fill(value)?)));
-                filled.collect::<Result<_, String>>().map(Value::Object)
+                let filled = members.iter().map(|(name, value)| Ok((name.clone(), self.fill(value, left)?)));
+                return filled.collect::<Result<_, String>>().map(Value::Object);
             }
-            other => Ok(other.clone()),
-        }
+            other => return Ok(other.clone()),
+        };
+        let (filled, size) = match sole(text) {
+            Some(expression) => {
+                let written = json(&self.find(expression)?).map_err(|error| words(text, &error))?;
+                (
+                    serde_json::from_str(&written).map_err(|error| format!("`{expression}`: {error}"))?,
+                    written.len(),
+                )
+            }
+            None => {
+                let filled = template(text).and_then(|template| template.render(self.0.clone()));
+                let filled = filled.map_err(|error| words(text, &error))?;
+                let size = filled.len();
+                (Value::String(filled), size)
+            }
+        };
+        *left = left.checked_sub(size).ok_or_else(|| format!("`{}`: {}", shortened(text), too_much()))?;
+        Ok(filled)
     }
 
     fn find(&self, expression: &str) -> Result<Found, String> {
-        let compiled = ENVIRONMENT.compile_expression_owned(expression.to_owned());
+        let compiled = compiled(expression);
         let found = compiled.and_then(|compiled| compiled.eval(self.0.clone()));
         let found = found.map_err(|error| words(expression, &error))?;
         if found.is_undefined() {
@@ -83,9 +66,8 @@ impl Scope {
 
 /// The names that a condition speaks of, each with what follows it: `results.analysis.success`.
 pub(super) fn names_of_condition(condition: &str) -> Result<Vec<String>, String> {
-    let compiled = ENVIRONMENT.compile_expression_owned(condition.to_owned());
-    let compiled = compiled.map_err(|error| words(condition, &error))?;
-    Ok(known(compiled.undeclared_variables(true)))
+    let compiled = compiled(condition).map_err(|error| words(condition, &error))?;
+    Ok(sorted(compiled.undeclared_variables(true)))
 }
 
 /// The names that a text speaks of.
@@ -93,12 +75,12 @@ pub(super) fn names_of_text(text: &str) -> Result<Vec<String>, String> {
     if !is_template(text) {
         return Ok(Vec::new());
     }
-    let template = ENVIRONMENT.template_from_str(text).map_err(|error| words(text, &error))?;
-    Ok(known(template.undeclared_variables(true)))
+    let template = template(text).map_err(|error| words(text, &error))?;
+    Ok(sorted(template.undeclared_variables(true)))
 }
 
-fn known(names: impl IntoIterator<Item = String>) -> Vec<String> {
-    let mut names: Vec<String> = names.into_iter().filter(|name| !FUNCTIONS.contains(&&**name)).collect();
+fn sorted(names: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<String> = names.into_iter().collect();
     names.sort();
     names
 }
@@ -115,18 +97,20 @@ fn sole(text: &str) -> Option<&str> {
 
 fn words(text: &str, error: &Error) -> String {
     let why = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-    let mut text = text.trim().to_owned();
-    if text.chars().count() > 80 {
-        text = text.chars().take(80).chain(['…']).collect();
-    }
-    format!("`{}` cannot be worked out: {why}", text.escape_debug())
+    format!("`{}` cannot be worked out: {why}", shortened(text))
+}
+
+fn shortened(text: &str) -> String {
+    let text = text.trim();
+    let end = if text.chars().count() > 80 { "…" } else { "" };
+    format!("{}{end}", text.chars().take(80).collect::<String>().escape_debug())
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::*;
+    use super::{super::jinja::MOST, *};
 
     fn scope() -> Scope {
         let results =
@@ -153,7 +137,7 @@ mod tests {
             "list": ["{{ results.analysis.result }}", 1], "plain": "100 %" });
         let filled = json!({ "n": 12, "say": "look: false",
             "list": [{ "files": 12, "names": ["a", "b"] }, 1], "plain": "100 %" });
-        assert_eq!(scope().fill(&value), Ok(filled));
+        assert_eq!(scope().fill(&value, &mut MOST.clone()), Ok(filled));
     }
 
     #[test]
@@ -163,20 +147,79 @@ mod tests {
             ("results.analysis.succes", "is not there"),
             ("1 +", "unexpected end of input"),
             ("[1, 2] + 3", "cannot be worked out"),
+            ("[1] * 2 == [1, 1]", "there is no `*` here"),
+            ("task | replace(task, task)", "unknown"),
+            ("range(3)", "unknown"),
         ] {
             let error = scope().holds(condition).unwrap_err();
             assert!(error.contains(why) && error.contains(condition), "{error}");
         }
-        let endless =
-            json!("{% for i in range(90000) %}{% for j in range(90000) %}x{% endfor %}{% endfor %}");
-        assert!(scope().fill(&endless).unwrap_err().contains("fuel"));
-        assert!(scope().holds("'x' * 9999999999 == ''").is_err());
+        let statement = json!("{% for i in task %}x{% endfor %}");
+        assert!(scope().fill(&statement, &mut MOST.clone()).unwrap_err().contains("there are no statements"));
+        assert!(names_of_text("{% set x = task %}").unwrap_err().contains("there are no statements"));
+        assert!(
+            scope().holds(&format!("1 {} > 0", "+ 1".repeat(200))).unwrap_err().contains("longer than 200")
+        );
+    }
+
+    #[test]
+    fn gives_what_its_filters_give() {
+        for (expression, value) in [
+            ("results.analysis.result.names | join(', ') | upper", json!("A, B")),
+            ("[{'n': 1}, {'n': 2}] | selectattr('n', 'gt', 1) | map(attribute='n')", json!([2])),
+            ("inputs.other | default('none')", json!("none")),
+            ("results.analysis.result | tojson", json!(r#"{"files":12,"names":["a","b"]}"#)),
+            ("results.analysis.result.names | string", json!(r#"["a","b"]"#)),
+            ("['b', 'a'] | sort | first", json!("a")),
+            ("'*' in task", json!(false)),
+        ] {
+            let filled = scope().fill(&format!("{{{{ {expression} }}}}").into(), &mut MOST.clone());
+            assert_eq!(filled, Ok(value), "{expression}");
+        }
+    }
+
+    #[test]
+    fn takes_neither_memory_nor_time_however_it_is_written() {
+        let begun = std::time::Instant::now();
+        let many = "a b ".repeat(100_000);
+        let scope = Scope::new(&json!({ "task": many, "results": { "a": vec![many.clone(); 8] } }));
+        let alone = vec!["results"; 95].join(", ");
+        for expression in [
+            "'%4000000000d' | format(3)",
+            "'a' | indent(4000000000, true)",
+            "('a' * 100000 ~ 'b' * 10) | replace('a', 'b' * 100000)",
+            "([range(100000) | list] * 100000) | tojson",
+            "[[[1] * 10000] * 10000] | string",
+            "range(100000) | list | sort",
+            "[1] | batch(4000000000, 1) | list",
+            "task | list | map('default', results) | list",
+            "task | split | join(task)",
+            "10 ** 99999999",
+            &vec!["task"; 90].join(" ~ "),
+            &format!("[{alone}] | string"),
+            &format!("[{alone}] | tojson"),
+        ] {
+            for text in [format!("{{{{ {expression} }}}}"), format!("x{{{{ {expression} }}}}")] {
+                let error = scope.fill(&text.clone().into(), &mut MOST.clone());
+                assert!(error.is_err(), "{text} came to something");
+            }
+        }
+        assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn says_where_all_texts_together_come_to_too_much() {
+        let long = Scope::new(&json!({ "task": "x".repeat(MOST / 4) }));
+        let texts = |count| Value::Array(vec![json!("{{ task }}"); count]);
+        assert!(long.fill(&texts(3), &mut MOST.clone()).is_ok());
+        let error = long.fill(&texts(5), &mut MOST.clone()).unwrap_err();
+        assert_eq!(error, "`{{ task }}`: it comes to more than 4 MiB");
     }
 
     #[test]
     fn finds_the_names_that_are_spoken_of() {
         assert_eq!(
-            names_of_condition("results.a.success and inputs.deep and range(3)").unwrap(),
+            names_of_condition("results.a.success and inputs.deep").unwrap(),
             ["inputs.deep", "results.a.success"]
         );
         assert_eq!(names_of_text("{{ task }} in {{ results['b-c'].result }}").unwrap().len(), 2);

@@ -7,6 +7,7 @@ mod check;
 mod expression;
 mod file;
 mod input;
+mod jinja;
 mod news;
 mod orchestrate;
 mod outcome;

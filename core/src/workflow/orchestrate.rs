@@ -14,6 +14,9 @@ use super::{
     step::{CONTEXT, Job, Work},
 };
 
+/// So many steps a decision may want.
+const AT_ONCE: usize = 1_000;
+
 impl Run {
     /// Asks an orchestrator until it wants nothing more, and runs what it wants.
     pub(super) async fn orchestrate(&self, ground: &Ground<'_>, name: &str) -> Result<Done, Error> {
@@ -27,6 +30,13 @@ impl Run {
             if is_last {
                 let StepOutcome { success, skipped, result, error, .. } = decision;
                 return Ok(Done { success, skipped, result, error, steps });
+            }
+            if decision.next.len() > AT_ONCE {
+                let failure = Failure::said(format!(
+                    "the orchestrator `{name}` wants {} steps at once, expected at most {AT_ONCE}",
+                    decision.next.len()
+                ));
+                return Ok(Done { steps, ..Done::failed(failure) });
             }
             steps.extend(self.decided(ground, round, &decision).await?);
         }
@@ -47,7 +57,7 @@ impl Run {
             let job = Job {
                 step: format!("round-{round}.{}", at + 1),
                 part: Part { kind: wanted.kind.clone(), name: &wanted.name, plugin: None },
-                first: Some(&decision.plugin),
+                by: Some(decision),
                 round: Some(round),
                 retry: ground.phase.retry.as_ref(),
                 timeout: ground.phase.timeout.map(|timeout| timeout.0),

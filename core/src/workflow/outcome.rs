@@ -10,6 +10,11 @@ use serde_json::{Map, Value, json};
 
 use super::check::in_expressions;
 
+/// The outcome of a step has so many bytes of JSON at most, its task included.
+const OF_STEP: usize = 1 << 20;
+/// Those of all steps of a run together.
+const OF_RUN: usize = 8 << 20;
+
 /// What became of a step: of an agent, of a plugin's phase, of a decision of an orchestrator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepOutcome {
@@ -101,12 +106,38 @@ impl Failure {
     pub(super) fn said(message: impl Into<String>) -> Failure {
         Failure { kind: "not_done".to_owned(), message: message.into(), hint: None, trace: None }
     }
+
+    fn hinted(self, hint: &str) -> Failure {
+        Failure { hint: Some(hint.to_owned()), ..self }
+    }
 }
 
 impl StepOutcome {
     /// It is not what makes its phase fail.
     pub(super) fn is_fine(&self) -> bool {
         self.success || self.skipped
+    }
+
+    /// Its size as JSON, in bytes.
+    pub(super) fn size(&self) -> usize {
+        serde_json::to_string(self).map_or(0, |text| text.len())
+    }
+
+    /// Fails, and gives nothing, where it is larger than it may be beside the `held` bytes of the others of its run.
+    pub(super) fn bound(&mut self, held: usize) {
+        let mib = |bytes: usize| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
+        let size = self.size();
+        let why = if size > OF_STEP {
+            format!("what it was given and gave has {}, expected at most {}", mib(size), mib(OF_STEP))
+        } else if held + size > OF_RUN {
+            format!("with it the steps of this run gave more than {}, which is the most", mib(OF_RUN))
+        } else {
+            return;
+        };
+        self.success = false;
+        (self.task, self.result) = (Value::Null, Value::Null);
+        (self.evidence, self.next) = (Vec::new(), Vec::new());
+        self.error = Some(Failure::said(why).hinted("write it to a file, and give the path"));
     }
 
     /// How it went; its result stands in that of its phase, but where an orchestrator had it run.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 use super::{
     expression::Scope,
     file::{Agent, Phase},
+    jinja::MOST,
     outcome::{Failure, PhaseOutcome, StepOutcome, results, with_plain_names},
     parts::Part,
     plan::Turn,
@@ -45,14 +46,10 @@ impl Run {
             "provider": given.provider, "workflow_id": self.id,
         });
         let scope = Scope::new(&known);
-        match phase.when.as_deref().map_or(Ok(true), |when| scope.holds(when)) {
-            Ok(true) => {}
-            Ok(false) => return Ok(Done::skipped()),
-            Err(why) => return Ok(Done::failed(Failure::said(why))),
-        }
-        let filled = given_to(&scope, &given.task, &given.inputs, phase.task.as_ref(), &phase.inputs);
-        let (task, inputs) = match filled {
-            Ok(filled) => filled,
+        let own = Own { when: phase.when.clone(), task: phase.task.clone(), inputs: phase.inputs.clone() };
+        let (task, inputs) = match own.filled(&scope, &given.task, &given.inputs).await {
+            Ok(Some(filled)) => filled,
+            Ok(None) => return Ok(Done::skipped()),
             Err(why) => return Ok(Done::failed(Failure::said(why))),
         };
         let mut known = known;
@@ -84,16 +81,16 @@ impl Run {
 
     async fn agent(&self, ground: &Ground<'_>, agent: &Agent) -> Result<StepOutcome, Error> {
         let Ground { phase, scope, .. } = ground;
-        let work = match agent.when.as_deref().map_or(Ok(true), |when| scope.holds(when)) {
-            Err(why) => Err(why),
-            Ok(false) => Ok(None),
-            Ok(true) => given_to(scope, &ground.task, &ground.inputs, agent.task.as_ref(), &agent.inputs)
-                .map(|(task, inputs)| Some(Work { task, inputs, more: Extra::new() })),
-        };
+        let own = Own { when: agent.when.clone(), task: agent.task.clone(), inputs: agent.inputs.clone() };
+        let filled = own.filled(scope, &ground.task, &ground.inputs).await;
+        let work = filled.map(|filled| {
+            let (task, inputs) = filled?;
+            Some(Work { task, inputs, more: Extra::new() })
+        });
         let job = Job {
             step: agent.name.clone(),
             part: Part { kind: WorkflowKind::Agent, name: &agent.agent, plugin: agent.plugin.as_deref() },
-            first: None,
+            by: None,
             round: None,
             retry: agent.retry.as_ref().or(phase.retry.as_ref()),
             timeout: agent.timeout.or(phase.timeout).map(|timeout| timeout.0),
@@ -152,20 +149,45 @@ impl Ground<'_> {
     }
 }
 
-/// The task and the inputs of a step: its own, filled in, on those of what it belongs to.
-fn given_to(
-    scope: &Scope,
-    task: &Value,
-    inputs: &Extra,
-    own_task: Option<&Value>,
-    own_inputs: &Extra,
-) -> Result<(Value, Extra), String> {
-    let task = own_task.map_or_else(|| Ok(task.clone()), |own| scope.fill(own))?;
-    let mut all = inputs.clone();
-    for (name, value) in own_inputs {
-        all.insert(name.clone(), scope.fill(value)?);
+/// What a phase or an agent says itself of what it does.
+struct Own {
+    when: Option<String>,
+    task: Option<Value>,
+    inputs: Extra,
+}
+
+impl Own {
+    /// Its task and inputs, filled in, on those of what it belongs to; none where its condition does not hold. Beside
+    /// the runtime's threads: expressions may take their time.
+    async fn filled(
+        self,
+        scope: &Scope,
+        task: &Value,
+        inputs: &Extra,
+    ) -> Result<Option<(Value, Extra)>, String> {
+        let (scope, task, mut inputs) = (scope.clone(), task.clone(), inputs.clone());
+        aside(move || {
+            if let Some(when) = self.when
+                && !scope.holds(&when)?
+            {
+                return Ok(None);
+            }
+            let mut left = MOST;
+            let task = self.task.map_or(Ok(task), |own| scope.fill(&own, &mut left))?;
+            for (name, value) in self.inputs {
+                inputs.insert(name, scope.fill(&value, &mut left)?);
+            }
+            Ok(Some((task, inputs)))
+        })
+        .await
     }
-    Ok((task, all))
+}
+
+/// Works out beside the runtime's threads what may take a second.
+pub(super) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 /// What of the steps failed, in one sentence.

@@ -9,10 +9,15 @@ use serde_json::{Value, json};
 
 use super::{
     expression::Scope,
+    jinja::MOST,
     outcome::{Failure, PhaseOutcome, StepOutcome, results, with_plain_names},
+    phase::aside,
     place::Place,
     run::{Run, millis},
 };
+
+/// Indentation makes JSON so many times as large at most.
+const MOSTLY: usize = 8;
 
 /// What came of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,11 +63,11 @@ pub struct Files {
 }
 
 impl Report {
-    pub(super) fn of(run: &Run, mut phases: Vec<PhaseOutcome>, error: Option<Failure>) -> Report {
+    pub(super) async fn of(run: &Run, mut phases: Vec<PhaseOutcome>, error: Option<Failure>) -> Report {
         let given = &run.plan.given;
         let (outputs, error) = match error {
             Some(error) => (Extra::new(), Some(error)),
-            None => match outputs(run, &phases) {
+            None => match outputs(run, &phases).await {
                 Ok(outputs) => (outputs, None),
                 Err(error) => (Extra::new(), Some(error)),
             },
@@ -96,7 +101,7 @@ impl Report {
 
     /// It as indented JSON.
     pub fn to_json(&self) -> String {
-        format!("{:#}\n", json!(self))
+        indented(&json!(self)) + "\n"
     }
 
     /// It for people to read.
@@ -183,18 +188,23 @@ fn gathered(phase: &mut PhaseOutcome) -> Vec<Evidence> {
     phase.steps.iter_mut().flat_map(of).collect()
 }
 
-fn outputs(run: &Run, phases: &[PhaseOutcome]) -> Result<Extra, Failure> {
+async fn outputs(run: &Run, phases: &[PhaseOutcome]) -> Result<Extra, Failure> {
     let given = &run.plan.given;
     let scope = Scope::new(&json!({
         "task": given.task, "inputs": given.inputs, "results": with_plain_names(&results(phases)),
         "provider": given.provider, "workflow_id": run.id,
     }));
-    let filled = run.plan.workflow.outputs.iter().map(|(name, value)| {
-        let value = scope.fill(value);
-        let value = value.map_err(|why| Failure::said(format!("the output `{name}` cannot be given: {why}")));
-        Ok((name.clone(), value?))
+    let outputs = run.plan.workflow.outputs.clone();
+    let filled = aside(move || {
+        let mut left = MOST;
+        let filled = outputs.into_iter().map(|(name, value)| {
+            let value = scope.fill(&value, &mut left);
+            let value = value.map_err(|why| format!("the output `{name}` cannot be given: {why}"))?;
+            Ok((name, value))
+        });
+        filled.collect()
     });
-    filled.collect()
+    filled.await.map_err(Failure::said)
 }
 
 fn state(success: bool, skipped: bool, error: Option<&Failure>) -> String {
@@ -228,11 +238,17 @@ fn inline(value: &Value) -> String {
     value.as_str().map_or_else(|| format!("`{value}`"), |text| text.replace('\n', " "))
 }
 
+/// JSON with indentation, where that is not most of it.
+fn indented(value: &Value) -> String {
+    let (line, lines) = (value.to_string(), format!("{value:#}"));
+    if lines.len() > line.len() * MOSTLY { line } else { lines }
+}
+
 /// A value under its name: texts as they are, all else as JSON.
 fn block(text: &mut String, name: &str, value: &Value) {
     let _ = match value {
         Value::String(words) => write!(text, "\n### {name}\n\n{}\n", words.trim_end()),
-        other => write!(text, "\n### {name}\n\n```json\n{other:#}\n```\n"),
+        other => write!(text, "\n### {name}\n\n```json\n{}\n```\n", indented(other)),
     };
 }
 

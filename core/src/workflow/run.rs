@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -43,6 +43,8 @@ pub(super) struct Run {
     pub(super) place: Place,
     /// Held by the step that a person is asked about.
     pub(super) stops: tokio::sync::Mutex<()>,
+    /// So many bytes of outcomes are kept of its steps.
+    pub(super) held: AtomicUsize,
     store: Store,
     /// What had ended before it was interrupted.
     kept: Kept,
@@ -111,6 +113,7 @@ impl Engine {
             teller,
             place,
             stops: tokio::sync::Mutex::default(),
+            held: AtomicUsize::new(kept.steps.values().map(StepOutcome::size).sum()),
             store: self.store.clone(),
             kept,
             resumed,
@@ -176,7 +179,7 @@ impl Run {
             let why = why.unwrap_or_else(|| Failure::said("it failed"));
             Failure { message: format!("the phase `{}` failed: {}", phase.name, why.message), ..why }
         });
-        let report = Report::of(self, finished, failure).kept(&self.place).await?;
+        let report = Report::of(self, finished, failure).await.kept(&self.place).await?;
         // After the files: who finds it ended finds them too.
         self.store.end_run(&self.id, report.success).await?;
         Ok(report)

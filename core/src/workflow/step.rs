@@ -1,6 +1,9 @@
 //! One step: a part of a plugin is run, again where it fails and may be, and what came of it is kept.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use astros_protocol::{
     Error, ErrorCode, Extra,
@@ -17,12 +20,13 @@ use super::{
     file::Retry,
     input,
     outcome::{Failure, StepOutcome},
-    parts::Part,
+    parts::{self, Part},
     phase::Ground,
     run::{Run, millis},
 };
 use crate::router::{
     Above, Call, Listener, Named,
+    tree::Link,
     wire::{StepRef, Work as Asked},
 };
 
@@ -34,8 +38,8 @@ pub(super) struct Job<'a> {
     /// Its name, which no other one of its phase has.
     pub(super) step: String,
     pub(super) part: Part<'a>,
-    /// The plugin that goes before others that bring the part.
-    pub(super) first: Option<&'a str>,
+    /// The decision of an orchestrator that wants it; the plugin of that goes before others that bring the part.
+    pub(super) by: Option<&'a StepOutcome>,
     /// The decision that it is run for.
     pub(super) round: Option<u32>,
     pub(super) retry: Option<&'a Retry>,
@@ -76,7 +80,7 @@ impl<'a> Job<'a> {
         Job {
             step,
             part: Part { kind, name, plugin: phase.plugin.as_deref() },
-            first: None,
+            by: None,
             round: None,
             retry: phase.retry.as_ref(),
             timeout: phase.timeout.map(|timeout| timeout.0),
@@ -113,6 +117,8 @@ impl Run {
             }
         }
         outcome.elapsed_ms = millis(begun.elapsed());
+        outcome.bound(self.held.load(Ordering::Relaxed));
+        self.held.fetch_add(outcome.size(), Ordering::Relaxed);
         self.keep(ground.key.clone(), job.step, &outcome).await?;
         self.teller.tell("step_completed", news(phase, &outcome, false)).await;
         Ok(outcome)
@@ -134,7 +140,7 @@ impl Run {
         let most = job.retry.map_or(1, |retry| retry.attempts.get());
         loop {
             outcome.attempts += 1;
-            let (ended, may_repeat) = match job.part.plugin(&self.router, job.first) {
+            let (ended, may_repeat) = match job.part.plugin(&self.router, job.by.map(|by| &*by.plugin)) {
                 Ok(plugin) => {
                     plugin.as_ref().clone_into(&mut outcome.plugin);
                     let ended = self.once(phase, job, &plugin, &work.inputs, &task, &context).await;
@@ -168,23 +174,32 @@ impl Run {
         &self,
         phase: &str,
         job: &Job<'_>,
-        plugin: &std::sync::Arc<str>,
+        plugin: &Arc<str>,
         inputs: &Extra,
         task: &RawValue,
         context: &RawValue,
     ) -> Result<WorkflowResult, Error> {
         let paths = input::paths(&self.plan.workflow, inputs).into_iter();
-        let named = paths.map(|path| Named { path, surely: true }).collect();
-        self.router.reaches(plugin, named, Effects::Read, &self.root).await?;
-        let label = format!("{} {}", job.part.kind, job.part.name);
+        let named: Vec<Named> = paths.map(|path| Named { path, surely: true }).collect();
+        let above = self.above(job, plugin)?;
+        if above.caller.is_none() {
+            self.router.reaches(plugin, named.clone(), Effects::Read, &self.root).await?;
+        }
+        let label = label(&job.part.kind, job.part.name);
         let (sender, mut values) = mpsc::channel(WINDOW);
         let listener = Some(sender).filter(|_| self.teller.watcher.is_some());
         let call = Call {
             plugin,
             handler: &label,
-            work: Asked::Part(StepRef { kind: &job.part.kind, name: job.part.name, task, context }),
+            work: Asked::Part(StepRef {
+                kind: &job.part.kind,
+                name: job.part.name,
+                task,
+                context,
+                paths: &named,
+            }),
             root: self.root.clone(),
-            above: Above::default(),
+            above,
             timeout: job.timeout,
             progress: listener.map_or(Listener::Nobody, Listener::Channel),
             followup: false,
@@ -201,6 +216,23 @@ impl Run {
             let message = format!("plugin `{plugin}` answered `{label}` with what is no result: {error}");
             Error::new(ErrorCode::BAD_RESPONSE, message).with_plugin(&**plugin)
         })
+    }
+
+    /// On whose behalf a part is run: the person's, whose file names it, or that of the plugin whose orchestrator
+    /// wants it, unless it is its own. For another's part that plugin needs to be allowed to call it.
+    fn above(&self, job: &Job<'_>, plugin: &Arc<str>) -> Result<Above, Error> {
+        let is_named = || {
+            let is_this = |part: &Part<'_>| part.kind == job.part.kind && part.name == job.part.name;
+            parts::named(&self.plan.workflow).iter().any(|(_, part)| {
+                is_this(part) && part.plugin(&self.router, None).is_ok_and(|found| found == *plugin)
+            })
+        };
+        let Some(by) = job.by.filter(|by| *by.plugin != **plugin && !is_named()) else {
+            return Ok(Above::default());
+        };
+        let caller: Arc<str> = Arc::from(&*by.plugin);
+        let link = Link::extend(None, &caller, &label(&by.kind, &by.part))?;
+        Ok(Above { link: Some(link), caller: Some(caller), ..Above::default() })
     }
 
     /// Takes down what came of a try.
@@ -280,6 +312,11 @@ impl Job<'_> {
             elapsed_ms: 0,
         }
     }
+}
+
+/// What stands for a part in the chain of calls and in errors.
+fn label(kind: &WorkflowKind, name: &str) -> String {
+    format!("{kind} {name}")
 }
 
 /// Whether another try can end otherwise.

@@ -7,6 +7,7 @@ mod failures;
 mod files;
 mod harness;
 mod kill;
+mod limits;
 mod orchestrators;
 mod resume;
 mod runs;

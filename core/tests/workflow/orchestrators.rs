@@ -1,5 +1,7 @@
 //! Orchestrators decide what is next.
 
+use std::fs;
+
 use serde_json::json;
 
 use crate::harness::Home;
@@ -18,6 +20,59 @@ async fn an_orchestrator_decides_over_and_over_and_sees_what_became_of_it() {
     let steps: Vec<&str> = led.steps.iter().map(|step| &*step.step).collect();
     assert_eq!(steps, ["round-1", "round-1.1", "round-1.2", "round-2", "round-2.1", "round-3"]);
     assert_eq!(home.noted(), ["a", "c"]);
+}
+
+#[tokio::test]
+async fn an_orchestrator_has_parts_of_others_run_that_the_file_names_or_that_it_may_call() {
+    let home = Home::new();
+    home.plugin("worker", &["erase"]);
+    let led = "phases:\n  - {name: led, orchestrator: lead, plugin: parts, inputs: {wants: erase}}\n";
+    let told = home.run(led).await.unwrap().phases.remove(0).result;
+    assert_eq!(told[0]["kind"], "permission_denied");
+    assert_eq!(told[0]["message"], "`parts` may not call `worker.agent:erase`");
+    assert_eq!(told[0]["hint"], "`astros plugins grant parts 'call_plugin: worker.agent:erase'` allows it");
+    let noted = || fs::read_to_string(home.path("home/data/plugin-data/worker/noted")).unwrap_or_default();
+    assert_eq!(noted(), "");
+
+    let named = format!("{led}  - {{name: beside, agents: [{{agent: erase}}]}}\n");
+    assert_eq!(home.run(&named).await.unwrap().phases[0].result, json!([true]));
+    assert_eq!(noted(), "wanted\n");
+
+    home.write(
+        "plugins/parts/plugin.yaml",
+        &manifest("parts", "[ai, {call_plugin: ['worker.agent:erase']}]"),
+    );
+    assert_eq!(home.run(led).await.unwrap().phases[0].result, json!([true]));
+    home.write("plugins/parts/plugin.yaml", &manifest("parts", "[ai, {call_plugin: ['worker.*']}]"));
+    assert_eq!(home.run(led).await.unwrap().phases[0].result, json!([true]));
+    assert_eq!(noted(), "wanted\nwanted\nwanted\n");
+}
+
+fn manifest(name: &str, permissions: &str) -> String {
+    format!(
+        "metadata: {{name: {name}}}\nplugin_types: [workflow]\npermissions: {permissions}\n\
+         run: {{command: [python3, code.py]}}\n"
+    )
+}
+
+#[tokio::test]
+async fn an_orchestrator_is_told_nothing_of_files_that_the_other_does_not_reach() {
+    let home = Home::new();
+    home.plugin("worker", &["erase"]);
+    home.write("plugins/parts/plugin.yaml", &manifest("parts", "[ai, call_plugin]"));
+    home.write("private.txt", "p");
+    let at = home.path("plugins/parts/code.py");
+    let wants = format!("{{wants: erase, with: {{at: {:?}}}}}", home.path("private.txt"));
+    let led = format!(
+        "inputs: {{at: {{type: path, default: {at:?}}}}}
+phases:
+           - {{name: led, orchestrator: lead, plugin: parts, inputs: {wants}}}
+"
+    );
+    let told = home.run(&led).await.unwrap().phases.remove(0).result;
+    assert_eq!(told[0]["kind"], "permission_denied", "{told}");
+    let message = format!("`worker` may not read `{}`", home.path("private.txt").display());
+    assert_eq!(told[0]["message"], message);
 }
 
 #[tokio::test]

@@ -33,6 +33,12 @@ def ask_ai(parent):
 
 def decide(context, inputs):
     seen = context["steps"]
+    if "many" in inputs and context["round"] == 1:
+        return {"success": True, "next": [step("agent", "do")] * inputs["many"]}
+    if "wants" in inputs and context["round"] == 1:
+        return {"success": True, "next": [step("agent", inputs["wants"], "w", note="wanted", **inputs.get("with", {}))]}
+    if "wants" in inputs:
+        return {"success": True, "result": [one["error"] or one["success"] for one in seen]}
     if inputs.get("endless") or context["round"] == 1:
         return {"success": True, "next": [step("agent", "do", "a", note="a"), step("agent", "do", "b", says_no=True)]}
     if context["round"] == 2:
@@ -64,6 +70,8 @@ def work(id, params):
             return {"success": True, "result": ask_ai(id)}
         if inputs.get("says_no"):
             return {"success": False, "message": "it does not want to"}
+        if "give" in inputs:
+            return {"success": True, "result": "g", "evidence": ["x" * inputs["give"]]}
         if params["kind"] == "orchestrator":
             return decide(context, inputs)
         known = {name: phase["success"] for name, phase in context["results"].items()}
