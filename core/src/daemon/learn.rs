@@ -83,9 +83,9 @@ impl Daemon {
         let settled = tokio::task::spawn_blocking(move || {
             let secrets = base.secrets();
             let maker = Maker { base: &base, config: &setup.config, secrets: &secrets.read() };
-            maker.settings(&installed.entry, &installed.given, Some(&description))
+            maker.settings(&installed.entry, &installed.given, Some(&description)).1
         });
-        if let Err(error) = settled.await.map_err(internal)? {
+        if let Some(error) = settled.await.map_err(internal)? {
             supervisor.admit(specs::blocked(&error)).await;
             return Err(error.into());
         }

@@ -24,13 +24,14 @@ pub struct Lack {
 /// The plugins by name.
 pub type Nodes = BTreeMap<String, Node>;
 
-/// Those that lack something, by name.
-pub fn lacks(nodes: &Nodes) -> BTreeMap<String, Lack> {
+/// All that is lacking, by the names of those that lack it.
+pub fn lacks(nodes: &Nodes) -> BTreeMap<String, Vec<Lack>> {
     let mut known = BTreeMap::new();
     for name in nodes.keys() {
         lack(nodes, name, &mut known);
     }
-    known.into_iter().filter_map(|(name, lack)| Some((name, lack?))).collect()
+    known.retain(|_, lacks| !lacks.is_empty());
+    known
 }
 
 /// All names, each after those that it needs, as far as that can be.
@@ -50,26 +51,22 @@ fn place<'a>(nodes: &'a Nodes, name: &'a str, seen: &mut BTreeSet<&'a str>, orde
     ordered.push(name.to_owned());
 }
 
-fn lack(nodes: &Nodes, name: &str, known: &mut BTreeMap<String, Option<Lack>>) -> Option<Lack> {
+fn lack(nodes: &Nodes, name: &str, known: &mut BTreeMap<String, Vec<Lack>>) -> Vec<Lack> {
     if let Some(known) = known.get(name) {
         return known.clone();
     }
     let found = match circle(nodes, name) {
-        Some(circle) => Some(Lack {
+        Some(circle) => vec![Lack {
             reason: format!("needs itself: {circle}"),
             hint: "one of them has to do without the next; tell their authors".to_owned(),
-        }),
-        None => nodes[name].needs.iter().find_map(|needed| unmet(nodes, needed, known)),
+        }],
+        None => nodes[name].needs.iter().filter_map(|needed| unmet(nodes, needed, known)).collect(),
     };
     known.insert(name.to_owned(), found.clone());
     found
 }
 
-fn unmet(
-    nodes: &Nodes,
-    needed: &PluginDependency,
-    known: &mut BTreeMap<String, Option<Lack>>,
-) -> Option<Lack> {
+fn unmet(nodes: &Nodes, needed: &PluginDependency, known: &mut BTreeMap<String, Vec<Lack>>) -> Option<Lack> {
     let name = needed.name.as_str();
     let wanted = needed.version.as_ref().map(ToString::to_string).unwrap_or_default();
     let lack = |reason: String, hint: String| Some(Lack { reason, hint });
@@ -85,7 +82,7 @@ fn unmet(
     if let Some((reason, hint)) = &node.refusal {
         return lack(format!("needs `{name}`, which is {reason}"), hint.clone());
     }
-    let deeper = self::lack(nodes, name, known)?;
+    let deeper = self::lack(nodes, name, known).into_iter().next()?;
     lack(format!("needs `{name}`, which {}", deeper.reason), deeper.hint)
 }
 
@@ -123,7 +120,8 @@ mod tests {
     }
 
     fn reason(nodes: &Nodes, name: &str) -> String {
-        lacks(nodes).remove(name).map(|lack| lack.reason).unwrap_or_default()
+        let lacks = lacks(nodes).remove(name).unwrap_or_default();
+        lacks.into_iter().map(|lack| lack.reason).collect::<Vec<_>>().join(", and ")
     }
 
     #[test]
@@ -140,15 +138,15 @@ mod tests {
             ("a", "1", &["b"]),
             ("b", "1", &["c>=2.0"]),
             ("c", "2.1", &["gone"]),
-            ("old", "1", &["c>=3,<4"]),
+            ("old", "1", &["c>=3,<4", "none"]),
             ("off", "1", &[]),
             ("fine", "1", &["off"]),
         ]);
         assert_eq!(reason(&nodes, "a"), "needs `b`, which needs `c`, which needs `gone`, which is not there");
-        assert_eq!(reason(&nodes, "old"), "needs `c>=3,<4`, found 2.1");
+        assert_eq!(reason(&nodes, "old"), "needs `c>=3,<4`, found 2.1, and needs `none`, which is not there");
         assert_eq!(reason(&nodes, "fine"), "");
         nodes.get_mut("off").unwrap().refusal = Some(("disabled: by command".into(), "enable it".into()));
-        let lack = lacks(&nodes).remove("fine").unwrap();
+        let lack = lacks(&nodes).remove("fine").unwrap().remove(0);
         assert_eq!(
             (lack.reason.as_str(), lack.hint.as_str()),
             ("needs `off`, which is disabled: by command", "enable it")
