@@ -70,13 +70,22 @@ fn problem(one: &PluginSettings) -> String {
 /// What a setting is now: the environment may be stronger than a command.
 fn tell(all: &PluginSettings, key: &str, output: &Output) {
     let plugin = &all.plugin;
+    if let Some(problem) = all.problem.as_ref().filter(|_| !output.json) {
+        let hint = all.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+        output.warning(&format!("{plugin}: {problem}{hint}"));
+    }
     let Some(one) = all.settings.iter().find(|one| one.name == key) else {
-        let members = json!({ "plugin": plugin, "name": key, "value": null, "source": null });
+        let members =
+            json!({ "plugin": plugin, "name": key, "value": null, "source": null, "problem": all.problem });
         return done(&printable(&format!("`{key}` of `{plugin}` is not set")), members, output);
     };
     let [_, value, source] = row(one);
-    let text = format!("`{key}` of `{plugin}` is {value}, from {source}");
-    let members = json!({ "plugin": plugin, "name": key, "value": one.value, "source": one.source });
+    let text = match one.source {
+        Some(_) => format!("`{key}` of `{plugin}` is {value}, from {source}"),
+        None => format!("`{key}` of `{plugin}` is not set"),
+    };
+    let source = &one.source;
+    let members = json!({ "plugin": plugin, "name": key, "value": one.value, "source": source, "problem": all.problem });
     done(&printable(&text), members, output);
 }
 

@@ -313,16 +313,7 @@ const OBSERVABILITY: [&str; 2] = ["prometheus", "otlp"];
 fn unknown_members(document: &Document<'_>, written: &Value, path: &Path) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut check = |prefix: &[&str], value: &Value, known: &[&str]| {
-        for key in
-            value.as_object().into_iter().flat_map(Map::keys).filter(|key| !known.contains(&key.as_str()))
-        {
-            let names = [prefix, &[key.as_str()]].concat();
-            let near = known.iter().find(|name| strsim::normalized_damerau_levenshtein(key, name) >= 0.7);
-            let near = near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-            let line = document.line(&names).unwrap_or(1);
-            let name = names.join(".");
-            warnings.push(format!("{}:{line}: `{name}` is not known and was ignored{near}", path.display()));
-        }
+        warnings.extend(unknown(document, path, prefix, value, known));
     };
     check(&[], written, &FILE);
     check(&["limits"], &written["limits"], &Limits::NAMES);
@@ -335,6 +326,26 @@ fn unknown_members(document: &Document<'_>, written: &Value, path: &Path) -> Vec
         check(&["plugins", plugin, "limits"], &section["limits"], &Limits::NAMES);
     }
     warnings
+}
+
+/// One warning for each member of one mapping that is none of these.
+pub(super) fn unknown(
+    document: &Document<'_>,
+    path: &Path,
+    prefix: &[&str],
+    value: &Value,
+    known: &[&str],
+) -> Vec<String> {
+    let members = value.as_object().into_iter().flat_map(Map::keys);
+    let unknown = members.filter(|key| !known.contains(&key.as_str()));
+    let warning = |key: &String| {
+        let names = [prefix, &[key.as_str()]].concat();
+        let near = known.iter().find(|name| strsim::normalized_damerau_levenshtein(key, name) >= 0.7);
+        let near = near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+        let line = document.line(&names).unwrap_or(1);
+        format!("{}:{line}: `{}` is not known and was ignored{near}", path.display(), names.join("."))
+    };
+    unknown.map(warning).collect()
 }
 
 pub(super) fn expand(dir: &str, home: Option<&Path>) -> PathBuf {

@@ -9,9 +9,10 @@ use std::{
 
 use astros_protocol::{Error, manifest::Document};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
-    config::{WorkflowSection, expand},
+    config::{WorkflowSection, expand, unknown},
     misconfigured,
 };
 use crate::workflow::Switches;
@@ -33,6 +34,8 @@ pub struct Development {
     pub is_verbose: bool,
     /// What is wanted of every run of a workflow.
     pub workflow: Switches,
+    /// What a person should look at in the file, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// The file as it is written.
@@ -50,7 +53,12 @@ struct Section {
     verbose_logging: bool,
     plugins: Plugins,
     workflow: WorkflowSection,
+    #[serde(skip)]
+    warnings: Vec<String>,
 }
+
+const SECTION: [&str; 5] = ["hot_reload", "debug_mode", "verbose_logging", "plugins", "workflow"];
+const PLUGINS: [&str; 3] = ["allow_dev_plugins", "auto_reload", "development_directories"];
 
 #[derive(Default, Deserialize)]
 #[serde(default, expecting = "a mapping")]
@@ -107,7 +115,8 @@ impl Development {
         let reloads = is_on && file.hot_reload != Some(false) && auto_reload != Some(false);
         let is_verbose = is_on && (file.debug_mode || file.verbose_logging);
         let workflow = if is_on { file.workflow.into() } else { Switches::default() };
-        Ok(Development { is_on, reloads, folders, is_verbose, workflow })
+        let warnings = if is_on || is_allowed { file.warnings } else { Vec::new() };
+        Ok(Development { is_on, reloads, folders, is_verbose, workflow, warnings })
     }
 }
 
@@ -117,9 +126,19 @@ fn section(path: &Path) -> Result<Section, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Section::default()),
         Err(error) => return Err(misconfigured(format!("cannot read `{}`: {error}", path.display()))),
     };
-    let file: File =
-        Document::parse(&text, path).and_then(|document| document.read()).map_err(misconfigured)?;
-    Ok(file.development)
+    let document = Document::parse(&text, path).map_err(misconfigured)?;
+    let file: File = document.read().map_err(misconfigured)?;
+    let written: Value = document.read().unwrap_or_default();
+    let section = &written["development"];
+    let known: [(&[&str], &Value, &[&str]); 4] = [
+        (&[], &written, &["development"]),
+        (&["development"], section, &SECTION),
+        (&["development", "plugins"], &section["plugins"], &PLUGINS),
+        (&["development", "workflow"], &section["workflow"], &WorkflowSection::NAMES),
+    ];
+    let unknown =
+        known.into_iter().flat_map(|(prefix, value, names)| unknown(&document, path, prefix, value, names));
+    Ok(Section { warnings: unknown.collect(), ..file.development })
 }
 
 /// What people write for a switch; none where that is nothing.
@@ -180,6 +199,10 @@ mod tests {
         let file = "development:\n  debug_mode: true\n  plugins:\n    auto_reload: false\n    \
                     development_directories: [\"./mine\", \"~/.localagent/dev-plugins\", /srv/dev]\n";
         let found = read(file, &[], true);
+        assert_eq!(found.warnings, Vec::<String>::new());
+        let wrong = read("development:\n  plugins: {auto_relaod: true}\n  log: 1\n", &[], true).warnings;
+        assert!(wrong[0].ends_with(":3: `development.log` is not known and was ignored"), "{wrong:?}");
+        assert!(wrong[1].ends_with("; did you mean `auto_reload`?"), "{wrong:?}");
         assert!(found.is_verbose && !read(file, &[], false).is_verbose);
         let expected = ["/srv/ada/mine", "~/.localagent/dev-plugins", "/srv/dev", "~/.localagent/plugins"];
         assert_eq!((folders(&found), found.reloads), (expected.to_vec(), false));

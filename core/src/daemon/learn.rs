@@ -121,9 +121,9 @@ impl Daemon {
             let secrets = base.secrets();
             let maker =
                 Maker { base: &base, config: &setup.config, secrets: &secrets.read(), looks: &Looks::All };
-            maker.settings(&installed.entry, &installed.given, Some(&description))
+            maker.settings(&installed.entry, &installed.given, Some(&description)).1
         });
-        if let Err(error) = settled.await.map_err(internal)? {
+        if let Some(error) = settled.await.map_err(internal)? {
             supervisor.admit(specs::blocked(&error)).await;
             return Err(error.into());
         }

@@ -9,7 +9,7 @@ use std::{
 
 use astros_protocol::{
     PluginDescription,
-    manifest::{Kind, PluginDependency},
+    manifest::{Kind, Manifest, PluginDependency},
 };
 
 use super::{listing::version, setup::Installed};
@@ -24,25 +24,24 @@ const SDK: [&str; 3] = ["astros", "localagent", "localagent-cli"];
 
 /// Blocks those that lack something, and gives all names in the order in which they are added.
 pub(super) fn check(plugins: &mut BTreeMap<String, Installed>) -> Vec<String> {
-    let has_ai = plugins.values().any(provides);
+    let has_ai = plugins.values().any(|plugin| provides(plugin) || may_provide(plugin));
     for plugin in plugins.values_mut().filter(|plugin| !has_ai && requires_ai(plugin)) {
         let reason = "needs an AI provider, and there is none".to_owned();
         plugin.lack(reason, "put a plugin of the kind `provider` where plugins are looked for".to_owned());
     }
     let nodes: Nodes = plugins.iter().map(|(name, plugin)| (name.clone(), node(plugin))).collect();
-    for (name, Lack { reason, hint }) in lacks(&nodes) {
-        if let Some(plugin) = plugins.get_mut(&name) {
-            plugin.lack(reason, hint);
-        }
+    for (name, lacks) in lacks(&nodes) {
+        let Some(plugin) = plugins.get_mut(&name) else { continue };
+        lacks.into_iter().for_each(|Lack { reason, hint }| plugin.lack(reason, hint));
     }
     order(&nodes)
 }
 
 impl Installed {
     fn lack(&mut self, reason: String, hint: String) {
-        if self.spec.admission == Admission::Enabled {
-            self.spec.admission = Admission::Blocked { reason, hint };
-            self.lacks = true;
+        if self.spec.admission == Admission::Enabled || self.needs {
+            self.spec.admission = self.spec.admission.and_blocked(&reason, &hint);
+            (self.needs, self.lacks) = (true, true);
         }
     }
 }
@@ -50,6 +49,17 @@ impl Installed {
 fn provides(plugin: &Installed) -> bool {
     let by_code = plugin.description.as_ref().is_some_and(|described| !described.providers.is_empty());
     plugin.may_run() && (plugin.entry.kinds.contains(&Kind::Provider) || by_code)
+}
+
+/// Nothing says what it is, and nobody has asked it yet.
+fn may_provide(plugin: &Installed) -> bool {
+    let says_nothing = |manifest: &Manifest| {
+        manifest.kinds == [Kind::Intent]
+            && manifest.capabilities.handles.is_empty()
+            && manifest.entry_points.is_empty()
+    };
+    let is_unknown = plugin.description.is_none() && plugin.entry.manifest.as_ref().is_some_and(says_nothing);
+    is_unknown && plugin.may_run() && !requires_ai(plugin)
 }
 
 fn requires_ai(plugin: &Installed) -> bool {
@@ -88,9 +98,9 @@ pub(super) fn is_sdk(wanted: &Requirement) -> bool {
 pub(super) struct Looked(Mutex<HashMap<PathBuf, Arc<Packages>>>);
 
 impl Looked {
-    /// Why a plugin in Python cannot run as it is, where packages are missing that its manifest names. What can be told
+    /// Why a plugin in Python cannot run as it is, and what helps, where packages are missing that its manifest names. What can be told
     /// of its interpreter only by starting that is left to the start.
-    pub(super) fn refusal(&self, entry: &Entry, spec: &mut Spec) -> Option<Admission> {
+    pub(super) fn refusal(&self, entry: &Entry, spec: &mut Spec) -> Option<(String, String)> {
         let external = &entry.manifest.as_ref()?.dependencies.external;
         if external.is_empty() || !matches!(spec.launch, Launch::Python { .. }) {
             return None;
@@ -102,8 +112,7 @@ impl Looked {
                 Ok(one) => wanted.push(one),
                 Err(expected) => {
                     let reason = format!("`dependencies.external` names `{text}`, {expected}");
-                    let hint = "correct its manifest".to_owned();
-                    return Some(Admission::Blocked { reason, hint });
+                    return Some((reason, "correct its manifest".to_owned()));
                 }
             }
         }
@@ -113,8 +122,7 @@ impl Looked {
         };
         let installed = self.installed(&environment);
         let unmet: Vec<_> = wanted.iter().filter_map(|one| one.unmet(&installed)).collect();
-        let (reason, hint) = lacking(spec, &environment, &unmet)?;
-        Some(Admission::Blocked { reason, hint })
+        lacking(spec, &environment, &unmet)
     }
 
     fn installed(&self, environment: &Environment) -> Arc<Packages> {

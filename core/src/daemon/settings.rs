@@ -9,13 +9,17 @@ use super::{
     settle::schema,
     setup::{Installed, Setup},
 };
-use crate::{router::errors, services::settings};
+use crate::{
+    registry::{Entry, Status},
+    router::errors,
+    services::settings,
+};
 
 /// A plugin's settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PluginSettings {
     pub plugin: String,
-    /// In the order of the schema, then of the defaults; empty where they do not fit.
+    /// In the order of the schema, then of the defaults; empty where they cannot be told.
     pub settings: Vec<ShownSetting>,
     /// Why they do not fit, or were not taken.
     pub problem: Option<String>,
@@ -56,19 +60,37 @@ impl Daemon {
 
     /// Sets one of a plugin's settings, typed as its schema says; kept in the database, and given to the plugin at once.
     ///
+    /// What did not fit before, and is another setting, is told as its problem.
+    ///
     /// # Errors
     /// It does not fit, or may not be changed; or the plugin refuses it. Then it stays as it was.
     pub async fn set_setting(&self, name: &str, key: &str, text: &str) -> Result<PluginSettings, Error> {
         self.learn_schema(name).await;
         let installed = self.installed(name)?;
+        if let Some((reason, hint)) = unread(&installed.entry) {
+            return Err(Error::new(ErrorCode::INVALID_SETTINGS, reason).with_plugin(name).with_hint(hint));
+        }
         let value = self.typed(&installed, key, text)?;
-        self.keep_setting(&installed, key, Some(value)).await
+        let _alone = self.changing.lock().await;
+        self.store.set_setting(name, key, Some(&value)).await?;
+        let fresh = self.fresh().await?;
+        let misfit = fresh.plugins.get(name).and_then(|one| one.misfit.clone());
+        let changed = match misfit.and_then(|misfit| misfit.caused_by(key, installed.misfit.as_ref())) {
+            Some(misfit) => Err(misfit.into()),
+            None => self.bring_settings(fresh, name).await,
+        };
+        if let Err(error) = changed {
+            // As it was.
+            self.store.set_setting(name, key, installed.given.commands.get(key)).await?;
+            return Err(error);
+        }
+        Ok(shown(self.installed(name)?.as_ref(), None))
     }
 
-    /// Forgets what a command set.
+    /// Forgets what a command set. Where the plugin cannot do without it, that is told as its problem.
     ///
     /// # Errors
-    /// No command set it; or without it the settings do not fit, and it stays.
+    /// No command set it.
     pub async fn unset_setting(&self, name: &str, key: &str) -> Result<PluginSettings, Error> {
         let installed = self.installed(name)?;
         if !installed.given.commands.contains_key(key) {
@@ -77,7 +99,12 @@ impl Daemon {
             let error = Error::new(ErrorCode::INVALID_PARAMS, message).with_plugin(name);
             return Err(error.with_hint(format!("`astros settings show {name}` says where each comes from")));
         }
-        self.keep_setting(&installed, key, None).await
+        let _alone = self.changing.lock().await;
+        self.store.set_setting(name, key, None).await?;
+        let fresh = self.fresh().await?;
+        let Some(without) = fresh.plugins.get(name).cloned() else { return Ok(shown(&installed, None)) };
+        let refused = self.bring_settings(fresh, name).await.err();
+        Ok(shown(&without, refused.map(|error| error.message)))
     }
 
     /// Holds all that is on disk now against the schemas; gives those whose settings do not fit.
@@ -91,7 +118,7 @@ impl Daemon {
             fresh.plugins.get(name).ok_or_else(|| errors::plugin_not_found(name, names))?;
         }
         let wanted = fresh.plugins.values().filter(|one| name.is_none_or(|name| one.entry.name == name));
-        Ok(wanted.filter(|one| one.misfit.is_some()).map(|one| shown(one, None)).collect())
+        Ok(wanted.map(|one| shown(one, None)).filter(|one| one.problem.is_some()).collect())
     }
 
     fn shown_settings(&self, installed: &Installed) -> PluginSettings {
@@ -152,34 +179,25 @@ impl Daemon {
         })
     }
 
-    async fn keep_setting(
-        &self,
-        installed: &Installed,
-        key: &str,
-        value: Option<Value>,
-    ) -> Result<PluginSettings, Error> {
-        let name = &installed.entry.name;
-        let _alone = self.changing.lock().await;
-        self.store.set_setting(name, key, value.as_ref()).await?;
-        let changed = self.bring_settings(name).await;
-        if let Err(error) = changed {
-            // As it was.
-            self.store.set_setting(name, key, installed.given.commands.get(key)).await?;
-            return Err(error);
-        }
-        Ok(shown(self.installed(name)?.as_ref(), None))
+    /// With the configuration as it is: who sets something by command need not mend `astros.yaml` first.
+    async fn fresh(&self) -> Result<Setup, Error> {
+        Setup::read(&self.base, self.setup().config.clone(), &self.store).await
     }
 
-    /// With the configuration as it is: who sets something by command need not mend `astros.yaml` first.
-    async fn bring_settings(&self, name: &str) -> Result<(), Error> {
-        let fresh = Setup::read(&self.base, self.setup().config.clone(), &self.store).await?;
-        if let Some(misfit) = fresh.plugins.get(name).and_then(|one| one.misfit.clone()) {
-            return Err(misfit.into());
-        }
+    async fn bring_settings(&self, fresh: Setup, name: &str) -> Result<(), Error> {
         match self.change(fresh, &[name.to_owned()]).await.into_iter().next() {
             Some((_, error)) => Err(error),
             None => Ok(()),
         }
+    }
+}
+
+/// Why nobody knows what settings there are, and what helps: the manifest cannot be read.
+fn unread(entry: &Entry) -> Option<(String, String)> {
+    match &entry.status {
+        _ if entry.manifest.is_some() => None,
+        Status::Blocked { reason, hint } => Some((reason.clone(), hint.clone())),
+        _ => Some(("its manifest cannot be read".to_owned(), "correct the manifest".to_owned())),
     }
 }
 
@@ -202,11 +220,12 @@ fn shown(installed: &Installed, failed: Option<String>) -> PluginSettings {
             description: about.map(str::to_owned),
         }
     };
-    let misfit = installed.misfit.as_ref();
+    let misfit = installed.misfit.as_ref().map(|misfit| (misfit.to_string(), misfit.hint()));
+    let (problem, hint) = misfit.or_else(|| unread(entry)).unzip();
     PluginSettings {
         plugin: entry.name.clone(),
         settings: names.into_iter().map(one).collect(),
-        problem: misfit.map(ToString::to_string).or(failed),
-        hint: misfit.map(settings::SettingsError::hint),
+        problem: problem.or(failed),
+        hint,
     }
 }

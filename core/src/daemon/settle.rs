@@ -44,16 +44,26 @@ impl Maker<'_> {
         self.base.paths.own_config(name)
     }
 
-    /// A plugin's settings, held against the schema that there is. What only its code says (a schema, that it needs to
-    /// be configured) is known where it was asked already.
+    /// A plugin's settings, held against the schema that there is, and why they do not fit where that is so. What only its
+    /// code says (a schema, that it needs to be configured) is known where it was asked already.
     pub(super) fn settings(
         &self,
         entry: &Entry,
         given: &Given,
         description: Option<&PluginDescription>,
-    ) -> Result<Settled, SettingsError> {
+    ) -> (Settled, Option<SettingsError>) {
+        self.try_settings(entry, given, description).unwrap_or_else(|error| (Settled::default(), Some(error)))
+    }
+
+    /// Errors where nobody can tell what is set.
+    fn try_settings(
+        &self,
+        entry: &Entry,
+        given: &Given,
+        description: Option<&PluginDescription>,
+    ) -> Result<(Settled, Option<SettingsError>), SettingsError> {
         let schema = schema(entry, description);
-        let Some(Manifest { configuration, .. }) = &entry.manifest else { return Ok(Settled::default()) };
+        let Some(Manifest { configuration, .. }) = &entry.manifest else { return Ok(Default::default()) };
         let plugin = || entry.name.clone();
         let own = given.own.as_ref();
         let own = own.map_err(|reason| SettingsError::File { plugin: plugin(), reason: reason.clone() })?;
@@ -65,7 +75,7 @@ impl Maker<'_> {
         })?;
         let nothing = BTreeMap::new();
         let own_file = self.own_file(&entry.name);
-        settings::resolve(&Sources {
+        let sources = Sources {
             plugin: &entry.name,
             configuration,
             schema,
@@ -77,6 +87,10 @@ impl Maker<'_> {
             commands: &given.commands,
             secrets: &secrets,
             environment: &given.overrides,
+        };
+        Ok(match settings::resolve(&sources) {
+            Ok(settled) => (settled, None),
+            Err(misfit) => (settings::merged(&sources), Some(misfit)),
         })
     }
 }
@@ -111,8 +125,9 @@ impl Daemon {
                 Maker { base: &base, config: &setup.config, secrets: &secrets.read(), looks: &Looks::All };
             let Installed { entry, given, description, spec, .. } = &*installed;
             let (given, described) = (Given { overrides, ..given.clone() }, description.as_deref());
-            let settings = maker.settings(entry, &given, described)?.settings;
-            let spec = Spec { settings, ..spec.clone() };
+            let (settled, misfit) = maker.settings(entry, &given, described);
+            misfit.map_or(Ok(()), Err)?;
+            let spec = Spec { settings: settled.settings, ..spec.clone() };
             let secrets = maker.hidden(entry, described, &given.overrides, &claims, &spec);
             Ok::<_, Error>((spec.settings, secrets))
         });

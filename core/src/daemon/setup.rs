@@ -67,13 +67,15 @@ pub(super) struct Installed {
     pub fingerprint: String,
     /// What it may do.
     pub grants: Grants,
+    /// It is blocked, and for nothing but what it needs.
+    pub needs: bool,
     /// It may not run for want of something beside it.
     pub lacks: bool,
     /// What was said of its settings.
     pub given: Given,
     /// Where each of them comes from.
     pub places: BTreeMap<String, String>,
-    /// Why they do not fit, where they do not.
+    /// Why they do not fit, where they do not: then it is blocked.
     pub misfit: Option<SettingsError>,
     /// What it said that it offers, when its code looked like that.
     pub description: Option<Arc<PluginDescription>>,
@@ -201,6 +203,7 @@ impl Setup {
         let mut registry = base.discover(&config, remembered)?;
         let mut warnings: Vec<String> =
             config.warnings.iter().cloned().chain(registry.warnings.drain(..)).collect();
+        warnings.extend(base.options.development.warnings.iter().cloned());
         let secrets = base.secrets();
         let secrets = secrets.read();
         let maker = Maker { base, config: &config, secrets: &secrets, looks };

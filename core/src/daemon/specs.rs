@@ -144,13 +144,13 @@ impl Maker<'_> {
         });
         let description = description.map(Arc::new);
         let given = self.given(&entry.name, overrides, &all.remembered.settings);
-        let settled = self.settings(&entry, &given, description.as_deref());
-        let misfit = settled.as_ref().err().cloned();
-        let Settled { settings, places } = settled.unwrap_or_default();
+        let (Settled { settings, places }, misfit) = self.settings(&entry, &given, description.as_deref());
         spec.settings = settings;
         spec.providers = self.providers(&entry, description.as_deref());
+        let mut needs = false;
         if let (Admission::Enabled, Some(misfit)) = (&spec.admission, &misfit) {
             spec.admission = blocked(misfit);
+            needs = true;
         }
         if let (Admission::Enabled, Some(refusal)) = (&spec.admission, refusal) {
             spec.admission = refusal;
@@ -165,14 +165,28 @@ impl Maker<'_> {
             spec.admission = Admission::Blocked { reason, hint };
         }
         let packages = all.looked.refusal(&entry, &mut spec);
-        if let (Admission::Enabled, Some(refusal)) = (&spec.admission, packages) {
-            spec.admission = refusal;
+        if let Some((reason, hint)) = packages
+            && (needs || spec.admission == Admission::Enabled)
+        {
+            spec.admission = spec.admission.and_blocked(&reason, &hint);
+            needs = true;
         }
         spec.secrets = self.hidden(&entry, description.as_deref(), &given.overrides, &all.claims, &spec);
         if let Some(recorder) = &spec.recorder {
             recorder.hide(spec.secrets.texts());
         }
-        Installed { entry, spec, fingerprint, grants, lacks: false, given, places, misfit, description }
+        Installed {
+            entry,
+            spec,
+            fingerprint,
+            grants,
+            needs,
+            lacks: false,
+            given,
+            places,
+            misfit,
+            description,
+        }
     }
 
     /// What `astros.yaml` says of the providers that the plugin brings: as far as that is known, which is by its manifest

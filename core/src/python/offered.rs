@@ -8,7 +8,7 @@ use std::{
 use astros_protocol::manifest::text_of;
 use serde_json::Value;
 
-use super::Environment;
+use super::{Environment, normalised};
 
 /// One line of an `entry_points.txt`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Offer {
 /// An installed distribution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Distribution {
-    /// Its `.dist-info` folder.
+    /// Its `.dist-info` folder; the `.egg-info` one where an old installer made a link to its sources.
     pub info: PathBuf,
     /// The folder of its sources, where it was installed to be edited there.
     pub sources: Option<PathBuf>,
@@ -50,7 +50,25 @@ pub fn offers(environment: &Environment, groups: &[&str]) -> Vec<Offer> {
 
 fn infos(site: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     let entries = fs::read_dir(site).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "dist-info"))
+    entries.map(|entry| entry.path()).filter_map(|path| match path.extension()?.to_str()? {
+        "dist-info" => Some(path),
+        "egg-link" => linked(&path),
+        _ => None,
+    })
+}
+
+/// What `name.egg-link` leads to: the `name.egg-info` in the folder that it names.
+pub(super) fn linked(link: &Path) -> Option<PathBuf> {
+    let folder = PathBuf::from(text_of(link).ok()?.lines().next()?.trim());
+    let name_of = |path: &Path| path.file_stem().map(|stem| normalised(&stem.to_string_lossy()));
+    let entries = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let mut infos = entries.filter(|path| path.extension().is_some_and(|end| end == "egg-info"));
+    infos.find(|info| name_of(info) == name_of(link))
+}
+
+/// What stands in the metadata: `METADATA`, in old ones `PKG-INFO`.
+pub(super) fn metadata(info: &Path) -> String {
+    ["METADATA", "PKG-INFO"].iter().find_map(|file| text_of(&info.join(file)).ok()).unwrap_or_default()
 }
 
 fn offers_of(info: &Path, groups: &[&str]) -> Vec<Offer> {
@@ -78,6 +96,9 @@ fn offers_of(info: &Path, groups: &[&str]) -> Vec<Offer> {
 
 /// `direct_url.json` of what `pip install -e` installed names a folder.
 fn sources(info: &Path) -> Option<PathBuf> {
+    if info.extension().is_some_and(|end| end == "egg-info") {
+        return info.parent().map(Path::to_owned);
+    }
     let url: Value = serde_json::from_str(&text_of(&info.join("direct_url.json")).ok()?).ok()?;
     let is_editable = url.pointer("/dir_info/editable") == Some(&Value::Bool(true));
     let folder = PathBuf::from(url.get("url")?.as_str()?.strip_prefix("file://")?.replace("%20", " "));
@@ -94,9 +115,9 @@ impl Distribution {
         roots.find_map(|root| Some(root.join(top)).filter(|folder| folder.is_dir()))
     }
 
-    /// What `METADATA` says; nothing where it cannot be read.
+    /// What its metadata say; nothing where it cannot be read.
     pub fn about(&self) -> About {
-        let text = text_of(&self.info.join("METADATA")).unwrap_or_default();
+        let text = metadata(&self.info);
         // A blank line ends the headers; the description follows.
         let headers =
             text.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_once(": "));

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fs, path::Path, str::FromStr};
 
 use pep440_rs::{Version, VersionSpecifiers};
 
-use super::Environment;
+use super::{
+    Environment,
+    offered::{linked, metadata},
+};
 
 /// The packages of an environment: their versions by their normalised names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,11 +30,16 @@ impl Installed {
     }
 }
 
-/// `requests-2.28.1.dist-info`, and `requests-2.28.1.egg-info` or `requests-2.28.1-py3.egg-info` of old installers.
+/// `requests-2.28.1.dist-info`, `requests.egg-link`, and `requests-2.28.1.egg-info` or `requests-2.28.1-py3.egg-info` of old installers.
 fn in_folder(site: &Path) -> Vec<(String, String)> {
     let names = fs::read_dir(site).into_iter().flatten().flatten();
     let names = names.filter_map(|entry| entry.file_name().into_string().ok());
     let package = |name: String| {
+        if name.ends_with(".egg-link") {
+            let text = metadata(&linked(&site.join(&name))?);
+            let version = text.lines().find_map(|line| line.strip_prefix("Version: "))?.trim().to_owned();
+            return Some((normalised(name.strip_suffix(".egg-link")?), version));
+        }
         let stem = name.strip_suffix(".dist-info").or_else(|| name.strip_suffix(".egg-info"))?;
         let mut parts = stem.split('-');
         Some((normalised(parts.next()?), parts.next()?.to_owned()))

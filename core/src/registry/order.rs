@@ -38,23 +38,26 @@ enum Want<'a> {
     },
 }
 
-type Wants<'a> = BTreeMap<&'a str, Want<'a>>;
+type Wants<'a> = BTreeMap<&'a str, Vec<Want<'a>>>;
 
-/// Those that lack something, by name.
-pub fn lacks(nodes: &Nodes) -> BTreeMap<String, Lack> {
+/// All that is lacking, by the names of those that lack it.
+pub fn lacks(nodes: &Nodes) -> BTreeMap<String, Vec<Lack>> {
     let walk = Walk::new(nodes);
     let mut wants = Wants::new();
     for name in walk.ordered {
-        let want = match walk.circles.get(name) {
-            Some(circle) => Some(Want::Itself(Lack {
+        let found: Vec<_> = match walk.circles.get(name) {
+            Some(circle) => vec![Want::Itself(Lack {
                 reason: format!("needs itself: {circle}"),
                 hint: "one of them has to do without the next; tell their authors".to_owned(),
-            })),
-            None => nodes[name].needs.iter().find_map(|needed| unmet(nodes, needed, &wants)),
+            })],
+            None => nodes[name].needs.iter().filter_map(|needed| unmet(nodes, needed, &wants)).collect(),
         };
-        wants.extend(want.map(|want| (name, want)));
+        if !found.is_empty() {
+            wants.insert(name, found);
+        }
     }
-    wants.keys().filter_map(|name| Some(((*name).to_owned(), told(&wants, name)?))).collect()
+    let told = |all: &Vec<Want<'_>>| all.iter().filter_map(|want| told(&wants, want)).collect();
+    wants.iter().map(|(name, all)| ((*name).to_owned(), told(all))).collect()
 }
 
 /// All names, each after those that it needs, as far as that can be.
@@ -133,15 +136,16 @@ fn unmet<'a>(nodes: &Nodes, needed: &'a PluginDependency, wants: &Wants<'a>) -> 
     if let Some((reason, hint)) = &node.refusal {
         return lack(format!("needs `{name}`, which is {reason}"), hint.clone());
     }
-    Some(match wants.get(name)? {
+    Some(match wants.get(name)?.first()? {
         Want::Itself(_) => Want::Through { next: name, last: name, away: 1 },
         Want::Through { last, away, .. } => Want::Through { next: name, last, away: away + 1 },
     })
 }
 
 /// The chain to what is missing in the end; of a long one the beginning and the end.
-fn told(wants: &Wants<'_>, name: &str) -> Option<Lack> {
-    let (mut chain, mut want) = (String::new(), wants.get(name)?);
+fn told<'a>(wants: &'a Wants<'a>, mut want: &'a Want<'a>) -> Option<Lack> {
+    let first = |name: &str| wants.get(name)?.first();
+    let mut chain = String::new();
     for mentioned in 1.. {
         match want {
             Want::Itself(Lack { reason, hint }) => {
@@ -149,11 +153,11 @@ fn told(wants: &Wants<'_>, name: &str) -> Option<Lack> {
             }
             Want::Through { last, away, .. } if mentioned == MENTIONED && *away > 1 => {
                 chain += &format!("needs by way of {} more `{last}`, which ", away - 1);
-                want = wants.get(last)?;
+                want = first(last)?;
             }
             Want::Through { next, .. } => {
                 chain += &format!("needs `{next}`, which ");
-                want = wants.get(next)?;
+                want = first(next)?;
             }
         }
     }
@@ -174,7 +178,8 @@ mod tests {
     }
 
     fn reason(nodes: &Nodes, name: &str) -> String {
-        lacks(nodes).remove(name).map(|lack| lack.reason).unwrap_or_default()
+        let lacks = lacks(nodes).remove(name).unwrap_or_default();
+        lacks.into_iter().map(|lack| lack.reason).collect::<Vec<_>>().join(", and ")
     }
 
     #[test]
@@ -191,15 +196,15 @@ mod tests {
             ("a", "1", &["b"]),
             ("b", "1", &["c>=2.0"]),
             ("c", "2.1", &["gone"]),
-            ("old", "1", &["c>=3,<4"]),
+            ("old", "1", &["c>=3,<4", "none"]),
             ("off", "1", &[]),
             ("fine", "1", &["off"]),
         ]);
         assert_eq!(reason(&nodes, "a"), "needs `b`, which needs `c`, which needs `gone`, which is not there");
-        assert_eq!(reason(&nodes, "old"), "needs `c>=3,<4`, found 2.1");
+        assert_eq!(reason(&nodes, "old"), "needs `c>=3,<4`, found 2.1, and needs `none`, which is not there");
         assert_eq!(reason(&nodes, "fine"), "");
         nodes.get_mut("off").unwrap().refusal = Some(("disabled: by command".into(), "enable it".into()));
-        let lack = lacks(&nodes).remove("fine").unwrap();
+        let lack = lacks(&nodes).remove("fine").unwrap().remove(0);
         assert_eq!(
             (lack.reason.as_str(), lack.hint.as_str()),
             ("needs `off`, which is disabled: by command", "enable it")
@@ -231,15 +236,15 @@ mod tests {
         let found = lacks(&open);
         assert_eq!(found.len(), LENGTH);
         assert_eq!(
-            found["p1"].reason,
+            found["p1"][0].reason,
             "needs `p2`, which needs `p3`, which needs `p4`, which needs `p5`, which needs by way of 99994 more \
              `p100000`, which needs `gone`, which is not there"
         );
         let closed = lacks(&chain("p1"));
         assert_eq!(
-            closed["p7"].reason,
+            closed["p7"][0].reason,
             "needs itself: `p7` → `p8` → `p9` → `p10` → `p11` → 99995 more → `p7`"
         );
-        assert!(closed.values().all(|lack| lack.reason.len() < 200));
+        assert!(closed.values().all(|lacks| lacks[0].reason.len() < 200));
     }
 }

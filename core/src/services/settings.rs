@@ -142,7 +142,17 @@ impl SettingsError {
                     variable(plugin, name)
                 )
             }
-            SettingsError::Invalid { plugin, file, .. } => {
+            SettingsError::Invalid { plugin, problems, file } => {
+                let first = problems.first();
+                let source = first.map_or("", |one| &one.source);
+                let source = if problems.iter().all(|one| one.source == source) { source } else { "" };
+                if source.starts_with("ASTROS_") || source.starts_with("LOCALAGENT_") {
+                    return format!("correct `{source}` in the environment, or unset it there");
+                }
+                if source == BY_COMMAND {
+                    let name = first.and_then(|one| setting_of(&one.pointer)).unwrap_or_default();
+                    return format!("`astros settings unset {plugin} {name}` forgets what was set");
+                }
                 format!(
                     "correct them where they are set: under `plugins.{plugin}.settings` in `{file}`, or by `astros \
                      settings set {plugin}`"
@@ -151,6 +161,34 @@ impl SettingsError {
             SettingsError::File { .. } => "correct it, or remove it".to_owned(),
             SettingsError::Secrets { hint, .. } => hint.clone(),
             SettingsError::BadSchema { .. } => "tell its author, or correct the schema".to_owned(),
+        }
+    }
+}
+
+impl SettingsError {
+    /// What of this a change of one setting is to blame for, where `before` it did not fit either: what is wrong with
+    /// that setting, and what was not wrong before.
+    pub fn caused_by(self, key: &str, before: Option<&SettingsError>) -> Option<SettingsError> {
+        let Some(before) = before.map(SettingsError::problems) else { return Some(self) };
+        let (plugin, file) = match &self {
+            SettingsError::Missing { plugin, file, .. } | SettingsError::Invalid { plugin, file, .. } => {
+                (plugin.clone(), file.clone())
+            }
+            _ => return Some(self),
+        };
+        let is_new =
+            |one: &Problem| setting_of(&one.pointer).as_deref() == Some(key) || !before.contains(one);
+        let problems: Vec<Problem> = self.problems().into_iter().filter(is_new).collect();
+        (!problems.is_empty()).then_some(SettingsError::Invalid { plugin, problems, file })
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        match self {
+            SettingsError::Missing { names, .. } => {
+                names.iter().map(|name| missing(name, &BTreeMap::new())).collect()
+            }
+            SettingsError::Invalid { problems, .. } => problems.clone(),
+            _ => Vec::new(),
         }
     }
 }
@@ -169,6 +207,12 @@ impl From<SettingsError> for Error {
             | SettingsError::BadSchema { plugin, .. } => wire.with_plugin(plugin),
         }
     }
+}
+
+/// What is set, whether it fits or not.
+pub fn merged(sources: &Sources<'_>) -> Settled {
+    let Merged { settings, places, .. } = merge(sources);
+    Settled { settings, places }
 }
 
 /// The plugin's settings.
@@ -214,9 +258,7 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Settled, SettingsError> {
         }
     }
     if !problems.is_empty() {
-        let missing =
-            missing.iter().map(|name| problem(format!("/{name}"), "is missing".to_owned(), &places));
-        problems.extend(missing);
+        problems.extend(missing.iter().map(|name| self::missing(name, &places)));
         return Err(SettingsError::Invalid { plugin, problems, file });
     }
     if !missing.is_empty() || (sources.requires_config && sources.are_untouched()) {
@@ -234,6 +276,10 @@ fn setting_of(pointer: &str) -> Option<String> {
 fn problem(pointer: String, reason: String, places: &BTreeMap<String, String>) -> Problem {
     let source = setting_of(&pointer).and_then(|name| places.get(&name)).cloned().unwrap_or_default();
     Problem { pointer, reason, source }
+}
+
+fn missing(name: &str, places: &BTreeMap<String, String>) -> Problem {
+    problem(format!("/{name}"), "is missing".to_owned(), places)
 }
 
 /// The names that are not set; null counts as not set.

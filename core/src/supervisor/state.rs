@@ -77,6 +77,19 @@ pub enum Admission {
     Blocked { reason: String, hint: String },
 }
 
+impl Admission {
+    /// Blocked for this, beside what it is blocked for.
+    pub(crate) fn and_blocked(&self, reason: &str, hint: &str) -> Admission {
+        let (reason, hint) = match self {
+            Admission::Blocked { reason: first, hint: helps } => {
+                (format!("{first}, and {reason}"), format!("{helps}; {hint}"))
+            }
+            _ => (reason.to_owned(), hint.to_owned()),
+        };
+        Admission::Blocked { reason, hint }
+    }
+}
+
 /// Why a version from before a reload does not run.
 pub(crate) const SUPERSEDED: &str = "another version took its place";
 

@@ -3,7 +3,10 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use astros_core::daemon::{Daemon, Development, Options};
+use astros_core::{
+    daemon::{Daemon, Development, Options},
+    python::{Environment, Installed as Packages},
+};
 
 use crate::harness::{Home, code, shown, version};
 
@@ -84,6 +87,28 @@ async fn runs_what_is_installed_in_a_python_environment_once_it_is_enabled() {
     let kinds = ["intent", "command"].map(str::to_owned).to_vec();
     assert_eq!((&*found.version, found.kinds, found.author.as_deref()), ("1.2.0", kinds, Some("Ada")));
     daemon.stop().await;
+}
+
+#[tokio::test]
+async fn follows_the_link_of_an_old_installer_to_sources() {
+    let home = Home::new();
+    let site = environment(&home, "venv");
+    let sources = home.path("pkg");
+    write(&home, &site, "multi-pkg.egg-link", &format!("{}\n.", sources.display()));
+    write(&home, &site, "easy-install.pth", &sources.display().to_string());
+    home.write("pkg/multi_pkg.egg-info/entry_points.txt", "[astros.plugins]\nmulti = multi.main:Test\n");
+    home.write("pkg/multi_pkg.egg-info/PKG-INFO", "Metadata-Version: 2.1\nName: multi-pkg\nVersion: 1.2.0\n");
+    home.write("pkg/multi/__init__.py", "");
+    home.write("pkg/multi/main.py", &code("edited"));
+    home.write("home/astros.yaml", "python_environments: [../venv]\n");
+    let daemon = home.start().await;
+    daemon.set_enabled("multi", true).await.unwrap();
+    assert_eq!(version(&daemon, "multi").await.unwrap(), "edited");
+    let found = daemon.list().into_iter().find(|one| one.name == "multi").unwrap();
+    assert_eq!(found.version, "1.2.0");
+    daemon.stop().await;
+    let installed = Packages::of(&Environment::at(&home.path("venv")).unwrap());
+    assert_eq!(installed.version("Multi_Pkg"), Some("1.2.0"));
 }
 
 #[tokio::test]

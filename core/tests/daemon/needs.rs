@@ -100,6 +100,35 @@ async fn blocks_what_is_of_no_use_without_ai_where_nobody_provides_it() {
 }
 
 #[tokio::test]
+async fn refuses_nothing_for_want_of_ai_before_everybody_was_asked() {
+    let home = Home::new();
+    home.write("plugins/test/plugin.yaml", "metadata: {name: test}\ncapabilities: {requires_ai: true}\n");
+    home.write("plugins/test/main.py", &crate::harness::code("test"));
+    home.write("plugins/model/main.py", &crate::harness::code("model"));
+    let daemon = home.start().await;
+    assert!(told(&daemon, "test").starts_with("idle"), "{}", told(&daemon, "test"));
+    daemon.learn().await;
+    daemon.reload("test").await.unwrap_err();
+    assert!(told(&daemon, "test").starts_with("blocked | needs an AI provider"), "{}", told(&daemon, "test"));
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn names_all_that_is_missing_at_once() {
+    let home = Home::new();
+    plugin(&home, "test", "{external: ['my-package>=2'], plugins: [gone, lost]}");
+    environment(&home, "plugins/test/.venv");
+    let daemon = home.start().await;
+    let told = told(&daemon, "test");
+    for missing in
+        ["`my-package>=2`", "needs `gone`, which is not there", "needs `lost`", "put the plugin `lost`"]
+    {
+        assert!(told.contains(missing), "{missing}: {told}");
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn takes_an_interpreter_that_a_tool_keeps_in_the_home_where_none_on_path_fits() {
     let home = Home::new();
     plugin(&home, "test", "{python: '>=3.98', external: [something]}");

@@ -277,3 +277,58 @@ async fn starts_nothing_for_what_is_saved_of_plugins_that_do_not_run() {
     assert_eq!(told(&daemon).await["settings"]["city"], "Rome");
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn sets_one_of_several_that_are_missing_or_fit_no_more() {
+    let home = Home::new();
+    let manifest = |types: &str| {
+        format!(
+            "metadata: {{name: many}}\nconfiguration:\n  required_settings: [url, user]\n  schema: {{properties: \
+             {{url: {{type: {types}}}, user: {{type: {types}}}}}}}\n"
+        )
+    };
+    home.write("plugins/many/plugin.yaml", &manifest("string"));
+    home.write("plugins/many/main.py", LISTENS);
+    let daemon = home.start().await;
+    let set = async |key, text| daemon.set_setting("many", key, text).await.unwrap();
+    let first = set("url", "there").await;
+    assert_eq!(
+        (&first.settings[0].value, first.problem.as_deref()),
+        (&json!("there"), Some("needs settings: `user`"))
+    );
+    assert_eq!(set("user", "ada").await.problem, None);
+    let error = daemon.set_setting("many", "user", "null").await;
+    assert_eq!(error.unwrap().settings[1].value, "null");
+    // A new version that wants other types.
+    home.write("plugins/many/plugin.yaml", &manifest("boolean"));
+    daemon.reload("many").await.unwrap_err();
+    daemon.stop().await;
+    let daemon = home.start().await;
+    let error = daemon.set_setting("many", "url", "7").await.unwrap_err();
+    assert!(!error.message.contains("user"), "{error}");
+    let one = daemon.set_setting("many", "url", "true").await.unwrap();
+    assert!(one.problem.as_ref().unwrap().contains("/user"), "{one:?}");
+    assert_eq!(one.hint.as_deref(), Some("`astros settings unset many user` forgets what was set"));
+    let other = daemon.unset_setting("many", "user").await.unwrap();
+    assert_eq!(other.problem.as_deref(), Some("needs settings: `user`"));
+    daemon.set_setting("many", "user", "false").await.unwrap();
+    // What a plugin needs can be forgotten, too.
+    let without = daemon.unset_setting("many", "url").await.unwrap();
+    assert!(without.problem.unwrap().contains("needs settings: `url`"));
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn says_of_a_manifest_that_cannot_be_read_that_nobody_knows_its_settings() {
+    let home = home("", LISTENS);
+    home.write("plugins/weather/plugin.yaml", &MANIFEST.replace("[city,", "[on, city,"));
+    let daemon = home.start().await;
+    let error = daemon.set_setting("weather", "days", "four").await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::INVALID_SETTINGS);
+    assert!(error.message.contains("user_configurable"), "{error}");
+    for all in [daemon.settings(None).await.unwrap(), daemon.check_settings(None).await.unwrap()] {
+        let weather = all.iter().find(|one| one.plugin == "weather").unwrap();
+        assert!(weather.problem.as_ref().unwrap().contains("user_configurable"), "{all:?}");
+    }
+    daemon.stop().await;
+}

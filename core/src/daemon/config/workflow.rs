@@ -17,7 +17,7 @@ pub struct WorkflowSection {
 }
 
 impl WorkflowSection {
-    pub(super) const NAMES: [&str; 3] =
+    pub(in crate::daemon) const NAMES: [&str; 3] =
         ["enable_step_debugging", "save_intermediate_results", "detailed_error_traces"];
 }
 

@@ -31,10 +31,11 @@ impl Merged {
 
     /// Sets what was written there as text, or says why it cannot be meant.
     fn set_text(&mut self, name: &str, value: Result<Value, String>, place: &str) {
-        self.places.insert(name.to_owned(), place.to_owned());
         match value {
-            Ok(value) => _ = self.settings.insert(name.to_owned(), value),
-            Err(reason) => self.problems.push(problem(format!("/{name}"), reason, &self.places)),
+            Ok(value) => self.set(name, &value, place),
+            Err(reason) => {
+                self.problems.push(Problem { pointer: format!("/{name}"), reason, source: place.to_owned() });
+            }
         }
     }
 }
