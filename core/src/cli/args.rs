@@ -14,6 +14,8 @@ pub(super) use settings::{Secrets, Settings};
 pub(super) use workflow::{RunWorkflow, Workflow};
 
 pub(super) const EXIT_CODES: &str = "\
+`astros help COMMAND` tells more of a command, of a plugin's too.
+
 Exit codes:
   0    done
   1    the plugin answered that it could not (`success: false`)

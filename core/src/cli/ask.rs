@@ -53,7 +53,7 @@ pub(super) async fn call(
     daemon: &Client,
     output: &Output,
 ) -> Result<ExitCode, Error> {
-    let params = input::params(params)?;
+    let params = input::params("--params", params)?;
     let person = person(None, timeout)?;
     let begin = async |wanted| daemon.call(plugin, handler, Some(params), Some(person), Some(wanted)).await;
     show(begin, false, daemon, None, output).await

@@ -18,13 +18,13 @@ pub(super) fn text(argument: &str) -> Result<String, Error> {
     if argument == "-" { standard_input() } else { Ok(argument.to_owned()) }
 }
 
-/// A JSON object; `-` is standard input.
-pub(super) fn params(argument: &str) -> Result<Extra, Error> {
+/// The JSON object of an option; `-` is standard input.
+pub(super) fn params(option: &str, argument: &str) -> Result<Extra, Error> {
     let text = text(argument)?;
     let fail = |found: String| {
         let error =
-            Error::new(ErrorCode::INVALID_PARAMS, format!("`--params` is {found}, expected a JSON object"));
-        error.with_hint("such as `--params '{\"path\": \"/tmp\"}'`")
+            Error::new(ErrorCode::INVALID_PARAMS, format!("`{option}` is {found}, expected a JSON object"));
+        error.with_hint(format!("such as `{option} '{{\"path\": \"/tmp\"}}'`"))
     };
     match serde_json::from_str(&text) {
         Ok(Value::Object(params)) => Ok(params),
@@ -87,9 +87,9 @@ mod tests {
     #[test]
     fn says_what_params_are_instead_of_an_object() {
         for (given, found) in [("[1]", "an array"), ("7", "`7`"), ("{", "no JSON"), ("", "no JSON")] {
-            let message = params(given).unwrap_err().message;
+            let message = params("--params", given).unwrap_err().message;
             assert!(message.contains(found) && message.contains("expected a JSON object"), "{message}");
         }
-        assert_eq!(params("{\n\"a\": 1}").unwrap()["a"], 1);
+        assert_eq!(params("--params", "{\n\"a\": 1}").unwrap()["a"], 1);
     }
 }

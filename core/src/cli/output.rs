@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     control::NO_DAEMON,
+    router::errors::UNASKED,
     services::printable::{indented, printable},
 };
 
@@ -96,6 +97,12 @@ impl Output {
         self.note(&format!("{} {}", style.yellow().apply_to("warning:"), indented(text)));
     }
 
+    /// What is wrong with something that was looked at, on stderr.
+    pub(super) fn problem(&self, text: &str) {
+        let style = Style::new().force_styling(self.color_errors);
+        self.note(&format!("{} {}", style.red().bold().apply_to("error:"), indented(text)));
+    }
+
     /// Prints an error where it belongs, and gives the exit code.
     pub(super) fn error(&self, error: &Error) -> ExitCode {
         if self.json {
@@ -111,6 +118,11 @@ impl Output {
         let mut text =
             format!("{} {}", style.clone().red().bold().apply_to("error:"), indented(&error.message));
         let Some(data) = &error.data else { return text };
+        let hint = data.hint.as_ref().map(|hint| format!("\n  {}", style.dim().apply_to(indented(hint))));
+        let mut hint = hint.unwrap_or_default();
+        if data.extra.contains_key(UNASKED) {
+            text.push_str(&std::mem::take(&mut hint));
+        }
         // The detail of a crash is its last words once more.
         if let Some(Value::Array(words)) = data.extra.get("last_words") {
             let shown = words.iter().filter_map(Value::as_str).rev().take(10).collect::<Vec<_>>();
@@ -124,10 +136,7 @@ impl Output {
         } else if let Some(detail) = &data.detail {
             detail.lines().for_each(|line| text.push_str(&format!("\n  {}", printable(line))));
         }
-        if let Some(hint) = &data.hint {
-            text.push_str(&format!("\n  {}", style.dim().apply_to(indented(hint))));
-        }
-        text
+        text + &hint
     }
 }
 

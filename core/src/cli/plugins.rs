@@ -126,18 +126,30 @@ fn table(plugins: &[Listed], output: &Output) -> String {
             line(&plugin.kinds.join(", ")),
         ]);
     }
+    without_empty(&rows)
+}
+
+/// Aligned, without the columns in which no row says anything: all of them are too wide for a terminal.
+fn without_empty<const N: usize>(rows: &[[String; N]]) -> String {
+    let says = |column: usize| rows.iter().skip(1).any(|row| !["", "0", "–"].contains(&&*row[column]));
+    let kept: Vec<usize> = (0..N).filter(|column| says(*column)).collect();
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| kept.iter().map(|column| row[*column].clone()).collect()).collect();
     aligned(&rows)
 }
 
 /// Rows with each column as wide as its widest cell.
-pub(super) fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| measure_text_width(&row[column])).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
-    let line = |row: &[String; N]| {
-        let cells = row.iter().zip(widths).map(|(cell, width)| pad_str(cell, width, Alignment::Left, None));
+pub(super) fn aligned(rows: &[impl AsRef<[String]>]) -> String {
+    let width = |column: usize| {
+        rows.iter().map(|row| measure_text_width(&row.as_ref()[column])).max().unwrap_or_default()
+    };
+    let columns = rows.first().map_or(0, |row| row.as_ref().len());
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &[String]| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| pad_str(cell, *width, Alignment::Left, None));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    rows.iter().map(|row| line(row.as_ref())).collect::<Vec<_>>().join("\n")
 }
 
 async fn show(name: String, daemon: &Client, output: &Output) -> Result<(), Error> {
@@ -193,19 +205,30 @@ fn show_text(shown: &Value) -> String {
         fact("problem", problem.as_str().unwrap_or_default().to_owned());
     }
     for command in shown["commands"].as_array().into_iter().flatten() {
-        let name = command["name"].as_str().unwrap_or_default();
-        let about = command["description"].as_str().unwrap_or_default().lines().next().unwrap_or_default();
-        fact("command", format!("{name:<20} {}", line(about)));
+        fact("command", offered(command, command["name"].as_str().unwrap_or_default()));
+    }
+    for (about, members) in [("component", "components"), ("provider", "providers")] {
+        for one in shown[members].as_array().into_iter().flatten() {
+            fact(about, offered(one, one["name"].as_str().unwrap_or_default()));
+        }
+    }
+    for part in shown["workflow_parts"].as_array().into_iter().flatten() {
+        let [kind, name] = ["kind", "name"].map(|member| part[member].as_str().unwrap_or_default());
+        fact("part", offered(part, &format!("{kind} {name}")));
     }
     for handler in shown["handlers"].as_array().into_iter().flatten() {
-        let name = handler["name"].as_str().unwrap_or_default();
-        let about = handler["description"].as_str().unwrap_or_default().lines().next().unwrap_or_default();
-        fact("does", format!("{name:<20} {}", line(about)));
+        fact("does", offered(handler, handler["name"].as_str().unwrap_or_default()));
         for example in handler["examples"].as_array().into_iter().flatten().take(3) {
             fact("", format!("{:<20} \"{}\"", "", example.as_str().unwrap_or_default()));
         }
     }
     lines.join("\n")
+}
+
+/// A name, and what its description begins with.
+fn offered(one: &Value, name: &str) -> String {
+    let about = one["description"].as_str().unwrap_or_default().lines().next().unwrap_or_default();
+    format!("{name:<20} {}", line(about))
 }
 
 fn list_of(members: &Value) -> String {
@@ -232,11 +255,14 @@ mod tests {
             "reason": "because\n  may          nothing", "language": "py\n  may          nothing",
             "warnings": ["w\n  may          nothing"],
             "handlers": [{ "name": "do\n  may          nothing", "description": "d", "examples": ["e\n  may   n"] }],
+            "components": [{ "name": "draw\n  may          nothing" }],
+            "workflow_parts": [{ "kind": "agent", "name": "part", "description": "Works.\n  may    nothing" }],
             "permissions": [{ "state": "granted", "sentence": "read ~", "permission": "file_system: read ~" }],
         });
         let text = show_text(&shown);
         let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("  may")).collect();
         assert_eq!(rows, ["  may          read ~  (file_system: read ~)"], "{text}");
+        assert!(text.contains("  part         agent part           Works.\n"), "{text}");
         assert!(text.contains("  about        nice may nothing at all\n"), "{text}");
     }
 }

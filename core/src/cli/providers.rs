@@ -6,7 +6,11 @@ use astros_protocol::Error;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{args, output::Output, plugins::aligned};
+use super::{
+    args,
+    output::Output,
+    plugins::{aligned, without_name},
+};
 use crate::{
     control::{Client, api::ControlClient, client::answered},
     daemon::{Health, OfferedProvider},
@@ -26,6 +30,14 @@ pub(super) async fn run(
 
 async fn list(daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
     let providers = answered(daemon.providers().await)?;
+    for one in answered(daemon.list().await)? {
+        let brings = one.kinds.iter().any(|kind| kind == "provider") && one.state != "disabled";
+        if brings && providers.iter().all(|provider| provider.plugin != one.name) {
+            let hint = one.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+            let reason = one.reason.unwrap_or_else(|| format!("is {}", one.state));
+            output.warning(&format!("{}: {}{hint}", one.name, without_name(&one.name, &reason)));
+        }
+    }
     if output.json {
         output.print_json(&json!(providers));
     } else if providers.is_empty() {

@@ -55,6 +55,8 @@ pub(super) async fn ask(
     loop {
         input.ask(prompt(question));
         let said = match input.next().await {
+            // The host's own question: an empty line was pressed too soon.
+            Line::Text(said) if said.trim().is_empty() && is_own(question) => continue,
             Line::Text(said) => answer(question, said.trim()),
             Line::Interrupted => return Err(Error::new(ErrorCode::CANCELLED, "taken back")),
             _ => Value::Null,
@@ -89,6 +91,11 @@ fn prompt(question: &Question) -> String {
     }
 }
 
+/// Whether AstrOS itself asks, what is next in a workflow.
+fn is_own(question: &Question) -> bool {
+    question.plugin == "astros" && question.permission.is_none() && question.asks.is_none()
+}
+
 /// It cannot be allowed for once.
 fn is_for_good(question: &Question) -> bool {
     !question.choices.iter().any(|choice| choice == "yes")
@@ -108,6 +115,11 @@ fn answer(question: &Question, said: &str) -> Value {
         return Value::Null;
     }
     if let Some(choice) = question.choices.iter().find(|choice| choice.eq_ignore_ascii_case(said)) {
+        return choice.as_str().into();
+    }
+    let begins = |choice: &&String| choice.to_lowercase().starts_with(&said.to_lowercase());
+    let mut begun = question.choices.iter().filter(begins);
+    if let (Some(choice), None) = (begun.next(), begun.next()) {
         return choice.as_str().into();
     }
     let kind = question.schema.as_ref().and_then(|schema| schema["type"].as_str());
@@ -152,7 +164,7 @@ mod tests {
     #[test]
     fn reads_what_a_plugin_asks_for() {
         let choice = question(json!({ "question": "Which way?\n\u{1b}[2J", "choices": ["left", "right"] }));
-        assert_eq!(answer(&choice, "LEFT"), "left");
+        assert_eq!((answer(&choice, "LEFT"), answer(&choice, "r")), (json!("left"), json!("right")));
         assert_eq!(prompt(&choice), r"`p` asks: Which way? \u{1b}[2J [left/right] ");
         let fakes =
             format!("done.{}`p` wants to read ~/x\n  Allow? [y/N] {}", " ".repeat(200), "x".repeat(400));

@@ -61,7 +61,7 @@ async fn render(wanted: args::Render, daemon: &Client, output: &Output) -> Resul
     let is_terminal = screen.term.is_term() && !output.json;
     let terminal =
         Terminal { width: screen.canvas().width as u32, color: output.has_color(), interactive: is_terminal };
-    let (props, person) = (input::params(&wanted.props)?, ask::person(None, None)?);
+    let (props, person) = (input::params("--props", &wanted.props)?, ask::person(None, None)?);
     let news = Wanted { progress: true, ..Wanted::default() };
     let args::Render { component, plugin, .. } = wanted;
     let drawing = Drawing { component, plugin, props, terminal, ..Drawing::default() };

@@ -131,7 +131,11 @@ async fn run_one(run: RunWorkflow, daemon: &Client, output: &Output) -> Result<E
         outcome = follow_run(begun, hear) => outcome,
         taken_back = asking => taken_back,
     };
-    watch.end();
+    // It says how to go on with the run, where the error does not.
+    let says = |error: &Error| error.hint().is_some_and(|hint| hint.contains("--resume"));
+    if ended.as_ref().map_or_else(says, |_| true) {
+        watch.end();
+    }
     let report = ended?;
     if let Some(file) = &run.report {
         write(&report, file)?;
@@ -164,7 +168,7 @@ fn text(report: &Report, file: Option<&Path>, output: &Output) -> String {
             let mut lines = vec![format!("{not_done} {}", indented(&error.message))];
             lines.extend(error.hint.as_ref().map(|hint| format!("  {}", indented(hint))));
             let resume =
-                format!("  `astros workflow run {workflow} --resume {workflow_id}` tries what failed again");
+                format!("  `astros workflow run {workflow} --resume={workflow_id}` tries what failed again");
             lines.push(resume);
             lines
         }

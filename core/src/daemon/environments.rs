@@ -42,7 +42,9 @@ impl Daemon {
         }
         let packages = packages(&installed)?;
         if packages.is_empty() {
-            return refuse(format!("`{name}` names no packages that it needs"));
+            let error = refuse(format!("`{name}` names no packages that it needs"));
+            let hint = "name them in its `plugin.yaml`, such as `dependencies: {external: [typer]}`";
+            return error.map_err(|error| error.with_hint(hint));
         }
         let python = supervisor::interpreter_outside(&installed.spec).await?;
         let environment = self.base.paths.environment(name);

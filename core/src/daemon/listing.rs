@@ -169,6 +169,9 @@ impl Daemon {
         shown["handles"] = json!(described.handles);
         shown["handlers"] = json!(described.handlers);
         shown["commands"] = json!(described.commands);
+        shown["components"] = json!(described.ui_components);
+        shown["providers"] = json!(described.providers);
+        shown["workflow_parts"] = json!(described.workflow_parts);
         shown["settings"] = json!(installed.spec.secrets.masked(&installed.spec.settings));
         let sockets = manifest.and_then(|_| reaches_sockets(&installed.spec.granted));
         shown["warnings"] = json!(manifest.map(|manifest| {

@@ -53,13 +53,9 @@ fn provides(plugin: &Installed) -> bool {
 
 /// Nothing says what it is, and nobody has asked it yet.
 fn may_provide(plugin: &Installed) -> bool {
-    let says_nothing = |manifest: &Manifest| {
-        manifest.kinds == [Kind::Intent]
-            && manifest.capabilities.handles.is_empty()
-            && manifest.entry_points.is_empty()
-    };
-    let is_unknown = plugin.description.is_none() && plugin.entry.manifest.as_ref().is_some_and(says_nothing);
-    is_unknown && plugin.may_run() && !requires_ai(plugin)
+    let handles = |manifest: &Manifest| !manifest.capabilities.handles.is_empty();
+    let is_unknown = plugin.description.is_none() && !plugin.entry.manifest.as_ref().is_some_and(handles);
+    is_unknown && plugin.entry.may_be(Kind::Provider) && plugin.may_run() && !requires_ai(plugin)
 }
 
 fn requires_ai(plugin: &Installed) -> bool {
@@ -98,8 +94,8 @@ pub(super) fn is_sdk(wanted: &Requirement) -> bool {
 pub(super) struct Looked(Mutex<HashMap<PathBuf, Arc<Packages>>>);
 
 impl Looked {
-    /// Why a plugin in Python cannot run as it is, and what helps, where packages are missing that its manifest names. What can be told
-    /// of its interpreter only by starting that is left to the start.
+    /// Why a plugin in Python cannot run as it is, and what helps, where packages are missing that its manifest names.
+    /// What can be told of its interpreter only by starting that is left to the start.
     pub(super) fn refusal(&self, entry: &Entry, spec: &mut Spec) -> Option<(String, String)> {
         let external = &entry.manifest.as_ref()?.dependencies.external;
         if external.is_empty() || !matches!(spec.launch, Launch::Python { .. }) {

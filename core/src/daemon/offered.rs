@@ -5,16 +5,20 @@ use std::time::{Duration, Instant};
 use astros_protocol::{
     Error, ErrorCode, Request,
     ai::{ProviderDescription, ProviderHealth, ProviderHealthCheck},
+    manifest::Permission,
     ui::ComponentDescription,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Daemon;
-use crate::router::{
-    Above, Call, Listener, Offer,
-    tree::Root,
-    wire::{ProviderRef, Work},
+use crate::{
+    router::{
+        Above, Call, Listener, Offer,
+        tree::Root,
+        wire::{ProviderRef, Work},
+    },
+    supervisor::Sandboxed,
 };
 
 /// A provider that does not say how it is by then is not well.
@@ -111,7 +115,23 @@ impl Daemon {
             models: Vec::new(),
             extra: Default::default(),
         });
+        let health = self.with_network(&plugin.name, health);
         let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(Health { provider: name.to_owned(), plugin: plugin.name.to_string(), took_ms, health })
+    }
+
+    /// Says what is missing where a provider has no way into the network and says no more than what the kernel does.
+    fn with_network(&self, plugin: &str, mut health: ProviderHealth) -> ProviderHealth {
+        const REFUSED: [&str; 3] =
+            ["Operation not permitted", "Network is unreachable", "Temporary failure in name resolution"];
+        let is_refused = !health.healthy && REFUSED.iter().any(|words| health.message.contains(words));
+        let may = |one: &Permission| matches!(one, Permission::Network(_));
+        let is_kept = self
+            .installed(plugin)
+            .is_ok_and(|one| one.spec.sandboxed != Sandboxed::Off && !one.spec.granted.iter().any(may));
+        if is_refused && is_kept {
+            health.message += &format!("; `{plugin}` has no permission `network`");
+        }
+        health
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Daemon, internal};
 use crate::{
     agent::{Person, recognition},
-    router::errors::nearest,
+    router::{Offer, errors::nearest},
     supervisor::Admission,
     workflow::{For, Given, Report, RunSummary, Switches, Watcher, Workflow, bad_file},
 };
@@ -149,6 +149,9 @@ impl Daemon {
         let missing = workflow.missing_parts(&self.router, &text, &path);
         if !missing.is_empty() {
             return Err(bad_file(&missing));
+        }
+        if let Some(provider) = &order.provider {
+            self.router.offering(Offer::Provider, provider, None).await?;
         }
         let given = Given { task: order.task.unwrap_or_else(|| "".into()), inputs, provider: order.provider };
         self.engine.run(workflow, Some(path), given, on).await

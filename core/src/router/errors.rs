@@ -52,7 +52,11 @@ pub fn from_plugin(mut error: Error, plugin: &str, handler: &str) -> Error {
     error
 }
 
-/// Says of plugins that never told what they offer why that is, and what helps; a few of them, a line or two each.
+/// The member of an error whose detail is about other plugins.
+pub const UNASKED: &str = "unasked";
+
+/// Says of plugins that never told what they offer why that is, and what helps; a few of them, a line or two each. What
+/// helps with the name itself is said before.
 pub fn with_unasked(error: Error, unable: &[(String, Error)]) -> Error {
     let lines: Vec<_> = unable
         .iter()
@@ -62,7 +66,7 @@ pub fn with_unasked(error: Error, unable: &[(String, Error)]) -> Error {
             format!("`{plugin}` could not be asked: {}{helps}", why.message)
         })
         .collect();
-    if lines.is_empty() { error } else { error.with_detail(lines.join("\n")) }
+    if lines.is_empty() { error } else { error.with_detail(lines.join("\n")).with(UNASKED, true) }
 }
 
 /// What another plugin may see: stacks, last words and hints are for people.
@@ -71,6 +75,7 @@ pub fn for_plugins(mut error: Error) -> Error {
     let data = error.data_mut();
     data.detail = None;
     data.hint = None;
+    data.extra.remove(UNASKED);
     // A failed start says the last of them for people in its message too.
     if let Some(last) = data
         .extra
@@ -178,6 +183,7 @@ fn among<'a>(
     let error = Error::new(ErrorCode::HANDLER_NOT_FOUND, message).with_plugin(plugin);
     Err(error.with_hint(match nearest(wanted, names.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
+        None if names.clone().next().is_none() => "it has none".to_owned(),
         None => format!("it has: {}", names.collect::<Vec<_>>().join(", ")),
     }))
 }
@@ -199,10 +205,13 @@ fn has_part(description: &PluginDescription, plugin: &str, step: StepRef<'_>) ->
 pub(super) fn deadline_exceeded(plugin: &Plugin, handler: &str, own: Duration) -> Error {
     let within = match u64::try_from(own.as_millis()) {
         Ok(0) => "none was left".to_owned(),
-        millis => format!(
-            "at most {}",
-            humantime::format_duration(Duration::from_millis(millis.unwrap_or(u64::MAX)))
-        ),
+        millis => {
+            // A little of it has passed when the plugin is asked.
+            let millis = millis.unwrap_or(u64::MAX);
+            let unit = if millis >= 1_000 { 100 } else { 1 };
+            let shown = Duration::from_millis(millis.div_ceil(unit).saturating_mul(unit));
+            format!("at most {}", humantime::format_duration(shown))
+        }
     };
     let message = format!("plugin `{}` did not finish `{handler}` within its time ({within})", plugin.name);
     let hint = format!("`--timeout` gives it more; `astros plugins logs {}` shows what it did", plugin.name);

@@ -12,8 +12,9 @@ use astros_protocol::{
 use tokio::time::sleep;
 
 use super::{
-    Launch, Spec,
+    Spec,
     machine::Ended,
+    packages::missing_module,
     running::{End, Running},
     words,
 };
@@ -125,15 +126,8 @@ pub(crate) fn ended_early(spec: &Spec, end: &End, in_use: bool) -> Ended {
     let last = end.crash.last_words.last().map(|line| format!(": {}", line.trim())).unwrap_or_default();
     let message = format!("plugin `{}` {} before it was ready{last}", spec.name, end.crash.exit);
     let name = &spec.name;
-    let hint = if matches!(spec.launch, Launch::Python { .. })
-        && last.contains("ModuleNotFoundError: No module named")
-    {
-        format!(
-            "`astros plugins setup {name}` installs what it says that it needs, into an environment of its own"
-        )
-    } else {
-        format!("`astros plugins logs {name}` shows more")
-    };
+    let hint =
+        missing_module(name, &last).unwrap_or_else(|| format!("`astros plugins logs {name}` shows more"));
     let error = Error::new(ErrorCode::PLUGIN_CRASHED, message).with_plugin(name).with_hint(hint);
     Ended::FailedStart(Box::new(with_last_words(error, end.crash.last_words.clone())))
 }

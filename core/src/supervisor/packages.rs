@@ -80,6 +80,15 @@ pub(crate) fn lacking(spec: &Spec, environment: &Environment, unmet: &[Unmet]) -
     Some((what, hint))
 }
 
+/// What helps a plugin whose last words are that a module is not there.
+pub(crate) fn missing_module(plugin: &str, said: &str) -> Option<String> {
+    let module = said.split("ModuleNotFoundError: No module named '").nth(1)?.split(['\'', '.']).next()?;
+    Some(format!(
+        "`astros plugins setup {plugin}` installs what its `plugin.yaml` names, into an environment of its own; it has to \
+         stand there, such as `dependencies: {{external: [{module}]}}`"
+    ))
+}
+
 /// Refuses to start a plugin whose packages were not looked for yet, and are not there.
 pub(crate) fn check(spec: &Spec, interpreter: &Path) -> Result<(), Error> {
     if spec.packages.is_empty() {

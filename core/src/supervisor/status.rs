@@ -168,6 +168,7 @@ fn hint(plugin: &str, state: &State) -> Option<String> {
         State::Quarantined { .. } => Some(format!(
             "`astros plugins logs {plugin}` shows why, `astros plugins reset {plugin}` lets it start again"
         )),
+        State::Error { error, .. } if error.hint().is_some() => error.hint().map(str::to_owned),
         State::Restarting { .. } | State::Error { .. } => {
             Some(format!("`astros plugins logs {plugin}` shows more"))
         }

@@ -245,7 +245,7 @@ impl Run {
     }
 
     pub(super) fn how_to_resume(&self) -> String {
-        format!("`astros workflow run {} --resume {}` goes on from here", self.plan.workflow.name, self.id)
+        format!("`astros workflow run {} --resume={}` goes on from here", self.plan.workflow.name, self.id)
     }
 }
 

@@ -109,7 +109,7 @@ impl Run {
             Err(why) => outcome.error = Some(Failure::said(why)),
             Ok(Some(work)) => {
                 outcome.task = work.task.clone();
-                if self.goes_on(phase, &job).await? {
+                if self.goes_on(phase, &job, &work.task).await? {
                     self.tries(ground, &job, work, &mut outcome).await?;
                 } else {
                     outcome.skipped = true;
@@ -211,7 +211,11 @@ impl Run {
             }
         };
         let (answer, ()) = tokio::join!(self.router.call(call), relay);
-        let answer = answer?;
+        let answer = answer.map_err(|error| match error.code {
+            // Nothing on the command line gives a step more.
+            ErrorCode::DEADLINE_EXCEEDED => error.with_hint("`timeout` in the workflow's file gives it more"),
+            _ => error,
+        })?;
         serde_json::from_str(answer.get()).map_err(|error| {
             let message = format!("plugin `{plugin}` answered `{label}` with what is no result: {error}");
             Error::new(ErrorCode::BAD_RESPONSE, message).with_plugin(&**plugin)
@@ -269,14 +273,18 @@ impl Run {
     }
 
     /// Asks whether a step is run, where somebody looks at each.
-    async fn goes_on(&self, phase: &str, job: &Job<'_>) -> Result<bool, Error> {
+    async fn goes_on(&self, phase: &str, job: &Job<'_>, task: &Value) -> Result<bool, Error> {
         if !self.switches.step {
             return Ok(true);
         }
         let _one = self.stops.lock().await;
         let Part { kind, name, .. } = &job.part;
+        let with = if *task == json!("") { String::new() } else { format!(", with the task {task}") };
         let asked = UserAskParams {
-            question: format!("before `{}` of the phase `{phase}`, which is the {kind} `{name}`:", job.step),
+            question: format!(
+                "before `{}` of the phase `{phase}`, which is the {kind} `{name}`{with}:",
+                job.step
+            ),
             choices: ["continue", "skip", "abort"].map(str::to_owned).to_vec(),
             schema: None,
             meta: Default::default(),
@@ -284,6 +292,7 @@ impl Run {
         match self.router.consult(&self.root, asked).await.as_ref().and_then(Value::as_str) {
             Some("continue") => Ok(true),
             Some("skip") => Ok(false),
+            // Ctrl-D, or nobody is there any more.
             _ => {
                 let message = format!("stopped before `{}` of the phase `{phase}`", job.step);
                 Err(Error::new(ErrorCode::CANCELLED, message).with_hint(self.how_to_resume()))

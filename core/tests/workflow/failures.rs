@@ -51,7 +51,7 @@ async fn a_step_ends_with_its_time_and_a_run_with_its_own() {
     let file = format!("name: slow\ntimeout: 300ms\nphases:\n  - {{phase: all, {waits}}}\n");
     let error = home.run(&file).await.unwrap_err();
     assert_eq!(error.message, "the workflow `slow` took longer than 300ms");
-    assert!(error.hint().unwrap().starts_with("`astros workflow run slow --resume "), "{error:?}");
+    assert!(error.hint().unwrap().starts_with("`astros workflow run slow --resume="), "{error:?}");
 }
 
 #[tokio::test]

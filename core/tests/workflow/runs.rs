@@ -31,6 +31,7 @@ phases:
         provider: Some("local".to_owned()),
         ..Order::default()
     };
+    home.plugin("parts", &["provider:local"]);
     let report = home.run_with(file, order).await.unwrap();
     assert!(report.success, "{report:#?}");
     assert_eq!(phases(&report), json!([["read", "done"], ["look-again", "done"]]));
@@ -159,4 +160,8 @@ async fn the_provider_that_is_wished_answers_what_parts_ask_of_ai() {
         let result = report.phases[0].result.as_str().unwrap_or_default();
         assert!(result.starts_with(answer), "{report:#?}");
     }
+    let order = Order { provider: Some("huge".to_owned()), ..Order::default() };
+    let error = home.run_with(file, order).await.unwrap_err();
+    assert_eq!(error.message, "there is no provider `huge`");
+    assert!(error.hint().unwrap().contains("large"), "{error}");
 }

@@ -44,7 +44,7 @@ pub(in crate::cli) struct RunWorkflow {
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) provider: Option<String>,
     /// Go on with a run that was interrupted or has failed; the newest one where no id is named
-    #[arg(long, value_name = "ID", num_args = 0..=1, conflicts_with_all = ["task", "inputs", "provider"])]
+    #[arg(long, value_name = "ID", num_args = 0..=1, require_equals = true, conflicts_with_all = ["task", "inputs", "provider"])]
     pub(in crate::cli) resume: Option<Option<String>>,
     /// Write the report to this file, too: Markdown where it ends in `.md`, else JSON
     #[arg(long, value_name = "FILE")]

@@ -66,8 +66,15 @@ async fn command(words: &[OsString]) -> Command {
         [word, _, ..] => the_one(&global, &word.to_string_lossy()).await,
         _ => all(&global).await,
     };
+    // Options of `astros` stand before the command of a plugin.
+    let command = match &typed[..] {
+        [word, _, ..] if own_commands().iter().all(|own| word != own.as_str()) => {
+            Cli::command().mut_args(|option| option.global(false))
+        }
+        _ => Cli::command(),
+    };
     // A line that somebody types is no place for errors.
-    Cli::command().subcommands(added.unwrap_or_default())
+    command.subcommands(added.unwrap_or_default())
 }
 
 async fn the_one(global: &Global, name: &str) -> Result<Vec<Command>, Error> {

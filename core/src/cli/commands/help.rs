@@ -14,6 +14,9 @@ use crate::{
     daemon::Word,
 };
 
+/// The longest line, in columns, however wide the terminal is.
+const LONGEST: usize = 100;
+
 /// Prints the help of `astros` itself; false where these words ask for that of one of its commands.
 pub(in crate::cli) fn print_help(words: &[OsString]) -> bool {
     let (global, typed) = globals(words);
@@ -54,7 +57,13 @@ async fn with_plugins(global: &Global) -> Command {
 fn listed(words: &[Word]) -> String {
     let words: Vec<&Word> = words.iter().filter(|word| !word.hidden).collect();
     let width = words.iter().map(|word| word.name.chars().count()).max().unwrap_or_default();
-    let line = |word: &&Word| format!("  {:<width$}  {} ({})", word.name, shown(&word.about), word.plugin);
+    // One line each: what is wrapped stands in no column.
+    let columns = usize::from(console::Term::stdout().size().1).min(LONGEST);
+    let line = |word: &&Word| {
+        let about = format!("{} ({})", shown(&word.about), word.plugin);
+        let room = columns.saturating_sub(width + 4);
+        format!("  {:<width$}  {}", word.name, console::truncate_str(&about, room, "…"))
+    };
     let lines: Vec<String> = words.iter().map(line).collect();
     if lines.is_empty() { String::new() } else { format!("Commands of plugins:\n{}", lines.join("\n")) }
 }

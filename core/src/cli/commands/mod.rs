@@ -13,6 +13,10 @@ mod values;
 use std::{convert::Infallible, ffi::OsString, process::ExitCode, time::Duration};
 
 use astros_protocol::{Error, ErrorCode, stream::ProgressValue};
+use clap::{
+    CommandFactory,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use serde_json::{Value, value::to_raw_value};
 
 pub(super) use complete::{complete_if_asked, completion};
@@ -20,8 +24,14 @@ pub(super) use help::print_help;
 pub(super) use run::{Given, INTERRUPTED, Ran, in_foreground};
 
 use super::{
-    args::Global, connect::Needs, connect::connect, end, interrupted, options, output::Output,
-    permissions::first_use, progress::Display, question::can_ask,
+    args::{Cli, Global},
+    connect::Needs,
+    connect::connect,
+    end, interrupted, options,
+    output::Output,
+    permissions::first_use,
+    progress::Display,
+    question::can_ask,
 };
 use crate::{
     agent::Progress,
@@ -55,7 +65,7 @@ pub(super) async fn run(words: Vec<OsString>, global: &Global, output: &Output) 
     };
     let outcome = match offered.map(|offered| (values::read(&offered, &words), offered)) {
         Ok((Ok(typed), offered)) => run::run(&offered, typed, words, client, output).await,
-        Ok((Err(usage), _)) => Ok(say(&usage)),
+        Ok((Err(usage), _)) => Ok(refuse(&usage, output)),
         Err(error) => Err(error),
     };
     end(connected, outcome, output).await
@@ -117,6 +127,23 @@ async fn show_learning(client: &Client, progress: Progress) -> Infallible {
 fn say(usage: &clap::Error) -> ExitCode {
     // Nobody is left to be told of a stream that is closed.
     let _ = usage.print();
+    ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2))
+}
+
+/// As [`say`]; of an option that is one of `astros`, where it belongs.
+fn refuse(usage: &clap::Error, output: &Output) -> ExitCode {
+    let unknown = match usage.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(name)) if usage.kind() == ErrorKind::UnknownArgument => name,
+        _ => return say(usage),
+    };
+    let own = Cli::command();
+    let own =
+        own.get_arguments().filter(|option| option.is_global_set()).filter_map(|option| option.get_long());
+    let Some(option) = own.map(|long| format!("--{long}")).find(|own| own == unknown) else {
+        return say(usage);
+    };
+    let text = "is no option of the command\n  options of `astros` stand before the command";
+    output.note(&format!("error: `{option}` {text}"));
     ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2))
 }
 

@@ -7,7 +7,9 @@ use crate::{cli::output::Output, daemon::ShownWorkflow, services::printable::lin
 /// What a workflow takes and does.
 pub(super) fn text(shown: &ShownWorkflow) -> String {
     let workflow = &shown.workflow;
-    let mut lines = vec![format!("{}   {}", word(workflow, "name"), shown.path.display())];
+    let file = shown.path.file_stem().unwrap_or_default().to_string_lossy();
+    let name = workflow["name"].as_str().unwrap_or(&file);
+    let mut lines = vec![format!("{name}   {}", shown.path.display())];
     if !word(workflow, "description").is_empty() {
         lines.push(format!("  {}", on_a_line(word(workflow, "description"))));
     }
@@ -44,7 +46,7 @@ pub(super) fn text(shown: &ShownWorkflow) -> String {
 /// What keeps it from being run.
 pub(super) fn problems(shown: &ShownWorkflow, output: &Output) {
     if !output.json {
-        shown.problems.iter().for_each(|problem| output.warning(problem));
+        shown.problems.iter().for_each(|problem| output.problem(problem));
     }
 }
 

@@ -171,7 +171,7 @@ impl Drop for Watch<'_> {
         self.end();
         if let Some(run) = run {
             self.output
-                .note(&format!("`astros workflow run {} --resume {run}` goes on from here", self.name));
+                .note(&format!("`astros workflow run {} --resume={run}` goes on from here", self.name));
         }
     }
 }
