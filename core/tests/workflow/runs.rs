@@ -23,7 +23,7 @@ phases:
     agents:
       - {agent: do, name: one, task: "read {{ inputs.where }}, {{ inputs.of_phase }}"}
       - {agent: do, name: two, inputs: {list: ["{{ inputs.depth }}", "at {{ inputs.depth }}"]}}
-  - {name: look-again, phase: all, inputs: {more: "{{ results.read.result.one.inputs.depth * 2 }}"}}
+  - {name: look-again, phase: all, inputs: {more: "{{ results.read.result.one.inputs.depth + 3 }}"}}
 "#;
     let order = Order {
         task: Some("t".into()),
