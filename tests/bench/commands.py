@@ -203,7 +203,9 @@ def measure(astros: Path, python: Path, count: int) -> str:
         installed = f"{commands} installed"
         print(f"{installed}: what they offer is learned first", file=sys.stderr)
         with daemon.home(astros, plugins(commands, python)) as home:
+            # The one asks those that may have commands until it has its word, the other asks all.
             home.run("do-0")
+            home.run("ask", "--dry-run", "say hello to Ada")
             lines += answers(home, count, f"{installed}, without a daemon", (20, 50))
             if commands == 1:
                 lines.append(overhead(home, count, "without a daemon", python))
