@@ -1,7 +1,7 @@
 """A plugin without an SDK.
 
 Its argument says what it declares and what it subscribes to while it starts. What is delivered to it, it publishes
-under `NAME.got`; the data may say what else to do with it.
+under `NAME.got`, unless it is `quiet`; the data may say what else to do with it.
 """
 
 import json, os, sys, time
@@ -63,7 +63,8 @@ def deliver(id, params):
     if "call" in orders:
         call = {"plugin": orders["call"], "handler": "whose", "meta": {"parent": id}}
         got["answer"] = ask("call_plugin", call)
-    ask("bus/publish", {"subject": config["name"] + ".got", "data": got})
+    if not config.get("quiet"):
+        ask("bus/publish", {"subject": config["name"] + ".got", "data": got})
     if "hang" in orders:
         return
     if "code" in orders:
