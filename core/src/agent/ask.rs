@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     router::{
-        Above, Call, Listener,
+        Above, Call, Listener, errors,
         tree::Root,
         wire::{IntentRef, Work},
     },
@@ -137,7 +137,7 @@ impl Agent {
             progress: progress.map_or(Listener::Nobody, Listener::Channel),
             followup: wanted.followup,
         };
-        let result = self.router.call(call).await.map_err(|error| blame(error, root.denied.get()))?;
+        let result = self.router.call(call).await.map_err(|error| errors::blame(error, root.denied.get()))?;
         read_response(&result, wanted.plugin, wanted.handler)
     }
 
@@ -195,19 +195,6 @@ struct Wanted<'a> {
     confidence: f64,
     context: Extra,
     followup: bool,
-}
-
-/// Where a handler failed for what a plugin was denied, that is what a person can mend, whatever it calls its failure.
-fn blame(mut error: Error, denied: Option<&Error>) -> Error {
-    if let Some(denied) = denied
-        && let Some(why) = &denied.data
-        && error.message.contains(&denied.message)
-    {
-        let data = error.data_mut();
-        data.hint = why.hint.clone();
-        data.extra.extend(why.extra.clone());
-    }
-    error
 }
 
 /// A handler's response, read; a plugin that answers otherwise is told apart by name.

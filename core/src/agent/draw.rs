@@ -7,7 +7,7 @@ use serde_json::value::to_raw_value;
 
 use super::{Agent, Answer, Person, Progress};
 use crate::router::{
-    Above, Call, Listener, Offer,
+    Above, Call, Listener, Offer, errors,
     wire::{ComponentRef, Work},
 };
 
@@ -44,7 +44,7 @@ impl Agent {
             progress: progress.map_or(Listener::Nobody, Listener::Channel),
             followup: false,
         };
-        let tree = self.router.call(call).await?;
+        let tree = self.router.call(call).await.map_err(|error| errors::blame(error, root.denied.get()))?;
         let data = serde_json::from_str(tree.get()).map_err(|error| {
             Error::new(ErrorCode::BAD_RESPONSE, format!("the tree of `{component}` cannot be read: {error}"))
         })?;

@@ -68,8 +68,8 @@ impl Drop for Proxy {
     }
 }
 
-/// Serves `plugin` on its listener; `hosts` are those of its permission `network`. `tell` is called on the proxies'
-/// thread and must not block.
+/// Serves `plugin` on its listener; `hosts` are those of its permission `network`, and `is_listed` says whether
+/// `astros.yaml` has all its permissions. `tell` is called on the proxies' thread and must not block.
 ///
 /// # Errors
 /// The system's, about the listener or the thread.
@@ -77,22 +77,23 @@ pub(crate) fn serve(
     listener: TcpListener,
     plugin: &str,
     hosts: &[String],
+    is_listed: bool,
     tell: impl Fn(Report) + Send + Sync + 'static,
 ) -> io::Result<Proxy> {
     static ROOM: LazyLock<Room> = LazyLock::new(|| Room::of(room()));
     let way = Way::new(Hosts::parse(hosts), connect::look_up);
-    serve_by(way, ROOM.clone(), listener, plugin, Box::new(tell))
+    let client = service::Client { plugin: plugin.to_owned(), is_listed, way, tell: Box::new(tell) };
+    serve_by(client, ROOM.clone(), listener)
 }
 
 type Tell = Box<dyn Fn(Report) + Send + Sync>;
 
-fn serve_by(way: Way, room: Room, listener: TcpListener, plugin: &str, tell: Tell) -> io::Result<Proxy> {
+fn serve_by(client: service::Client, room: Room, listener: TcpListener) -> io::Result<Proxy> {
     let runtime = runtime()?;
     listener.set_nonblocking(true)?;
     let _entered = runtime.enter();
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let client = Arc::new(service::Client { plugin: plugin.to_owned(), way, tell });
-    Ok(Proxy(runtime.spawn(accept(listener, room, client)).abort_handle()))
+    Ok(Proxy(runtime.spawn(accept(listener, room, Arc::new(client))).abort_handle()))
 }
 
 async fn accept(listener: tokio::net::TcpListener, room: Room, client: Arc<service::Client>) {

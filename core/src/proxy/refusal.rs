@@ -50,14 +50,20 @@ impl Refusal {
         Some(Report::Denied { target: target.clone() })
     }
 
-    /// What `plugin` is answered. HTTP clients show the status line of a CONNECT and not the body: it says the most.
-    pub(super) fn response(&self, plugin: &str) -> Response<Body> {
+    /// What `plugin` is answered; `is_listed` where `astros.yaml` says all that it may do. HTTP clients show the status
+    /// line of a CONNECT and not the body: it says the most.
+    pub(super) fn response(&self, plugin: &str, is_listed: bool) -> Response<Body> {
         let (status, message, hint) = match self {
             Refusal::Denied { target, through } => {
                 let through =
                     through.as_ref().map(|name| format!(", an address of `{name}` near this machine"));
                 let message = format!("`{plugin}` may not reach `{target}`{}", through.unwrap_or_default());
-                let hint = format!("`astros plugins grant {plugin} 'network: {target}'` allows it");
+                let hint = match is_listed {
+                    true => format!(
+                        "`network: [\"{target}\"]` in `plugins.{plugin}.permissions` of `astros.yaml` allows it"
+                    ),
+                    false => format!("`astros plugins grant {plugin} 'network: {target}'` allows it"),
+                };
                 (StatusCode::FORBIDDEN, message, hint)
             }
             Refusal::Unreachable { target, why } => {

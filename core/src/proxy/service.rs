@@ -33,6 +33,8 @@ pub(super) const BUFFER: usize = 32 << 10;
 /// Whose proxy it is.
 pub(super) struct Client {
     pub(super) plugin: String,
+    /// `astros.yaml` lists all that it may do.
+    pub(super) is_listed: bool,
     pub(super) way: Way,
     pub(super) tell: Tell,
 }
@@ -93,7 +95,7 @@ async fn answer(
     };
     let refusal = answered.as_ref().err();
     (client.tell)(refusal.and_then(Refusal::report).unwrap_or(Report::Allowed));
-    answered.unwrap_or_else(|refusal| refusal.response(&client.plugin))
+    answered.unwrap_or_else(|refusal| refusal.response(&client.plugin, client.is_listed))
 }
 
 /// `CONNECT host:port`: what comes after the answer goes to the host as it is.

@@ -21,6 +21,7 @@ use super::{
     connect::{LookUp, Way},
     hosts::Hosts,
     serve_by,
+    service::Client,
 };
 
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -40,16 +41,25 @@ fn proxy(hosts: &[&str], look_up: LookUp) -> Test {
     sharing(&Room::of(1024), hosts, look_up)
 }
 
+/// Of a plugin whose permissions `astros.yaml` lists.
+fn listed(hosts: &[&str], look_up: LookUp) -> Test {
+    serving(&Room::of(1024), hosts, look_up, true)
+}
+
 /// One of several in the same room.
 fn sharing(room: &Room, hosts: &[&str], look_up: LookUp) -> Test {
+    serving(room, hosts, look_up, false)
+}
+
+fn serving(room: &Room, hosts: &[&str], look_up: LookUp, is_listed: bool) -> Test {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
     let (tell, told) = mpsc::channel();
     let way = Way::new(Hosts::parse(&hosts), look_up);
-    let proxy =
-        serve_by(way, room.clone(), listener, "weather", Box::new(move |report| drop(tell.send(report))));
-    let proxy = proxy.unwrap();
+    let tell = Box::new(move |report| drop(tell.send(report)));
+    let client = Client { plugin: "weather".to_owned(), is_listed, way, tell };
+    let proxy = serve_by(client, room.clone(), listener).unwrap();
     Test { address, proxy: Some(proxy), told }
 }
 
@@ -186,6 +196,12 @@ async fn refuses_what_is_not_granted_and_says_what_would_allow_it() {
     assert!(answer.contains("`weather` may not reach `api.example:80`"), "{answer}");
     assert!(matches!(test.told(), Report::Moved { .. }));
     assert_eq!(test.told(), denied("api.example:80"));
+
+    let test = listed(&["api.example:443"], |name, _| panic!("{name} was looked up"));
+    let answer = test.ask("CONNECT other.example:443 HTTP/1.1\r\nConnection: close\r\n\r\n").await;
+    let hint =
+        "\n`network: [\"other.example:443\"]` in `plugins.weather.permissions` of `astros.yaml` allows it\n";
+    assert!(answer.ends_with(hint), "{answer}");
 }
 
 #[tokio::test]

@@ -130,6 +130,19 @@ fn in_a_list(permission: &Permission) -> String {
     members.iter().map(|(name, scope)| format!("{name}: {scope}")).collect()
 }
 
+/// Where a plugin failed for what a plugin was denied, that is what a person can mend, whatever it calls its failure.
+pub fn blame(mut error: Error, denied: Option<&Error>) -> Error {
+    if let Some(denied) = denied
+        && let Some(why) = &denied.data
+        && error.message.contains(&denied.message)
+    {
+        let data = error.data_mut();
+        data.hint = why.hint.clone();
+        data.extra.extend(why.extra.clone());
+    }
+    error
+}
+
 /// There is no plugin of this name among `names`.
 pub fn plugin_not_found<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Error {
     let error = Error::new(ErrorCode::PLUGIN_NOT_FOUND, format!("there is no plugin `{name}`"));

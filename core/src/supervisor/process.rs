@@ -90,7 +90,13 @@ impl Process {
             Some(launcher) => {
                 let launched = launcher::start(&launcher, &policy, streams.as_ref()).await?;
                 if let Some(listener) = launched.listener {
-                    network = Some(proxy::serve(listener, &spec.name, &spec.hosts(), tell)?);
+                    network = Some(proxy::serve(
+                        listener,
+                        &spec.name,
+                        &spec.hosts(),
+                        spec.granted_in.is_some(),
+                        tell,
+                    )?);
                 }
                 let reach = Reach::Launcher {
                     socket: Some(launched.socket),

@@ -136,7 +136,8 @@ fn draws_within_anothers_where_it_may() {
     unknown.fails(2, "handler_not_found").says("no component `size`");
     frame("inner", r#"{"plugin": "outer"}"#)
         .fails(5, "handler_failed")
-        .says("`inner` may not call `outer.$render`");
+        .says("`inner` may not call `outer.$render`")
+        .says("`astros plugins grant inner 'call_plugin: outer.$render'` allows it");
 }
 
 #[test]

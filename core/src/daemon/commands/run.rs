@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use super::super::{Daemon, misconfigured};
 use crate::{
     agent::{Person, draw::Wanted},
-    router::{Named, Offer, Outcome, Run},
+    router::{Named, Offer, Outcome, Run, errors},
     supervisor::{Ending, Signalled, Streams},
 };
 
@@ -84,7 +84,8 @@ impl Daemon {
             Run { plugin: &plugin, name: &name, cwd, named, environment, settings, streams, root, signals };
         let cwd = run.cwd.to_string_lossy().into_owned();
         let params = |meta| CommandRunParams { command, args, argv, cwd, terminal, meta };
-        Ok(match self.router.run::<Request>(run, params).await? {
+        let outcome = self.router.run::<Request>(run, params).await;
+        Ok(match outcome.map_err(|error| errors::blame(error, asked.denied.get()))? {
             Outcome::Answered(result) => {
                 // Nobody was asked, for the terminal was the plugin's.
                 let denied = asked.denied.get().filter(|_| result.exit_code != 0);
@@ -113,10 +114,12 @@ impl Daemon {
         let Stage { environment, streams, signals } = stage;
         let name = format!("{} {component}", UiRender::METHOD);
         let (cwd, named, root) = (folder(person)?, Vec::new(), person.root());
+        let asked = root.clone();
         let (settings, plugin) = (self.settings_by(&plugin.name, &environment).await?, &plugin.name);
         let run = Run { plugin, name: &name, cwd, named, environment, settings, streams, root, signals };
         let params = |meta| UiRenderParams { component, props, terminal, meta };
-        Ok(match self.router.run::<UiRender>(run, params).await? {
+        let outcome = self.router.run::<UiRender>(run, params).await;
+        Ok(match outcome.map_err(|error| errors::blame(error, asked.denied.get()))? {
             Outcome::Answered(tree) => Finished { exit_code: 0, data: Some(json!(tree)), complaint: None },
             Outcome::Ended(ending) => ended(plugin, &name, ending),
         })
