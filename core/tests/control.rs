@@ -4,6 +4,8 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader, Write},
+    os::{fd::AsRawFd, unix::fs::OpenOptionsExt},
     path::{Path, PathBuf},
     process::{Child, Command, Output},
     time::{Duration, Instant},
@@ -16,6 +18,10 @@ use astros_core::control::{
 };
 use astros_protocol::ErrorCode;
 use jsonrpsee::server::{RpcModule, ServerBuilder, serve, stop_channel};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::UnixListener;
@@ -225,6 +231,33 @@ async fn a_daemon_that_stops_starts_no_plugin_again() {
     };
     let (_, error) = tokio::join!(invoke(2.0), refused);
     assert_eq!(error.code, ErrorCode::SHUTTING_DOWN, "{error}");
+}
+
+#[test]
+fn a_daemon_that_hangs_ends_when_it_is_told_a_second_time() {
+    let home = TempDir::new().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut child = astros(home.path(), &["daemon"]).stderr(writer.try_clone().unwrap()).spawn().unwrap();
+    let mut said = BufReader::new(reader).lines();
+    assert!(said.any(|line| line.unwrap().contains(" ready")));
+    // Nobody reads on, and what it says of its end finds no room.
+    let full = format!("/proc/self/fd/{}", writer.as_raw_fd());
+    let mut full = fs::OpenOptions::new().write(true).custom_flags(nix::libc::O_NONBLOCK).open(full).unwrap();
+    while full.write(b".").is_ok() {}
+    let pid = Pid::from_raw(child.id().try_into().unwrap());
+    let begun = Instant::now();
+    let code = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+        if begun.elapsed() > Duration::from_secs(20) {
+            child.kill().unwrap();
+            panic!("it goes on: {}", child.wait().unwrap());
+        }
+        kill(pid, Signal::SIGTERM).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(code, Some(130));
 }
 
 #[tokio::test]

@@ -1,20 +1,27 @@
 //! `astros daemon`: runs the daemon that stays, and stops it.
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{net::SocketAddr, process::ExitCode, thread, time::Duration};
 
 use astros_protocol::{Error, ErrorCode};
 use serde_json::json;
 use tokio::{
+    runtime,
     signal::unix::{SignalKind, signal},
     sync::mpsc,
 };
 
-use super::{output::Output, own_log};
+use super::{
+    output::{self, Output},
+    own_log,
+};
 use crate::{
     control::{self, Client, Signal, Signals, api::ControlClient, client::answered},
     daemon::{Options, service},
     supervisor,
 };
+
+/// Told to stop a second time it has so long to do it; whatever it hangs on, it is ended then.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Runs it until it is told to stop.
 pub(super) async fn run(
@@ -54,28 +61,34 @@ pub(super) fn install(print: bool, force: bool, output: &Output) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the process is told by signals.
+/// What the process is told by signals. They are heard in a thread of their own, so that a daemon that hangs can be
+/// ended by them.
 fn signals() -> Result<Signals, Error> {
-    let listen = |kind| {
-        signal(kind).map_err(|error| {
-            Error::new(ErrorCode::INTERNAL_ERROR, format!("signals cannot be seen: {error}"))
-        })
-    };
+    let unseen = |error| Error::new(ErrorCode::INTERNAL_ERROR, format!("signals cannot be seen: {error}"));
+    let listen = |kind| signal(kind).map_err(unseen);
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
     let mut hangup = listen(SignalKind::hangup())?;
-    let (sender, signals) = mpsc::channel(4);
-    tokio::spawn(async move {
-        loop {
+    let (sender, signals) = mpsc::channel(16);
+    let tell = async move {
+        let mut stops = 0;
+        while stops < 2 {
             let told = tokio::select! {
                 _ = interrupt.recv() => Signal::Stop,
                 _ = terminate.recv() => Signal::Stop,
                 _ = hangup.recv() => Signal::Reload,
             };
-            if sender.send(told).await.is_err() {
-                return;
-            }
+            stops += usize::from(told == Signal::Stop);
+            // One that hangs takes none.
+            let _ = sender.try_send(told);
         }
-    });
+        tokio::time::sleep(GRACE).await;
+        std::process::exit(output::exit_code(ErrorCode::CANCELLED).into());
+    };
+    let hear = move || match runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(tell),
+        Err(error) => tracing::error!("{}", unseen(error)),
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(hear).map_err(unseen)?;
     Ok(signals)
 }

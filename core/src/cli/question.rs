@@ -22,6 +22,8 @@ use crate::{
 
 /// Of what a plugin asks, and of what it lets choose from, so many characters are shown.
 const LONGEST: usize = 300;
+/// Of AstrOS's own questions; what is in them of others' is bounded in itself.
+const LONGEST_OWN: usize = 1000;
 
 /// Whether somebody is there who can be asked.
 pub(super) fn can_ask(output: &Output) -> bool {
@@ -84,7 +86,7 @@ fn prompt(question: &Question) -> String {
         };
     }
     // Its own words: nothing of them comes to stand where somebody else's do.
-    let text = line_of(&question.question, LONGEST);
+    let text = line_of(&question.question, if is_own(question) { LONGEST_OWN } else { LONGEST });
     match &*question.choices {
         [] => format!("`{}` asks: {text} ", question.plugin),
         choices => format!("`{}` asks: {text} [{}] ", question.plugin, line_of(&choices.join("/"), LONGEST)),

@@ -106,10 +106,17 @@ impl Daemon {
         name: &str,
         environment: &[(String, String)],
     ) -> Result<Option<(Extra, Secrets)>, Error> {
+        let mut variables: BTreeMap<_, _> = text_variables(&self.base.options.environment).collect();
+        let is_other = |(name, text): &&(String, String)| {
+            settings::may_set(name) && variables.get(name).is_none_or(|own| own != text)
+        };
+        let others: Vec<_> = environment.iter().filter(is_other).cloned().collect();
+        if others.is_empty() {
+            return Ok(None);
+        }
+        variables.extend(others);
         let setup = self.setup();
         let Some(installed) = setup.plugins.get(name).cloned() else { return Ok(None) };
-        let mut variables: BTreeMap<_, _> = text_variables(&self.base.options.environment).collect();
-        variables.extend(environment.iter().cloned());
         let entries = || takers(setup.plugins.values().map(|one| &one.entry));
         let names = entries().map(|entry| &*entry.name);
         let claims = claims(entries());

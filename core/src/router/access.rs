@@ -262,7 +262,8 @@ fn in_tree(event: Event, root: Option<&Root>) -> Event {
 /// The name of the permission to call others.
 const CALL_PLUGIN: &str = "call_plugin";
 
-fn may_call(granted: &[Permission], plugin: &str, handler: &str) -> bool {
+/// Whether these permissions are enough to call a handler of a plugin, or what is called like one.
+pub(super) fn may_call(granted: &[Permission], plugin: &str, handler: &str) -> bool {
     let fits = |item: &String| {
         item.split_once('.').is_some_and(|(of, name)| of == plugin && (name == "*" || name == handler))
     };

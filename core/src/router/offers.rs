@@ -1,11 +1,11 @@
 //! Who offers what beside handlers: providers, components and parts of workflows are found by their names alone.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use astros_protocol::{Error, ErrorCode, PluginDescription, workflow::WorkflowKind};
 use futures_util::future::join_all;
 
-use super::{Plugin, Router, errors};
+use super::{Plugin, Router, access::may_call, errors};
 use crate::{
     services::printable::{line, line_of},
     supervisor::StateName,
@@ -55,8 +55,8 @@ impl fmt::Display for Offer {
 pub struct Of<'a> {
     /// This plugin's, and no other's.
     pub plugin: Option<&'a str>,
-    /// This plugin's, where others offer it as well.
-    pub rather: Option<&'a str>,
+    /// Asked by this plugin: its own goes before that of others, of whose it learns nothing unless it may call it.
+    pub by: Option<&'a str>,
 }
 
 impl Router {
@@ -66,7 +66,7 @@ impl Router {
     /// # Errors
     /// Nobody offers it, or several do.
     pub async fn offering(&self, what: Offer, name: &str, of: Option<&str>) -> Result<Arc<Plugin>, Error> {
-        let of = Of { plugin: of, rather: None };
+        let of = Of { plugin: of, by: None };
         let plugins = self.looked_at(of)?;
         let is_known = plugins.iter().any(|plugin| what.is_of(name, plugin));
         let unable = if is_known { Vec::new() } else { describe_all(&plugins).await };
@@ -81,10 +81,10 @@ impl Router {
         let plugins = self.looked_at(of)?;
         let found: Vec<_> = plugins.iter().filter(|plugin| what.is_of(name, plugin)).collect();
         let able: Vec<_> = found.iter().copied().filter(|plugin| may_run(plugin)).collect();
-        let rather = able.iter().find(|plugin| Some(&*plugin.name) == of.rather);
-        match (rather, &able[..], &found[..]) {
+        let own = able.iter().find(|plugin| Some(&*plugin.name) == of.by);
+        match (own, &able[..], &found[..]) {
             (Some(plugin), ..) | (None, [plugin], _) | (None, [], [plugin, ..]) => Ok((*plugin).clone()),
-            (None, [], []) => Err(nobody(what, name, of, &plugins)),
+            (None, [], []) => Err(self.nobody(what, name, of, &plugins)),
             (None, several, _) => Err(ambiguous(what, name, several)),
         }
     }
@@ -97,6 +97,36 @@ impl Router {
         let mut plugins = self.plugins();
         plugins.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(plugins)
+    }
+
+    fn nobody(&self, what: &Offer, name: &str, of: Of<'_>, plugins: &[Arc<Plugin>]) -> Error {
+        let names: BTreeSet<String> =
+            plugins.iter().flat_map(|plugin| self.names(what, of, plugin)).collect();
+        let message = match of.plugin {
+            Some(plugin) => format!("plugin `{plugin}` offers no {what} `{name}`"),
+            None => format!("there is no {what} `{name}`"),
+        };
+        let near = errors::nearest(name, names.iter().map(String::as_str));
+        Error::new(ErrorCode::HANDLER_NOT_FOUND, message).with_hint(match near {
+            Some(near) => format!("did you mean `{}`?", line(near)),
+            None if !names.is_empty() => {
+                format!("there is: {}", line_of(&Vec::from_iter(names).join(", "), 300))
+            }
+            None if of.by.is_some() => "`astros plugins list` shows what there is".to_owned(),
+            None => format!("`astros plugins list` shows what there is; none offers any {what}"),
+        })
+    }
+
+    /// What a plugin offers of a kind, as far as who asks may know it.
+    fn names(&self, what: &Offer, of: Of<'_>, plugin: &Plugin) -> Vec<String> {
+        let Some(description) = plugin.description() else { return Vec::new() };
+        let may_know = |name: &&str| {
+            let called = format!("{what}:{name}");
+            of.by.is_none_or(|by| {
+                by == &*plugin.name || self.is_granted(by, |granted| may_call(granted, &plugin.name, &called))
+            })
+        };
+        what.names(&description).into_iter().filter(may_know).map(str::to_owned).collect()
     }
 
     /// All that plugins offer of a kind: the plugin and the name, in order; those that were never asked are.
@@ -132,24 +162,6 @@ async fn describe_all(plugins: &[Arc<Plugin>]) -> Vec<(String, Error)> {
 
 fn may_run(plugin: &Plugin) -> bool {
     !matches!(plugin.status().state, StateName::Disabled | StateName::Blocked)
-}
-
-fn nobody(what: &Offer, name: &str, of: Of<'_>, plugins: &[Arc<Plugin>]) -> Error {
-    let descriptions: Vec<_> = plugins.iter().filter_map(|plugin| plugin.description()).collect();
-    let names = descriptions.iter().flat_map(|description| what.names(description));
-    let message = match of.plugin {
-        Some(plugin) => format!("plugin `{plugin}` offers no {what} `{name}`"),
-        None => format!("there is no {what} `{name}`"),
-    };
-    Error::new(ErrorCode::HANDLER_NOT_FOUND, message).with_hint(match errors::nearest(name, names.clone()) {
-        Some(near) => format!("did you mean `{}`?", line(near)),
-        None => match names.collect::<Vec<_>>() {
-            none if none.is_empty() => {
-                format!("`astros plugins list` shows what there is; none offers any {what}")
-            }
-            names => format!("there is: {}", line_of(&names.join(", "), 300)),
-        },
-    })
 }
 
 fn ambiguous(what: &Offer, name: &str, plugins: &[&Arc<Plugin>]) -> Error {

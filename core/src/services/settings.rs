@@ -11,7 +11,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
-pub use environment::{Claims, Override, Overrides, overrides, typed, variable};
+pub use environment::{Claims, Override, Overrides, may_set, overrides, typed, variable};
 pub use merge::BY_COMMAND;
 pub use secret::{Secret, secret_names, secret_variables};
 

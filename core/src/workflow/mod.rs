@@ -20,6 +20,7 @@ mod report;
 mod run;
 mod runs;
 mod step;
+mod stops;
 
 use std::{
     path::{Path, PathBuf},

@@ -17,12 +17,13 @@ pub(super) struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// The plugin that brings it, among what is known; where several do, `first` goes before the others.
+    /// The plugin that brings it, among what is known; where several do, that goes before the others `by` which it is
+    /// wanted.
     ///
     /// # Errors
-    /// Nobody brings it, or several do: they are named, or what is nearest.
-    pub(super) fn plugin(&self, router: &Router, first: Option<&str>) -> Result<Arc<str>, Error> {
-        let of = Of { plugin: self.plugin, rather: first };
+    /// Nobody brings it, or several do: they are named, or what is nearest of what who wants it may know.
+    pub(super) fn plugin(&self, router: &Router, by: Option<&str>) -> Result<Arc<str>, Error> {
+        let of = Of { plugin: self.plugin, by };
         let plugin = router.known_offering(&Offer::Part(self.kind.clone()), self.name, of)?;
         Ok(plugin.name.clone())
     }

@@ -8,7 +8,6 @@ use std::{
 use astros_protocol::{
     Error, ErrorCode, Extra,
     lifecycle::Effects,
-    person::UserAskParams,
     workflow::{WorkflowKind, WorkflowResult},
 };
 use jiff::Timestamp;
@@ -109,7 +108,7 @@ impl Run {
             Err(why) => outcome.error = Some(Failure::said(why)),
             Ok(Some(work)) => {
                 outcome.task = work.task.clone();
-                if self.goes_on(phase, &job, &work.task).await? {
+                if self.goes_on(phase, &job, &work).await? {
                     self.tries(ground, &job, work, &mut outcome).await?;
                 } else {
                     outcome.skipped = true;
@@ -270,34 +269,6 @@ impl Run {
             more: &work.more,
         };
         raw(&context)
-    }
-
-    /// Asks whether a step is run, where somebody looks at each.
-    async fn goes_on(&self, phase: &str, job: &Job<'_>, task: &Value) -> Result<bool, Error> {
-        if !self.switches.step {
-            return Ok(true);
-        }
-        let _one = self.stops.lock().await;
-        let Part { kind, name, .. } = &job.part;
-        let with = if *task == json!("") { String::new() } else { format!(", with the task {task}") };
-        let asked = UserAskParams {
-            question: format!(
-                "before `{}` of the phase `{phase}`, which is the {kind} `{name}`{with}:",
-                job.step
-            ),
-            choices: ["continue", "skip", "abort"].map(str::to_owned).to_vec(),
-            schema: None,
-            meta: Default::default(),
-        };
-        match self.router.consult(&self.root, asked).await.as_ref().and_then(Value::as_str) {
-            Some("continue") => Ok(true),
-            Some("skip") => Ok(false),
-            // Ctrl-D, or nobody is there any more.
-            _ => {
-                let message = format!("stopped before `{}` of the phase `{phase}`", job.step);
-                Err(Error::new(ErrorCode::CANCELLED, message).with_hint(self.how_to_resume()))
-            }
-        }
     }
 }
 

@@ -52,7 +52,8 @@ async fn runs_a_plugin_with_what_was_agreed_to_and_asks_anew_for_more() {
     let error = daemon.reload("test").await.unwrap_err();
     assert!(error.message.contains("needs the permissions `network: b.org`, `ai`"), "{error}");
     assert_eq!(version(&daemon, "test").await.unwrap(), "one", "the version before goes on");
-    assert!(daemon.reload_error("test").is_some());
+    let (_, hint) = daemon.reload_failure("test").unwrap();
+    assert_eq!(hint.as_deref(), Some("`astros plugins enable test` shows and grants them"));
     assert_eq!(daemon.permissions("test").await.unwrap().version, "2.0.0", "the version that asks");
     daemon.enable("test", Some(permissions(&["network: b.org", "ai"]))).await.unwrap();
     assert_eq!(version(&daemon, "test").await.unwrap(), "another");

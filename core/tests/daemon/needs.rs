@@ -1,8 +1,12 @@
 //! What plugins need beside themselves, looked for before anything is started.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    ffi::OsString,
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+};
 
-use astros_core::daemon::{Daemon, Options};
+use astros_core::daemon::Daemon;
 
 use crate::{
     discovery::environment,
@@ -132,16 +136,49 @@ async fn names_all_that_is_missing_at_once() {
 async fn takes_an_interpreter_that_a_tool_keeps_in_the_home_where_none_on_path_fits() {
     let home = Home::new();
     plugin(&home, "test", "{python: '>=3.98', external: [something]}");
-    for (version, answers) in [("3.97.2", "3.97.2"), ("3.99.0", "3.99.0")] {
+    for version in ["3.97.2", "3.99.0"] {
         let path = format!("person/.pyenv/versions/{version}/bin/python3");
-        home.write(&path, &format!("#!/bin/sh\necho \"$0\"\necho {answers}\n"));
-        fs::set_permissions(home.path(&path), fs::Permissions::from_mode(0o755)).unwrap();
+        program(&home, &path, &format!("echo \"$0\"\necho {version}"));
     }
-    let Options { mut environment, .. } = home.options();
-    environment.retain(|(name, _)| name != "HOME");
-    environment.push(("HOME".into(), home.path("person").into()));
-    let daemon = Daemon::start(Options { environment, ..home.options() }).await.unwrap();
+    let daemon = start_with(&home, "HOME", home.path("person").into()).await;
     let plan = daemon.setup_plan("test").await.unwrap();
     assert_eq!(plan.python, home.path("person/.pyenv/versions/3.99.0/bin/python3"));
     daemon.stop().await;
+}
+
+#[tokio::test]
+async fn looks_for_packages_where_a_shim_of_pyenvs_leads_without_starting_it() {
+    let home = Home::new();
+    plugin(&home, "test", "{external: ['my-package>=2']}");
+    program(&home, "pyenv/shims/python3", "touch \"$0.called\"");
+    home.write("pyenv/version", "3.11.9\n3.12.1\n");
+    for (version, full, package) in [("3.11", "3.11.9", "1.5"), ("3.12", "3.12.1", "2.0")] {
+        let folder = format!("pyenv/versions/{full}");
+        program(&home, &format!("{folder}/bin/python{version}"), "");
+        symlink(format!("python{version}"), home.path(&format!("{folder}/bin/python3"))).unwrap();
+        let about = format!("{folder}/lib/python{version}/site-packages/my_package-{package}.dist-info");
+        fs::create_dir_all(home.path(&about)).unwrap();
+    }
+    let mut path = home.path("pyenv/shims").into_os_string();
+    path.push(":/usr/bin:/bin");
+    let daemon = start_with(&home, "PATH", path).await;
+    let told = told(&daemon, "test");
+    let expected = "blocked | needs the Python package `my-package>=2`, found 1.5 | ";
+    assert!(told.starts_with(expected) && told.contains("3.11.9/bin/python3`"), "{told}");
+    assert!(!home.path("pyenv/shims/python3.called").exists());
+    daemon.stop().await;
+}
+
+/// A script that can be executed.
+fn program(home: &Home, path: &str, text: &str) {
+    home.write(path, &format!("#!/bin/sh\n{text}\n"));
+    fs::set_permissions(home.path(path), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// A daemon that has this in its environment.
+async fn start_with(home: &Home, name: &str, value: OsString) -> Daemon {
+    let mut options = home.options();
+    options.environment.retain(|(one, _)| one != name);
+    options.environment.push((name.into(), value));
+    Daemon::start(options).await.unwrap()
 }

@@ -91,7 +91,10 @@ fn killed_in(home: &Home, at: usize, daemon_stays: bool) -> Value {
     // It was kept before it was said.
     await_line(&mut said, &format!("s first-{at}"));
     match daemon {
-        Some(daemon) => daemon.kill(),
+        Some(daemon) => {
+            daemon.kill();
+            await_line(&mut said, "`astros workflow run ./long.yaml --resume=");
+        }
         None => run.kill(),
     }
     for after in at..PHASES {

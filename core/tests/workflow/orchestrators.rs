@@ -48,6 +48,29 @@ async fn an_orchestrator_has_parts_of_others_run_that_the_file_names_or_that_it_
     assert_eq!(noted(), "wanted\nwanted\nwanted\n");
 }
 
+#[tokio::test]
+async fn an_orchestrator_learns_no_names_of_parts_that_it_may_not_call() {
+    let home = Home::new();
+    home.plugin("worker", &["erase", "export"]);
+    let told = async |name: &str| {
+        let led = format!("phases: [{{orchestrator: lead, plugin: parts, inputs: {{wants: {name}}}}}]\n");
+        let told = home.run(&led).await.unwrap().phases.remove(0).result;
+        assert_eq!(told[0]["message"], format!("there is no agent `{name}`"));
+        told[0]["hint"].as_str().unwrap().to_owned()
+    };
+    // Near to another's, and to none.
+    assert_eq!(
+        (told("eras").await, told("zz").await),
+        ("there is: do".to_owned(), "there is: do".to_owned())
+    );
+    home.write(
+        "plugins/parts/plugin.yaml",
+        &manifest("parts", "[ai, {call_plugin: ['worker.agent:erase']}]"),
+    );
+    assert_eq!(told("eras").await, "did you mean `erase`?");
+    assert_eq!(told("zz").await, "there is: do, erase");
+}
+
 fn manifest(name: &str, permissions: &str) -> String {
     format!(
         "metadata: {{name: {name}}}\nplugin_types: [workflow]\npermissions: {permissions}\n\

@@ -1,5 +1,7 @@
 //! What a developer of workflows can see.
 
+use std::fs;
+
 use astros_core::{
     daemon::Order,
     router::{About, Question},
@@ -47,7 +49,8 @@ async fn a_person_goes_through_it_step_by_step() {
     let (ended, asked) = stepping(&home, order.clone(), &["continue", "skip", "abort"]).await;
     let error = ended.unwrap_err();
     assert_eq!(error.message, "stopped before `phase` of the phase `b`");
-    assert_eq!(asked[0], "before `do` of the phase `a`, which is the agent `do`:");
+    let first = r#"before `do` of the phase `a`, which is the agent `do`, with the inputs {note: "one"}:"#;
+    assert_eq!(asked[0], first);
     assert_eq!((asked.len(), home.noted()), (3, vec!["one".to_owned()]));
     // From there it goes on.
     let (ended, asked) = stepping(&home, Order { resume: true, ..order.clone() }, &["continue"]).await;
@@ -60,6 +63,23 @@ async fn a_person_goes_through_it_step_by_step() {
 }
 
 #[tokio::test]
+async fn a_person_sees_what_each_step_is_given_but_secrets_and_what_is_long() {
+    let home = Home::new();
+    let schema = "configuration: {schema: {properties: {key: {writeOnly: true}}}}\n";
+    let manifest = fs::read_to_string(home.path("plugins/parts/plugin.yaml")).unwrap();
+    home.write("plugins/parts/plugin.yaml", &format!("{manifest}{schema}"));
+    home.write("home/astros.yaml", "plugins: {parts: {settings: {key: s3cret}}}\n");
+    let inputs = format!("{{list: [1, its s3cret], text: {}}}", "x".repeat(9_000));
+    home.write("flow.yaml", &format!("phases: [{{phase: all, task: the s3cret, inputs: {inputs}}}]\n"));
+    let switches = Switches { step: true, ..Switches::default() };
+    let (ended, asked) = stepping(&home, Order { switches, ..Order::default() }, &["continue"]).await;
+    assert!(ended.unwrap().success);
+    let shown = asked[0].split_once(", with ").unwrap().1;
+    let expected = r#"the task "the ***", with the inputs {list: [1,"its ***"], text: "xxx"#;
+    assert!(shown.starts_with(expected) && shown.ends_with("xx…}:") && shown.len() < 300, "{shown}");
+}
+
+#[tokio::test]
 async fn the_configuration_holds_for_every_run() {
     let home = Home::new();
     let every = "enable_step_debugging: true, save_intermediate_results: true, detailed_error_traces: true";
@@ -69,9 +89,9 @@ async fn the_configuration_holds_for_every_run() {
     let report = home.order(Order::default(), None, None).await.unwrap();
     let trace = step(&report, "a", "phase").error.as_ref().unwrap().trace.clone();
     assert_eq!(trace.as_deref(), Some("Traceback: in the part"));
-    assert!(std::fs::read_to_string(&report.files.markdown).unwrap().contains("Traceback: in the part"));
+    assert!(fs::read_to_string(&report.files.markdown).unwrap().contains("Traceback: in the part"));
     let kept = report.files.json.with_file_name("steps").join("b.phase.json");
-    let kept: Value = serde_json::from_str(&std::fs::read_to_string(kept).unwrap()).unwrap();
+    let kept: Value = serde_json::from_str(&fs::read_to_string(kept).unwrap()).unwrap();
     assert_eq!(kept["input"]["context"]["results"]["a"]["success"], false);
     assert_eq!(kept["output"]["result"]["results"], json!({ "a": false }));
     let (ended, asked) = stepping(&home, Order::default(), &["continue", "continue"]).await;

@@ -1,5 +1,7 @@
 //! Settings: the manifest's defaults, then `astros.yaml`, then the environment; and what does not fit.
 
+use std::os::unix::fs::symlink;
+
 use astros_tests::{Plugin, World, folder, notes, python};
 use serde_json::{Value, json};
 
@@ -126,9 +128,8 @@ fn shows_sets_and_checks_settings() {
     world.astros(["settings", "check"]).run().exits(2).says("my-weather").says("/days").says("astros.yaml:3");
 }
 
-#[test]
-fn installs_what_a_plugin_needs_into_an_environment_of_its_own() {
-    const CODE: &str = r#"
+/// Answers with what the module says that it needs.
+const NEEDY: &str = r#"
 from astros.plugin import BasePlugin, plugin_handler
 
 class Needy(BasePlugin):
@@ -137,9 +138,10 @@ class Needy(BasePlugin):
         import demo
         return demo.WORD
 "#;
-    let manifest = "metadata: {name: needy, version: 1.0.0}\ndependencies: {external: ['astros-demo-package @ WHEEL']}\n";
-    let world = World::new();
-    let wheel = world.path("astros_demo_package-1.0-py3-none-any.whl");
+
+/// A wheel with the module `demo`, as a URL.
+fn wheel(world: &World) -> String {
+    let path = world.path("astros_demo_package-1.0-py3-none-any.whl");
     let make = r#"
 import sys, zipfile
 info = "astros_demo_package-1.0.dist-info/"
@@ -149,10 +151,18 @@ with zipfile.ZipFile(sys.argv[1], "w") as wheel:
     wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
     wheel.writestr(info + "RECORD", "")
 "#;
-    let made = std::process::Command::new("python3").args(["-c", make]).arg(&wheel).status().unwrap();
+    let made = std::process::Command::new("python3").args(["-c", make]).arg(&path).status().unwrap();
     assert!(made.success());
-    let manifest = manifest.replace("WHEEL", &format!("file://{}", wheel.display()));
-    let world = world.with(folder("needy").file("plugin.yaml", manifest).file("main.py", CODE));
+    format!("file://{}", path.display())
+}
+
+#[test]
+fn installs_what_a_plugin_needs_into_an_environment_of_its_own() {
+    let manifest = "metadata: {name: needy, version: 1.0.0}\ndependencies: {external: ['astros-demo-package @ WHEEL']}\n";
+    let world = World::new();
+    let wheel = wheel(&world);
+    let manifest = manifest.replace("WHEEL", &wheel);
+    let world = world.with(folder("needy").file("plugin.yaml", manifest).file("main.py", NEEDY));
     let setup = |arguments: &[&str]| world.astros([&["plugins", "setup", "needy"], arguments].concat());
     world.call("needy", "tell", json!({})).exits(6).says("`astros plugins setup needy`");
     setup(&["--json"]).run().fails(2, "invalid_params").says("--yes");
@@ -174,9 +184,28 @@ with zipfile.ZipFile(sys.argv[1], "w") as wheel:
     world.call("needy", "tell", json!({})).succeeds().says("it is there");
 
     let broken = "metadata: {name: needy, version: 1.0.0}\ndependencies: {external: ['gone @ file:///nowhere/gone-1.0-py3-none-any.whl']}\n";
-    let world = world.with(folder("needy").file("plugin.yaml", broken).file("main.py", CODE));
+    let world = world.with(folder("needy").file("plugin.yaml", broken).file("main.py", NEEDY));
     let failed = world.astros(["plugins", "setup", "needy", "--yes"]).run().exits(6);
     failed.warns("not everything was installed").warns("gone-1.0-py3-none-any.whl");
+}
+
+#[test]
+fn installs_the_requirements_of_a_plugin_by_a_link_within_its_folder_and_by_no_other() {
+    let world = World::new();
+    let wheel = format!("astros-demo-package @ {}\n", wheel(&world));
+    let outside = world.path("outside.txt");
+    std::fs::write(&outside, &wheel).unwrap();
+    let manifest = "metadata: {name: needy, version: 1.0.0}\n";
+    let needy = folder("needy").file("plugin.yaml", manifest).file("main.py", NEEDY);
+    let world = world.with(needy.file("needs/all.txt", &wheel));
+    let setup = || world.astros(["plugins", "setup", "needy", "--yes"]);
+    let link = world.path("plugins/needy/requirements.txt");
+    symlink(outside, &link).unwrap();
+    setup().run().exits(2).warns("requirements.txt` cannot be read");
+    std::fs::remove_file(&link).unwrap();
+    symlink("needs/all.txt", link).unwrap();
+    setup().run().succeeds().says("environments/needy");
+    world.call("needy", "tell", json!({})).succeeds().says("it is there");
 }
 
 #[test]

@@ -31,6 +31,11 @@ pub struct Overrides {
     pub unclear: Vec<String>,
 }
 
+/// Whether a variable of this name may set something of a plugin.
+pub fn may_set(variable: &str) -> bool {
+    PREFIXES.iter().any(|prefix| variable.starts_with(prefix)) && !RESERVED_VARIABLES.contains(&variable)
+}
+
 /// Which variables set something of which plugin: of the longest plugin's name that fits. Where another one says that it
 /// is a secret of its own, or two names are the same there, nobody has it: either might be after the other's.
 pub fn overrides<'a>(
@@ -41,13 +46,11 @@ pub fn overrides<'a>(
     let mut names: Vec<(String, &str)> = plugins.into_iter().map(|name| (upper(name) + "_", name)).collect();
     names.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
     let mut found = Overrides::default();
-    let variables: BTreeMap<String, String> = variables.into_iter().collect();
+    let variables: BTreeMap<String, String> =
+        variables.into_iter().filter(|(name, _)| may_set(name)).collect();
     for prefix in PREFIXES {
         for (variable, text) in &variables {
             let Some(rest) = variable.strip_prefix(prefix) else { continue };
-            if RESERVED_VARIABLES.contains(&variable.as_str()) {
-                continue;
-            }
             let fits = |prefix: &str| rest.len() > prefix.len() && rest.starts_with(prefix);
             let longest = names.iter().map(|(prefix, _)| prefix).find(|prefix| fits(prefix));
             let is_claimed = |name: &str| {
