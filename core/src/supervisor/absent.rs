@@ -3,15 +3,22 @@
 
 use std::{
     collections::HashMap,
-    fs::{self, Metadata, OpenOptions},
+    ffi::OsStr,
     io,
     mem::MaybeUninit,
-    os::{fd::OwnedFd, unix::fs::MetadataExt},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
 use astros_protocol::{Error, ErrorCode};
-use rustix::fs::inotify::{self, ReadFlags};
+use rustix::{
+    fs::{
+        AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat,
+        inotify::{self, ReadFlags},
+        mkdirat, openat, openat2, statat, unlinkat,
+    },
+    io::Errno,
+};
 
 use super::confine::resolved;
 use crate::launcher::{Access, Rule};
@@ -58,7 +65,9 @@ pub(super) struct Made {
 
 struct Placeholder {
     path: PathBuf,
-    was: Metadata,
+    /// What it is in, opened: nobody leads elsewhere meanwhile.
+    above: OwnedFd,
+    was: Stat,
     watch: Option<i32>,
 }
 
@@ -75,8 +84,9 @@ impl Made {
                 continue;
             }
             match make(&real, *folder) {
-                Ok(was) => made.keep(path, was),
-                Err(error) if *surely && error.kind() != io::ErrorKind::AlreadyExists => {
+                Ok((above, was)) => made.keep(path, above, was),
+                Err(error) if *surely && error != Errno::EXIST => {
+                    let error = io::Error::from(error);
                     let message = format!("`{}` is not there, and cannot be made: {error}", path.display());
                     return Err(Error::new(ErrorCode::INVALID_PARAMS, message));
                 }
@@ -87,13 +97,13 @@ impl Made {
         Ok(made)
     }
 
-    fn keep(&mut self, path: &Path, was: Metadata) {
+    fn keep(&mut self, path: &Path, above: OwnedFd, was: Stat) {
         let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
         let inotify = self.inotify.take().or_else(|| inotify::init(flags).ok());
         let closed = inotify::WatchFlags::CLOSE_WRITE | inotify::WatchFlags::CLOSE_NOWRITE;
         let watch = inotify.as_ref().and_then(|inotify| inotify::add_watch(inotify, path, closed).ok());
         self.inotify = inotify;
-        self.all.push(Placeholder { path: path.to_owned(), was, watch });
+        self.all.push(Placeholder { path: path.to_owned(), above, was, watch });
     }
 
     /// What was opened until now is not what the process does: its launcher had to.
@@ -105,11 +115,11 @@ impl Made {
     pub(super) fn clear(&mut self) -> Vec<Unwritten> {
         let closed = self.closed();
         let all = self.all.drain(..);
-        let unwritten = all.filter_map(|Placeholder { path, was, watch }| {
-            let closed = watch.and_then(|watch| closed.get(&watch)).copied().unwrap_or(ReadFlags::empty());
-            let written = closed.contains(ReadFlags::CLOSE_WRITE) || !is_as_it_was(&path, &was);
-            let gone = !written && remove(&path, &was).is_ok();
-            gone.then(|| Unwritten { path, read: closed.contains(ReadFlags::CLOSE_NOWRITE) })
+        let unwritten = all.filter_map(|one| {
+            let closed =
+                one.watch.and_then(|watch| closed.get(&watch)).copied().unwrap_or(ReadFlags::empty());
+            let gone = !closed.contains(ReadFlags::CLOSE_WRITE) && one.is_as_it_was() && one.remove().is_ok();
+            gone.then(|| Unwritten { path: one.path, read: closed.contains(ReadFlags::CLOSE_NOWRITE) })
         });
         unwritten.collect()
     }
@@ -134,30 +144,44 @@ impl Drop for Made {
     }
 }
 
-fn make(path: &Path, folder: bool) -> io::Result<Metadata> {
-    if folder {
-        fs::create_dir(path)?;
-        return path.symlink_metadata();
+impl Placeholder {
+    /// Whether nobody has put something else there, or has written to it, if nothing.
+    fn is_as_it_was(&self) -> bool {
+        let now = statat(&self.above, name(&self.path), AtFlags::SYMLINK_NOFOLLOW);
+        let told = |of: &Stat| (of.st_dev, of.st_ino, of.st_size, of.st_mtime, of.st_mtime_nsec);
+        now.is_ok_and(|now| told(&now) == told(&self.was))
     }
-    OpenOptions::new().write(true).create_new(true).open(path)?.metadata()
+
+    fn remove(&self) -> Result<(), Errno> {
+        let is_folder = FileType::from_raw_mode(self.was.st_mode) == FileType::Directory;
+        let flags = if is_folder { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+        unlinkat(&self.above, name(&self.path), flags)
+    }
 }
 
-/// Whether nobody has put something else there, or has written to it, if nothing.
-fn is_as_it_was(path: &Path, was: &Metadata) -> bool {
-    let same = |now: Metadata| {
-        let written = |of: &Metadata| (of.size(), of.mtime(), of.mtime_nsec());
-        (now.dev(), now.ino()) == (was.dev(), was.ino()) && written(&now) == written(was)
-    };
-    path.symlink_metadata().is_ok_and(same)
+/// Makes a file or folder of a path without links; gives what it is in, and how it is.
+fn make(path: &Path, folder: bool) -> Result<(OwnedFd, Stat), Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let above = path.parent().ok_or(Errno::EXIST)?;
+    let above = openat2(CWD, above, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)?;
+    let all = Mode::RWXU | Mode::RWXG | Mode::RWXO;
+    if folder {
+        mkdirat(&above, name(path), all)?;
+    } else {
+        let new = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        drop(openat(&above, name(path), new, all - Mode::XUSR - Mode::XGRP - Mode::XOTH)?);
+    }
+    let was = statat(&above, name(path), AtFlags::SYMLINK_NOFOLLOW)?;
+    Ok((above, was))
 }
 
-fn remove(path: &Path, was: &Metadata) -> io::Result<()> {
-    if was.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) }
+fn name(path: &Path) -> &OsStr {
+    path.file_name().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{fs, os::unix::fs::symlink};
 
     use super::*;
 

@@ -109,7 +109,11 @@ impl Daemon {
             }
             Outcome::Ended(ending, unwritten) => (ended(&plugin_name, &name, ending), unwritten),
         };
-        let missing = unwritten.into_iter().filter(|one| one.read || finished.exit_code != 0);
+        // What a signal ended needs no reason.
+        let missing = unwritten.into_iter().filter(|one| match finished.exit_code {
+            0 => one.read,
+            code => code < 128,
+        });
         let as_named = |path: PathBuf| path.strip_prefix(&here).map(Path::to_owned).unwrap_or(path);
         finished.missing = missing.map(|one| as_named(one.path)).collect();
         // What it made of nothing is no success.
