@@ -15,7 +15,8 @@ use super::{
     wire::Traceparent,
 };
 use crate::supervisor::{
-    Ending, FileAccess, Foreground, InForeground, OutOfReach, Secrets, Signalled, Spec, Streams,
+    Absent, Ending, FileAccess, Foreground, InForeground, OutOfReach, Secrets, Signalled, Spec, Streams,
+    Unwritten,
 };
 
 /// What is run, by whom and where.
@@ -27,6 +28,8 @@ pub struct Run<'a> {
     pub cwd: PathBuf,
     /// What they name: the process may read and write what is there of it.
     pub named: Vec<Named>,
+    /// What they name and is not there: the process may make it.
+    pub absent: Vec<Absent>,
     /// Their environment, of which it gets how their terminal and language are, and what is the plugin's.
     pub environment: Vec<(String, String)>,
     /// The plugin's settings and what of them is secret, where that environment has other ones than the daemon's.
@@ -36,12 +39,12 @@ pub struct Run<'a> {
     pub signals: mpsc::Receiver<Signalled>,
 }
 
-/// What came of it.
+/// What came of it; and what was made because the person named it, and is gone again.
 #[derive(Debug)]
 pub enum Outcome<R> {
-    Answered(R),
+    Answered(R, Vec<Unwritten>),
     /// Its process ended without an answer.
-    Ended(Ending),
+    Ended(Ending, Vec<Unwritten>),
 }
 
 impl Router {
@@ -67,17 +70,17 @@ impl Router {
         run: Run<'_>,
         params: impl FnOnce(Meta) -> R::Params,
     ) -> Result<Outcome<R::Result>, Error> {
-        let Run { name, cwd, named, environment, settings, streams, root, mut signals, .. } = run;
+        let Run { name, cwd, named, absent, environment, settings, streams, root, mut signals, .. } = run;
         root.questions.iter().for_each(|questions| questions.lend(&plugin.name));
         let supervisor = plugin.supervisor();
         let paths = named.iter().map(|one| one.path.clone()).collect();
-        let foreground = Foreground { cwd, paths, environment, settings };
+        let foreground = Foreground { cwd, paths, absent, environment, settings };
         self.sees(plugin, &foreground, named, &root).await?;
         let _running = plugin.in_foreground();
         let mut forbidden = pin!(plugin.forbidden(&supervisor));
         let mut process = tokio::select! {
             started = InForeground::start(&supervisor, &plugin.host, foreground, streams) => started?,
-            signal = fatal(&mut signals) => return Ok(Outcome::Ended(by(signal))),
+            signal = fatal(&mut signals) => return Ok(Outcome::Ended(by(signal), Vec::new())),
             why = &mut forbidden => return Err(why),
         };
         let secrets = process.secrets().clone();
@@ -106,22 +109,31 @@ impl Router {
         };
         drop(open);
         let answer = match answer {
-            Err(Failure::Closed | Failure::Unsent) => return Ok(Outcome::Ended(process.end().await)),
+            Err(Failure::Closed | Failure::Unsent) => {
+                let (ending, unwritten) = process.end().await;
+                return Ok(Outcome::Ended(ending, unwritten));
+            }
             answer => answer,
         };
         tokio::select! {
             () = process.stop("what it was started for is done") => {}
             _ = fatal(&mut signals) => {}
         }
-        process.end().await;
+        let (_, unwritten) = process.end().await;
         match answer {
-            Ok(result) => serde_json::from_str(result.get()).map(Outcome::Answered).map_err(|error| {
-                let message =
-                    format!("the answer of `{}` to `{}` does not fit: {error}", plugin.name, R::METHOD);
-                Error::new(ErrorCode::BAD_RESPONSE, message).with_plugin(&*plugin.name)
-            }),
+            Ok(result) => {
+                let result = serde_json::from_str(result.get()).map_err(|error| {
+                    let message =
+                        format!("the answer of `{}` to `{}` does not fit: {error}", plugin.name, R::METHOD);
+                    Error::new(ErrorCode::BAD_RESPONSE, message).with_plugin(&*plugin.name)
+                });
+                result.map(|result| Outcome::Answered(result, unwritten))
+            }
             Err(Failure::Error(mut error)) => {
                 secrets.hide_in_error(&mut error);
+                if let (Some(one), None) = (unwritten.first(), error.hint()) {
+                    error = error.with_hint(format!("`{}` is not there", one.path.display()));
+                }
                 Err(errors::from_plugin(error, &plugin.name, name))
             }
             Err(Failure::Here(error)) => Err(errors::failed_here(error, plugin, name)),
@@ -141,20 +153,24 @@ impl Router {
         let spec = Spec { foreground: Some(foreground.clone()), ..(*plugin.supervisor().spec()).clone() };
         named.retain(|one| one.surely);
         named.insert(0, Named { path: cwd, surely: true });
+        let absent = foreground.absent.clone().into_iter().filter(|one| one.surely);
         let unseen = reach::blocking(move || {
             let reach = FileAccess::of(&spec)?;
-            named.into_iter().find_map(|one| {
-                let why = reach.check(&one.path, false).err()?;
-                let said = reach.permission(&one.path, false);
-                Some(Out { path: one.path, why, said, by_link: false })
+            let named = named.into_iter().map(|one| (one.path, false));
+            let mut all = named.chain(absent.map(|one| (one.path, true)));
+            all.find_map(|(path, writes)| {
+                let seen = if writes { reach.check_unseen(&path, true) } else { reach.check(&path, false) };
+                let why = seen.err()?;
+                let said = reach.permission(&path, writes);
+                Some((Out { path, why, said, by_link: false }, writes))
             })
         });
         match unseen.await {
             None => Ok(()),
-            Some(out) => Err(match out.why.clone() {
+            Some((out, writes)) => Err(match out.why.clone() {
                 OutOfReach::Own => reach::own(&plugin.name, &out.path),
                 OutOfReach::Needs(permission) => {
-                    self.out_of_reach(&plugin.name, (None, true), &out, &permission, false, root)
+                    self.out_of_reach(&plugin.name, (None, true), &out, &permission, writes, root)
                 }
             }),
         }

@@ -12,7 +12,8 @@ use rustix::process::Signal;
 use tokio::sync::mpsc;
 
 use super::{
-    Host, Secrets, Spec, Supervisor,
+    Absent, Host, Secrets, Spec, Supervisor, Unwritten,
+    absent::Made,
     command::command,
     environment,
     handshake::{Unready, initialize},
@@ -34,6 +35,8 @@ pub struct Foreground {
     pub cwd: PathBuf,
     /// What they name, absolute: the process may read and write it.
     pub paths: Vec<PathBuf>,
+    /// What they name and is not there: the process may make it.
+    pub absent: Vec<Absent>,
     /// Their environment: how their terminal and language are, and what it sets of the plugin; what else is in it is
     /// passed over.
     pub environment: Vec<(String, String)>,
@@ -72,6 +75,8 @@ pub struct Ending {
 pub struct InForeground {
     spec: Spec,
     running: Running,
+    // Dropped after the process.
+    made: Made,
     pub generation: u64,
 }
 
@@ -91,6 +96,9 @@ impl InForeground {
             (spec.settings, spec.secrets) = own;
         }
         let prepared = super::command::Prepared { streams: Some(streams), ..command(&spec).await? };
+        let rules = prepared.policy.confinement.as_ref().map_or(&[][..], |confinement| &confinement.files);
+        let made =
+            Made::new(spec.foreground.as_ref().map_or(&[][..], |foreground| &foreground.absent), rules)?;
         let (generation, program) = (next_generation(), prepared.policy.program.clone());
         let (teller, plugin) = (host.clone(), spec.name.clone());
         let network = move |report| teller.network(&plugin, generation, report);
@@ -98,9 +106,12 @@ impl InForeground {
         // Its standard error is the person's.
         let running = Running::start(&spec, prepared, service, |_| {}, network).await;
         let running = running.map_err(|error| spawn_failed(&spec, program.as_ref(), &error))?;
-        let mut process = InForeground { spec, running, generation };
+        let mut process = InForeground { spec, running, made, generation };
         match initialize(&process.spec, 0, &mut process.running).await {
-            Ok(_) => Ok(process),
+            Ok(_) => {
+                process.made.begin();
+                Ok(process)
+            }
             Err(Unready::Refused(error)) => {
                 process.running.stop("it could not be started", Duration::ZERO, false).await;
                 process.end().await;
@@ -112,7 +123,7 @@ impl InForeground {
 
     async fn ended_early(self) -> Error {
         let name = self.spec.name.clone();
-        let Ending { exit, story } = self.end().await;
+        let (Ending { exit, story }, _) = self.end().await;
         let error =
             Error::new(ErrorCode::PLUGIN_CRASHED, format!("plugin `{name}` {story}, before it was ready"));
         let error = error.with_plugin(&name).with_hint("it says why on its standard error, if it does");
@@ -159,13 +170,14 @@ impl InForeground {
         self.running.stop(reason, grace, true).await;
     }
 
-    /// Kills what is left of it, and tells how it ended.
-    pub async fn end(self) -> Ending {
+    /// Kills what is left of it, and tells how it ended, and what was made for it and is gone again.
+    pub async fn end(mut self) -> (Ending, Vec<Unwritten>) {
         let end = self.running.end().await;
-        Ending {
+        let ending = Ending {
             exit: end.exit,
             story: format!("{} after {}", end.crash.exit, words::duration(end.crash.ran)),
-        }
+        };
+        (ending, self.made.clear())
     }
 }
 

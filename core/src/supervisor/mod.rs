@@ -6,6 +6,7 @@
 //! The states are a pure machine (`state`, `machine`, `backoff`); `task` does what they say, with a `process` below its
 //! launcher. A [`Session`] is one process that is ready; after a crash the next one has a higher generation.
 
+mod absent;
 mod attended;
 mod event;
 mod foreground;
@@ -42,6 +43,7 @@ mod view;
 mod watchdog;
 mod words;
 
+pub use absent::{Absent, Unwritten};
 pub use confine::{FileAccess, OutOfReach};
 pub use event::{Event, Host, Kill, LogLine};
 pub use foreground::{Ending, Foreground, InForeground, Signalled, Streams};

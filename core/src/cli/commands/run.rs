@@ -138,7 +138,7 @@ fn end(
     output: &Output,
 ) -> Result<(ExitCode, Option<Value>), Error> {
     let finished = finished.inspect_err(|_| terminal.restore())?;
-    if finished.exit_code >= 128 || finished.complaint.is_some() {
+    if finished.exit_code >= 128 || finished.complaint.is_some() || !finished.missing.is_empty() {
         terminal.restore();
     }
     if killed {
@@ -146,6 +146,9 @@ fn end(
     }
     if let Some(complaint) = &finished.complaint {
         output.error(complaint);
+    }
+    for path in &finished.missing {
+        output.problem(&format!("`{}` is not there, and nothing was written to it", path.display()));
     }
     Ok((ExitCode::from(finished.exit_code), finished.data))
 }

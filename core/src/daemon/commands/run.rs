@@ -7,7 +7,10 @@ use std::{
 
 use astros_protocol::{
     Error, ErrorCode, Extra, Request as _,
-    command::{CommandDescription, CommandRun as Request, CommandRunParams, CommandValue, Terminal},
+    command::{
+        CommandDescription, CommandParameter, CommandResult, CommandRun as Request, CommandRunParams,
+        CommandValue, Terminal,
+    },
     manifest::Exit,
     ui::{UiRender, UiRenderParams},
 };
@@ -20,7 +23,7 @@ use super::super::{Daemon, misconfigured};
 use crate::{
     agent::{Person, draw::Wanted},
     router::{Named, Offer, Outcome, Run, errors},
-    supervisor::{Ending, Signalled, Streams},
+    supervisor::{Absent, Ending, Signalled, Streams},
 };
 
 /// What ends a program because a person or a pipe wants it: nothing to complain of.
@@ -51,7 +54,7 @@ pub struct Stage {
 }
 
 /// What came of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Finished {
     pub exit_code: u8,
     /// What the command found, for programs.
@@ -60,6 +63,9 @@ pub struct Finished {
     /// Its process ended without an answer, by itself; or it failed, and this is what it was denied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complaint: Option<Error>,
+    /// What the person named and is not there, that it read as an empty file; where it failed, what else is not there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<PathBuf>,
 }
 
 impl Daemon {
@@ -74,25 +80,47 @@ impl Daemon {
         let described = self.router.plugin(&plugin)?.described().await?;
         let described = find(&described.commands, &command);
         let typed = args.iter().filter(|(name, _)| said.contains(*name));
-        let named = named(&cwd, described, typed, &argv);
+        let (named, absent) = named(&cwd, &described, typed, &argv);
         let root = person.root();
         let asked = root.clone();
         let (plugin_name, name) = (plugin.clone(), command.clone());
         let Stage { environment, streams, signals } = stage;
         let settings = self.settings_by(&plugin, &environment).await?;
-        let run =
-            Run { plugin: &plugin, name: &name, cwd, named, environment, settings, streams, root, signals };
-        let cwd = run.cwd.to_string_lossy().into_owned();
+        let run = Run {
+            plugin: &plugin,
+            name: &name,
+            cwd,
+            named,
+            absent,
+            environment,
+            settings,
+            streams,
+            root,
+            signals,
+        };
+        let here = run.cwd.clone();
+        let cwd = here.to_string_lossy().into_owned();
         let params = |meta| CommandRunParams { command, args, argv, cwd, terminal, meta };
         let outcome = self.router.run::<Request>(run, params).await;
-        Ok(match outcome.map_err(|error| errors::blame(error, asked.denied.get()))? {
-            Outcome::Answered(result) => {
+        let outcome = outcome.map_err(|error| errors::blame(error, asked.denied.get()))?;
+        let (mut finished, unwritten) = match outcome {
+            Outcome::Answered(CommandResult { exit_code, data, .. }, unwritten) => {
                 // Nobody was asked, for the terminal was the plugin's.
-                let denied = asked.denied.get().filter(|_| result.exit_code != 0);
-                Finished { exit_code: result.exit_code, data: result.data, complaint: denied.cloned() }
+                let complaint = asked.denied.get().filter(|_| exit_code != 0).cloned();
+                (Finished { exit_code, data, complaint, missing: Vec::new() }, unwritten)
             }
-            Outcome::Ended(ending) => ended(&plugin_name, &name, ending),
-        })
+            Outcome::Ended(ending, unwritten) => (ended(&plugin_name, &name, ending), unwritten),
+        };
+        // What a signal ended needs no reason.
+        let missing = unwritten.into_iter().filter(|one| match finished.exit_code {
+            0 => one.read,
+            code => code < 128,
+        });
+        let as_named = |path: PathBuf| path.strip_prefix(&here).map(Path::to_owned).unwrap_or(path);
+        finished.missing = missing.map(|one| as_named(one.path)).collect();
+        // What it made of nothing is no success.
+        finished.exit_code = finished.exit_code.max(u8::from(!finished.missing.is_empty()));
+        Ok(finished)
     }
 }
 
@@ -113,15 +141,17 @@ impl Daemon {
         self.may_run(&plugin.name)?;
         let Stage { environment, streams, signals } = stage;
         let name = format!("{} {component}", UiRender::METHOD);
-        let (cwd, named, root) = (folder(person)?, Vec::new(), person.root());
+        let (cwd, root) = (folder(person)?, person.root());
         let asked = root.clone();
+        let (named, absent) = (Vec::new(), Vec::new());
         let (settings, plugin) = (self.settings_by(&plugin.name, &environment).await?, &plugin.name);
-        let run = Run { plugin, name: &name, cwd, named, environment, settings, streams, root, signals };
+        let run =
+            Run { plugin, name: &name, cwd, named, absent, environment, settings, streams, root, signals };
         let params = |meta| UiRenderParams { component, props, terminal, meta };
         let outcome = self.router.run::<UiRender>(run, params).await;
         Ok(match outcome.map_err(|error| errors::blame(error, asked.denied.get()))? {
-            Outcome::Answered(tree) => Finished { exit_code: 0, data: Some(json!(tree)), complaint: None },
-            Outcome::Ended(ending) => ended(plugin, &name, ending),
+            Outcome::Answered(tree, _) => Finished { data: Some(json!(tree)), ..Finished::default() },
+            Outcome::Ended(ending, _) => ended(plugin, &name, ending),
         })
     }
 }
@@ -144,11 +174,11 @@ fn ended(plugin: &str, command: &str, Ending { exit, story }: Ending) -> Finishe
         _ => FAILED,
     };
     if signal.is_some_and(|signal| WANTED.contains(&signal)) {
-        return Finished { exit_code, data: None, complaint: None };
+        return Finished { exit_code, ..Finished::default() };
     }
     let message = format!("plugin `{plugin}` ended while it ran `{command}`: {story}");
     let complaint = Error::new(ErrorCode::PLUGIN_CRASHED, message).with_plugin(plugin);
-    Finished { exit_code, data: None, complaint: Some(complaint) }
+    Finished { exit_code, complaint: Some(complaint), ..Finished::default() }
 }
 
 /// The command that these words lead to.
@@ -162,38 +192,55 @@ fn find<'a>(commands: &'a [CommandDescription], words: &str) -> Vec<&'a CommandD
     way
 }
 
-/// What of a command line names files: what is declared as a path, and whatever word or value is one. A default is the
-/// plugin's word, not the person's: `typed` has none.
+/// What of a command line names files: what is declared as a path, and whatever word or value is one; those that are
+/// there, and those that may come to be. A default is the plugin's word, not the person's: `typed` has none.
 fn named<'a>(
     cwd: &Path,
-    way: Vec<&CommandDescription>,
+    way: &[&CommandDescription],
     typed: impl Iterator<Item = (&'a String, &'a Value)>,
     argv: &[String],
-) -> Vec<Named> {
-    let is_path = |name: &String| {
-        let mut parameters = way.iter().flat_map(|command| &command.parameters);
-        parameters.any(|one| one.name == *name && one.r#type == CommandValue::Path)
+) -> (Vec<Named>, Vec<Absent>) {
+    let (mut named, mut absent) = (Vec::new(), Vec::new());
+    let mut take = |text: &str, declared: Option<&CommandParameter>| {
+        let path = cwd.join(text);
+        if let Some(CommandParameter { exists, folder, .. }) = declared {
+            absent.extend(Absent::of(&path, *folder || text.ends_with('/'), true).filter(|_| !exists));
+            named.push(Named { path, surely: true });
+        } else if named.iter().any(|one: &Named| one.surely && one.path == path) {
+            // A word of what is declared.
+        } else if is_meant(&path, cwd) {
+            named.push(Named { path, surely: false });
+        } else if looks_new(text, &path) {
+            absent.extend(Absent::of(&path, text.ends_with('/'), false));
+        }
     };
-    let mut named: Vec<Named> = Vec::new();
     for (name, value) in typed {
-        let surely = is_path(name);
-        texts(value, &mut |text| named.push(Named { path: cwd.join(text), surely }));
+        let mut parameters = way.iter().flat_map(|command| &command.parameters);
+        let declared = parameters.find(|one| one.name == *name && one.r#type == CommandValue::Path);
+        texts(value, &mut |text| take(text, declared));
     }
-    let words = argv.iter().skip(1).flat_map(|word| {
+    for word in argv.iter().skip(1) {
+        take(word, None);
         let value = word.split_once('=').filter(|_| word.starts_with('-'));
-        [Some(&**word), value.map(|(_, value)| value)].into_iter().flatten()
-    });
-    named.extend(words.map(|word| Named { path: cwd.join(word), surely: false }));
-    named.retain(|one| one.surely || is_meant(&one.path, cwd));
-    named
+        value.into_iter().for_each(|(_, value)| take(value, None));
+    }
+    (named, absent)
 }
 
 /// Whether a word that may be anything is a file's name: `/` and what it leads to by chance are not.
 fn is_meant(path: &Path, cwd: &Path) -> bool {
     let real = path.canonicalize();
-    real.is_ok_and(|real| {
-        !cwd.starts_with(&real) && real.parent().is_some_and(|above| above != Path::new("/"))
-    })
+    real.is_ok_and(|real| !cwd.starts_with(&real) && real.parent().is_some_and(|above| !is_root(above)))
+}
+
+/// Whether a word that may be anything could be a new file's: it is no option, and names a folder that is there.
+fn looks_new(word: &str, path: &Path) -> bool {
+    let is_path = word.contains('/') && !word.starts_with('-');
+    is_path && path.parent().is_some_and(|above| above.is_dir() && !is_root(above))
+}
+
+fn is_root(path: &Path) -> bool {
+    path == Path::new("/")
 }
 
 fn texts(value: &Value, take: &mut impl FnMut(&str)) {
@@ -222,10 +269,36 @@ mod tests {
         .unwrap();
         let args = json!({ "out": "new.txt", "word": ["/", "../in.txt", "", ".."] });
         let argv = ["c", "--log=../log", "-x=/", "-onew.txt", "nothing"].map(str::to_owned);
-        let found = named(&cwd, vec![&command], args.as_object().unwrap().iter(), &argv);
+        let typed = args.as_object().unwrap();
+        let (found, absent) = named(&cwd, &[&command], typed.iter(), &argv);
         let found: Vec<_> = found.into_iter().map(|one| (one.path, one.surely)).collect();
         let at = |name: &str| cwd.join(name);
         assert_eq!(found, [(at("new.txt"), true), (at("../in.txt"), false), (at("../log"), false)]);
+        assert_eq!(absent, [Absent { path: at("new.txt"), folder: false, surely: true }]);
+    }
+
+    #[test]
+    fn takes_for_new_files_what_is_declared_and_what_looks_like_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let cwd = folder.path().join("here");
+        std::fs::create_dir(&cwd).unwrap();
+        let command: CommandDescription = serde_json::from_value(json!({ "name": "c", "parameters": [
+            { "name": "out", "type": "path" }, { "name": "into", "type": "path", "folder": true },
+            { "name": "from", "type": "path", "exists": true }, { "name": "word" },
+        ]}))
+        .unwrap();
+        let args = json!({ "from": "../no", "into": "../made", "out": "deep/new.txt", "word": ["and/or", "../new"] });
+        let argv = ["c", "new", "../no", "--log=../log/", "/nothing"].map(str::to_owned);
+        let (_, absent) = named(&cwd, &[&command], args.as_object().unwrap().iter(), &argv);
+        let absent: Vec<_> = absent.into_iter().map(|one| (one.path, one.folder, one.surely)).collect();
+        let at = |name: &str| cwd.join(name);
+        let expected = [
+            (at("../made"), true, true),
+            (at("deep"), true, true),
+            (at("../new"), false, false),
+            (at("../log/"), true, false),
+        ];
+        assert_eq!(absent, expected);
     }
 
     #[test]

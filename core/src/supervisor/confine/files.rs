@@ -98,7 +98,10 @@ impl Files {
             let cwd = &foreground.cwd;
             let access = if is_wide(cwd, home.as_deref()) { Access::Read } else { Access::Write };
             files.add_named(cwd, access, home.as_deref());
-            foreground.paths.iter().for_each(|path| files.add_named(path, Access::Write, home.as_deref()));
+            let absent = foreground.absent.iter().map(|absent| &absent.path);
+            for path in foreground.paths.iter().chain(absent) {
+                files.add_named(path, Access::Write, home.as_deref());
+            }
         }
         files.protect(spec);
         // Stronger than any grant; what the plugin has of its own lies deeper, and comes after.
@@ -275,7 +278,7 @@ pub(crate) fn expand(path: &str, home: Option<&Path>) -> Option<PathBuf> {
 }
 
 /// What a path is without links, as far as they are there; it need not be.
-pub(super) fn resolved(path: &Path) -> PathBuf {
+pub(in crate::supervisor) fn resolved(path: &Path) -> PathBuf {
     hops(path).pop().unwrap_or_default()
 }
 

@@ -194,9 +194,9 @@ fn sees_the_folder_that_it_runs_in_and_what_is_named_and_no_more() {
     let here = world.file("home/project/in.txt", "in\n").parent().unwrap().to_owned();
     let outside = world.file("elsewhere/out.txt", "out\n");
     let outside = outside.to_str().unwrap();
-    let line = ["look", "in.txt", "--", outside, &format!("--file={outside}"), "../secret/nothing"];
+    let line = ["look", "in.txt", "--", outside, &format!("--file={outside}"), "../nowhere/nothing"];
     let seen = world.astros(line).within(&here).run().succeeds();
-    let expected = format!("in\nout\nout\nnot ../secret/nothing\n{}\n", here.display());
+    let expected = format!("in\nout\nout\nnot ../nowhere/nothing\n{}\n", here.display());
     assert!(seen.stdout.starts_with(&expected), "{}", seen.stdout);
     seen.never_says("diary").never_says("key\n");
     assert_eq!(fs::read_to_string(here.join("made.txt")).unwrap(), "made\n");
@@ -205,6 +205,46 @@ fn sees_the_folder_that_it_runs_in_and_what_is_named_and_no_more() {
     refused.warns("`look` may not read").warns("astros plugins grant look 'file_system: read ~/.ssh'");
     let own = world.home().join("data");
     world.astros(["look"]).within(&own).run().exits(6).warns("AstrOS's own");
+}
+
+#[test]
+fn makes_new_files_where_a_person_names_them() {
+    let run = r#"printf '%s' "$line" | jq -r '.params.args | .out, .into, .from, .word | strings' > "$HOME/notes/named"
+        while read -r file; do [ -d "$file" ] && file=$file/inside; case $file in
+        *from) [ -e "$file" ] && echo "$file is there" ;; *read) cat "$file" ;; *failed) code=4 ;; *idle) ;; *) echo made > "$file" || code=5 ;; esac
+        done < "$HOME/notes/named""#;
+    let path = |name: &str, is: &str| json!({ "name": name, "type": "path", "flags": [format!("--{name}")], is: true });
+    let parameters =
+        json!([path("out", "hidden"), path("into", "folder"), path("from", "exists"), { "name": "word" }]);
+    let world = World::new().with(tool("make", json!([{ "name": "make", "parameters": parameters }]), run));
+    let home = world.path("home");
+    let here = world.file("home/project/in.txt", "").parent().unwrap().to_owned();
+    let at = |name: &str| world.path("tmp").join(name).to_str().unwrap().to_owned();
+    let (out, from, word) = (at("out"), at("from"), at("word"));
+    for daemon in [None, Some(world.daemon([""; 0]))] {
+        let line = ["make", "--out", &out, "--into", "../new", "--from", &from, &word];
+        world.astros(line).within(&here).run().succeeds().prints_nothing().never_says("not there,");
+        world.astros(["make", "--out=plain", "--into=deep/er/est"]).within(&home).run().exits(5);
+        let made = [&out, &word, "home/new/inside", "home/plain"].map(|path| world.path(path));
+        for path in &made {
+            assert_eq!(fs::read_to_string(path).unwrap(), "made\n", "{path:?}");
+            fs::remove_file(path).unwrap();
+        }
+        fs::remove_dir(home.join("new")).unwrap();
+        drop(daemon.map(|daemon| daemon.stop()));
+    }
+    // What it does not write to is not left behind, and told where it was read, or may be why it fails.
+    for (name, code) in [("read", 1), ("failed", 4), ("idle", 0)] {
+        let said = format!("error: `../../tmp/{name}` is not there, and nothing was written to it\n");
+        let path = format!("../../tmp/{name}");
+        for line in [["make", "--out", &path].as_slice(), &["make", &path]] {
+            let made = world.astros(line).within(&here).run().exits(code);
+            assert_eq!(made.stderr, if code == 0 { "" } else { &said });
+            assert!(!world.path("tmp").join(name).exists() && !home.join("deep").exists());
+        }
+    }
+    let refused = world.astros(["make", "--out", "../.profile"]).within(&here).run().exits(6);
+    refused.warns("astros plugins grant make 'file_system: write ~/.profile'");
 }
 
 #[test]
