@@ -7,7 +7,7 @@ use std::{
     process::Child,
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -61,12 +61,14 @@ impl OnTerminal {
 
     /// Waits until this is shown; gives all that was shown since the last look.
     pub fn shows(&mut self, text: &str) -> String {
+        // Also where it never stops to show something else.
+        let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(at) = self.seen.find(text) {
                 let rest = self.seen.split_off(at + text.len());
                 return std::mem::replace(&mut self.seen, rest);
             }
-            match self.shown.recv_timeout(PATIENCE) {
+            match self.shown.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(bytes) => self.seen.push_str(&String::from_utf8_lossy(&bytes)),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     panic!("`{text}` is never shown; shown was: {:?}", self.seen)

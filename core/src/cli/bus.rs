@@ -1,6 +1,6 @@
 //! `astros bus`: what plugins tell each other, to be watched and joined.
 
-use std::process::ExitCode;
+use std::{pin::pin, process::ExitCode};
 
 use astros_protocol::Error;
 use serde_json::json;
@@ -27,10 +27,11 @@ pub(super) async fn run(command: args::Bus, daemon: &Client, output: &Output) ->
 /// One message a line, until it is interrupted, nobody reads it, or the daemon went away.
 async fn tail(subject: String, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
     let mut messages = answered(daemon.tail(subject).await)?;
+    let mut interrupted = pin!(super::interrupted());
     while !output.is_alone() {
         let message = tokio::select! {
             message = messages.next() => message,
-            _ = super::interrupted() => return Ok(ExitCode::from(130)),
+            _ = &mut interrupted => return Ok(ExitCode::from(130)),
         };
         let Some(message) = message else { return Err(gone("the bus ended")) };
         let message = answered(message.map_err(Into::into))?;

@@ -1,6 +1,6 @@
 //! `astros plugins logs`: what a plugin wrote, and what it goes on to write.
 
-use std::process::ExitCode;
+use std::{pin::pin, process::ExitCode};
 
 use astros_protocol::Error;
 use serde_json::json;
@@ -40,11 +40,12 @@ pub(super) async fn follow(
         true => output.print_json(&json!(record)),
         false => output.print(&record.render()),
     };
+    let mut interrupted = pin!(super::interrupted());
     while !output.is_alone() {
         let item = tokio::select! {
             item = items.next() => item,
             // That is how one ends it: nothing to be told of.
-            _ = super::interrupted() => return Ok(ExitCode::from(130)),
+            _ = &mut interrupted => return Ok(ExitCode::from(130)),
         };
         match item {
             Some(Ok(Logged::Record(record))) => print(&record),

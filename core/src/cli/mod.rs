@@ -229,19 +229,22 @@ fn options(global: &Global) -> Result<Options, Error> {
     })
 }
 
-/// Resolves when somebody wants the command to end.
-async fn interrupted() -> Error {
+/// Resolves when somebody wants the command to end, from this call on. Who looks at it again and again keeps it: with
+/// each that is dropped, a signal may be lost that was on its way to it.
+fn interrupted() -> impl Future<Output = Error> {
     // Ctrl-C, `kill`, a terminal that was closed.
     let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
-    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = signals else {
-        return Error::new(ErrorCode::INTERNAL_ERROR, "signals cannot be seen");
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
+    async move {
+        let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = signals else {
+            return Error::new(ErrorCode::INTERNAL_ERROR, "signals cannot be seen");
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+        Error::new(ErrorCode::CANCELLED, "interrupted")
     }
-    Error::new(ErrorCode::CANCELLED, "interrupted")
 }
 
 fn absolute(folders: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {

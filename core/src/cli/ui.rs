@@ -3,7 +3,7 @@
 //! On a terminal a live component is drawn again in its place until it ends or Ctrl-C ends it; elsewhere its first tree
 //! is printed once.
 
-use std::process::ExitCode;
+use std::{pin::pin, process::ExitCode};
 
 use astros_protocol::{Error, command::Terminal, stream::ProgressValue, ui::UiTree};
 use console::Term;
@@ -65,8 +65,15 @@ async fn render(wanted: args::Render, daemon: &Client, output: &Output) -> Resul
     let news = Wanted { progress: true, ..Wanted::default() };
     let args::Render { component, plugin, .. } = wanted;
     let drawing = Drawing { component, plugin, props, terminal, ..Drawing::default() };
-    if is_terminal && unless_interrupted(draws_itself(&drawing, daemon)).await? {
-        return on_terminal(drawing, person, screen, daemon, output).await;
+    let mut interrupted = pin!(super::interrupted());
+    if is_terminal {
+        let itself = tokio::select! {
+            itself = draws_itself(&drawing, daemon) => itself?,
+            error = &mut interrupted => return Err(error),
+        };
+        if itself {
+            return on_terminal(drawing, person, screen, daemon, output).await;
+        }
     }
     let (sender, mut trees) = mpsc::unbounded_channel();
     let hear = |news| {
@@ -100,7 +107,7 @@ async fn render(wanted: args::Render, daemon: &Client, output: &Output) -> Resul
                 }
                 screen.draw(&tree);
             }
-            error = super::interrupted() => {
+            error = &mut interrupted => {
                 return if is_terminal { Ok(ExitCode::from(INTERRUPTED)) } else { Err(error) };
             }
         }

@@ -121,9 +121,9 @@ impl Peer {
         self.shared.is_over()
     }
 
-    /// Requests of this side without an answer, those that were cancelled included.
+    /// Requests of this side without an answer, those that were cancelled included, urgent ones not.
     pub fn open_calls(&self) -> usize {
-        self.shared.lock().pending.len()
+        self.shared.lock().pending.values().filter(|pending| pending.push == Push::InOrder).count()
     }
 
     /// Requests of the other side that are being served, or whose answer is not written yet.
@@ -191,6 +191,7 @@ enum Push {
 pub(crate) struct Pending {
     /// None where nobody waits any more.
     waiter: Option<Waiter>,
+    push: Push,
     _held: Option<Held>,
 }
 
@@ -287,7 +288,7 @@ impl Shared {
         if let Some(failure) = refused {
             return Err((waiter.outcome, failure));
         }
-        state.pending.insert(id, Pending { waiter: Some(waiter), _held: held });
+        state.pending.insert(id, Pending { waiter: Some(waiter), push, _held: held });
         match push {
             Push::InOrder => state.queue.push(Kind::Request(id), frame),
             Push::Urgent => state.queue.push_urgent(Kind::Request(id), frame),

@@ -364,6 +364,7 @@ async fn lets_ping_overtake_all_that_waits() {
     };
     let lines = [first, line(&mut far).await];
     assert!(lines[0].contains("\"ping\"") && lines[1].contains("\"first\""), "{lines:?}");
+    assert_eq!(pair.peer.open_calls(), 1, "the ping is no work");
     far.get_mut().write_all(b"{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"in_flight\":0}}\n").await.unwrap();
     assert_eq!(ping.await.unwrap(), json!({ "in_flight": 0 }));
 }

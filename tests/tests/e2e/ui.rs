@@ -87,9 +87,10 @@ fn draws_a_live_one_anew_until_ctrl_c() {
     let world = World::new().with(drawing("draw"));
     for daemon in [None, Some(world.daemon([""; 0]))] {
         let mut count = world.astros(["ui", "render", "count"]).spawn_on_a_terminal();
-        count.shows("number 1 ");
-        let between = count.shows("number 4 ");
-        assert!(between.contains("\u{1b}["), "it moves up and draws in its place: {between:?}");
+        // Which of them are seen depends on how fast they come.
+        count.shows("number ");
+        let between = count.shows("number ");
+        assert!(between.contains("\u{1b}[3A"), "it moves up and draws in its place: {between:?}");
         count.resize(40);
         count.shows(&format!("╰{}╯", "─".repeat(38)));
         count.signal(Signal::SIGINT);
@@ -110,7 +111,7 @@ fn draws_what_a_plugin_in_rust_has_live_and_plain() {
     let live = world.astros(["ui", "render", "count"]).run().succeeds();
     live.says("number 1 ").never_says("number 2").never_says("\u{1b}");
     let mut count = world.astros(["ui", "render", "count"]).spawn_on_a_terminal();
-    count.shows("number 1 ");
+    count.shows("number ");
     count.resize(40);
     count.shows(&format!("╰{}╯", "─".repeat(38)));
     count.signal(Signal::SIGINT);
