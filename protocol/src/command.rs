@@ -79,13 +79,6 @@ pub struct CommandParameter {
     /// The number of values that it takes at once, where that is more than one; it is a list then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub values: Option<u32>,
-    /// Whether a `path` has to be there. Of another one that is not, the host makes an empty file where the plugin itself
-    /// could make none, and takes it away where nothing was written to it.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub exists: bool,
-    /// Whether a `path` is a folder's.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub folder: bool,
     /// The word for its value in the help, such as `FILE`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metavar: Option<String>,

@@ -77,9 +77,6 @@ def test_a_typer_app_becomes_a_description(start: Start) -> None:
         "times": ("How often [from 1 up to 9] [env: ASTROS_WORKSHOP_TIMES]", False),
         "share": ("[up to 1]", False),
     }
-    files = commands["files"]["parameters"]
-    assert [one["name"] for one in files if one["type"] == "path" and one.get("exists")] == ["source", "read"]
-    assert [one["name"] for one in files if one.get("folder")] == ["into"]
     assert [name for name, one in commands.items() if one.get("rest")] == ["pass-on"]
     assert (commands["box"]["description"], opened["name"]) == ("Boxes.", "open")
     assert opened["parameters"][0]["repeated"] is True

@@ -7,7 +7,7 @@ use astros_protocol::{
     Intent,
     command::{CommandDescription, CommandParameter, CommandResult, CommandRunParams, CommandValue},
 };
-use clap::{Arg, ArgAction, Args, Command as Clap, ValueHint};
+use clap::{Arg, ArgAction, Args, Command as Clap};
 use serde_json::{Value, json, value::to_raw_value};
 
 use crate::{
@@ -163,7 +163,6 @@ fn parameter(arg: &Arg) -> Option<CommandParameter> {
             .then(|| u32::try_from(values.max_values()).ok())
             .flatten(),
         metavar: arg.get_value_names().and_then(|names| Some(names.first()?.to_string())),
-        folder: kind == CommandValue::Path && arg.get_value_hint() == ValueHint::DirPath,
         hidden: arg.is_hide_set(),
         r#type: kind,
         ..CommandParameter::default()

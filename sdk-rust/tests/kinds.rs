@@ -176,8 +176,6 @@ struct Varying {
     sizes: Vec<u32>,
     #[arg(long, num_args = 2)]
     pair: Vec<u32>,
-    #[arg(long, value_hint = clap::ValueHint::DirPath)]
-    into: Option<std::path::PathBuf>,
 }
 
 #[tokio::test]
@@ -190,8 +188,7 @@ async fn describes_what_commands_and_parts_of_workflows_are() {
     let parts: Vec<_> =
         host.description().workflow_parts.iter().map(|part| (&*part.name, &*part.description)).collect();
     assert_eq!(parts, [("look", "Looks around."), ("plain", "")]);
-    let [files, sizes, pair, into] = &host.description().commands[0].parameters[..] else { panic!("four") };
-    assert_eq!((json!(into.r#type), into.folder, pair.folder), (json!("path"), true, false));
+    let [files, sizes, pair] = &host.description().commands[0].parameters[..] else { panic!("three") };
     assert!(files.repeated && files.flags.is_empty());
     assert_eq!((json!(sizes.r#type), sizes.repeated), (json!("string"), true), "a word may have several");
     assert_eq!((json!(pair.r#type), pair.values), (json!("integer"), Some(2)));

@@ -19,6 +19,9 @@ pub(crate) struct Confinement {
     /// What it may see of the files; of those that fit a path the longest counts, and without one it is not there.
     /// Absolute, without links; a path that does not exist is passed over.
     pub(crate) files: Vec<Rule>,
+    /// Folders in which nothing can be made, and the one that stands for each, so that it can.
+    #[serde(default)]
+    pub(crate) stages: BTreeMap<PathBuf, PathBuf>,
     pub(crate) network: Network,
     /// Sockets of the filtering D-Bus proxies that only this plugin sees: where each is, and where it shall be.
     pub(crate) buses: Vec<(PathBuf, PathBuf)>,

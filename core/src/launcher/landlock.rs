@@ -64,6 +64,9 @@ pub(super) fn restrict(confinement: &Confinement) -> io::Result<()> {
         for (path, access) in by_path {
             rules.give(&path, access)?;
         }
+        for path in confinement.stages.keys() {
+            rules.give(path, Access::Write)?;
+        }
     } else {
         if !confinement.scratch.as_os_str().is_empty() {
             rules.give(&confinement.scratch, Access::Write)?;

@@ -59,6 +59,7 @@ pub(crate) use confinement::{Access, Confinement, Means, Network, Rule};
 pub(crate) use message::{Policy, Report};
 pub(crate) use open_files::usual_open_files;
 pub(crate) use orphans::sweep as sweep_orphans;
+pub(crate) use root::TEMPORARY;
 pub(crate) use start::start;
 
 /// What a launcher is called, and known by.

@@ -29,7 +29,7 @@ use super::{
 };
 
 /// What every plugin has for itself, until it ends.
-pub(super) const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
+pub(crate) const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 /// Together at most so large, in bytes, and no larger than the plugin's memory: it is memory.
 const TEMPORARY_SIZE: u64 = 512 << 20;
 /// Bytes for each file, as the kernel has it: empty files take memory, too.
@@ -57,6 +57,8 @@ const ANYBODYS: Mode = Mode::from_raw_mode(0o1777);
 enum Place {
     Given(Access),
     Temporary,
+    /// Another folder stands for it.
+    Staged,
 }
 
 /// Makes the new root, and is in it then. Only in a mount namespace of this process's own.
@@ -70,11 +72,13 @@ pub(super) fn enter(confinement: &Confinement) -> io::Result<()> {
     root.secrets().step("covering what is in `/proc`")?;
     let mut places: BTreeMap<&Path, Place> =
         TEMPORARY.iter().map(|path| (Path::new(path), Place::Temporary)).collect();
+    places.extend(confinement.stages.keys().map(|path| (&**path, Place::Staged)));
     let given = confinement.by_path();
     places.extend(pinned(&given)?.into_iter().map(|path| (path, Place::Given(Access::Write))));
     places.extend(given.iter().map(|(path, access)| (&**path, Place::Given(*access))));
     for (path, place) in places {
-        root.put(path, place, &temporary).step(format_args!("mounting `{}`", path.display()))?;
+        let stage = confinement.stages.get(path).map(|stage| &**stage);
+        root.put(path, place, stage, &temporary).step(format_args!("mounting `{}`", path.display()))?;
     }
     for (socket, at) in &confinement.buses {
         root.socket(socket, at).step(format_args!("mounting `{}`", at.display()))?;
@@ -159,8 +163,15 @@ impl Root {
         Ok(all)
     }
 
-    fn put(&mut self, path: &Path, place: Place, temporary: &OwnedFd) -> io::Result<()> {
+    fn put(
+        &mut self,
+        path: &Path,
+        place: Place,
+        stage: Option<&Path>,
+        temporary: &OwnedFd,
+    ) -> io::Result<()> {
         let access = match place {
+            Place::Staged => return self.stage(path, stage.unwrap_or(path)).map(drop),
             Place::Temporary => {
                 let name = path.to_string_lossy().replace('/', "-");
                 mkdirat(temporary, &*name, ANYBODYS)?;
@@ -172,7 +183,7 @@ impl Root {
         let Some((source, kind)) = files::open(path)? else { return Ok(()) };
         let attributes = match access {
             Access::Hidden => return self.hide(path, kind),
-            Access::List => return self.list(path, source, kind),
+            Access::List => return self.list(path, source, kind, stage),
             Access::Read => READ_ONLY,
             Access::Write => PLAIN,
         };
@@ -201,13 +212,27 @@ impl Root {
         }
     }
 
-    /// The names that are there now, with nothing behind them.
-    fn list(&mut self, path: &Path, source: OwnedFd, kind: FileType) -> io::Result<()> {
+    /// Puts another folder there, which can be written to.
+    fn stage(&self, path: &Path, stage: &Path) -> io::Result<OwnedFd> {
+        let Some((source, FileType::Directory)) = files::open(stage)? else {
+            return Err(failed("what stands for it is not there"));
+        };
+        let stage = mounts::copy(&source, PLAIN)?;
+        mounts::attach(&stage, self.folder(path)?)?;
+        Ok(stage)
+    }
+
+    /// The names that are there now, with nothing behind them; in a stage beside what is made.
+    fn list(&mut self, path: &Path, source: OwnedFd, kind: FileType, stage: Option<&Path>) -> io::Result<()> {
         if kind != FileType::Directory {
             return Ok(());
         }
-        let at = self.folder(path)?;
-        let cover = self.cover(&at, LISTED)?;
+        let staged = stage.map(|stage| self.stage(path, stage)).transpose()?;
+        let (cover, closed) = match &staged {
+            // Whoever takes it away has to get into it.
+            Some(staged) => (staged, FOLDER),
+            None => (self.cover(&self.folder(path)?, LISTED)?, CLOSED),
+        };
         let source =
             openat(&source, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         for entry in Dir::read_from(&source)? {
@@ -223,7 +248,7 @@ impl Root {
                 kind => kind,
             };
             match kind {
-                FileType::Directory => mkdirat(cover, name, CLOSED)?,
+                FileType::Directory => mkdirat(cover, name, closed)?,
                 FileType::Symlink => symlinkat(readlinkat(&source, name, Vec::new())?, cover, name)?,
                 _ => drop(openat(cover, name, OFlags::CREATE | OFlags::CLOEXEC, Mode::empty())?),
             }

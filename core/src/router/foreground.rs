@@ -16,7 +16,6 @@ use super::{
 };
 use crate::supervisor::{
     Absent, Ending, FileAccess, Foreground, InForeground, OutOfReach, Secrets, Signalled, Spec, Streams,
-    Unwritten,
 };
 
 /// What is run, by whom and where.
@@ -39,12 +38,12 @@ pub struct Run<'a> {
     pub signals: mpsc::Receiver<Signalled>,
 }
 
-/// What came of it; and what was made because the person named it, and is gone again.
+/// What came of it; and what it made that did not get to its place.
 #[derive(Debug)]
 pub enum Outcome<R> {
-    Answered(R, Vec<Unwritten>),
+    Answered(R, Vec<String>),
     /// Its process ended without an answer.
-    Ended(Ending, Vec<Unwritten>),
+    Ended(Ending, Vec<String>),
 }
 
 impl Router {
@@ -110,8 +109,8 @@ impl Router {
         drop(open);
         let answer = match answer {
             Err(Failure::Closed | Failure::Unsent) => {
-                let (ending, unwritten) = process.end().await;
-                return Ok(Outcome::Ended(ending, unwritten));
+                let (ending, lost) = process.end().await;
+                return Ok(Outcome::Ended(ending, lost));
             }
             answer => answer,
         };
@@ -119,7 +118,7 @@ impl Router {
             () = process.stop("what it was started for is done") => {}
             _ = fatal(&mut signals) => {}
         }
-        let (_, unwritten) = process.end().await;
+        let (_, lost) = process.end().await;
         match answer {
             Ok(result) => {
                 let result = serde_json::from_str(result.get()).map_err(|error| {
@@ -127,13 +126,10 @@ impl Router {
                         format!("the answer of `{}` to `{}` does not fit: {error}", plugin.name, R::METHOD);
                     Error::new(ErrorCode::BAD_RESPONSE, message).with_plugin(&*plugin.name)
                 });
-                result.map(|result| Outcome::Answered(result, unwritten))
+                result.map(|result| Outcome::Answered(result, lost))
             }
             Err(Failure::Error(mut error)) => {
                 secrets.hide_in_error(&mut error);
-                if let (Some(one), None) = (unwritten.first(), error.hint()) {
-                    error = error.with_hint(format!("`{}` is not there", one.path.display()));
-                }
                 Err(errors::from_plugin(error, &plugin.name, name))
             }
             Err(Failure::Here(error)) => Err(errors::failed_here(error, plugin, name)),

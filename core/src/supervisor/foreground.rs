@@ -12,13 +12,13 @@ use rustix::process::Signal;
 use tokio::sync::mpsc;
 
 use super::{
-    Absent, Host, Secrets, Spec, Supervisor, Unwritten,
-    absent::Made,
+    Absent, Host, Secrets, Spec, Supervisor,
     command::command,
     environment,
     handshake::{Unready, initialize},
     program::spawn_failed,
     running::Running,
+    stage::Stages,
     task::next_generation,
     words,
 };
@@ -76,7 +76,7 @@ pub struct InForeground {
     spec: Spec,
     running: Running,
     // Dropped after the process.
-    made: Made,
+    stages: Stages,
     pub generation: u64,
 }
 
@@ -95,10 +95,11 @@ impl InForeground {
         if let Some(own) = spec.foreground.as_mut().and_then(|foreground| foreground.settings.take()) {
             (spec.settings, spec.secrets) = own;
         }
-        let prepared = super::command::Prepared { streams: Some(streams), ..command(&spec).await? };
-        let rules = prepared.policy.confinement.as_ref().map_or(&[][..], |confinement| &confinement.files);
-        let made =
-            Made::new(spec.foreground.as_ref().map_or(&[][..], |foreground| &foreground.absent), rules)?;
+        let mut prepared = super::command::Prepared { streams: Some(streams), ..command(&spec).await? };
+        let stages = match (&spec.foreground, &mut prepared.policy.confinement) {
+            (Some(foreground), Some(confinement)) => Stages::new(&foreground.absent, confinement),
+            _ => Stages::default(),
+        };
         let (generation, program) = (next_generation(), prepared.policy.program.clone());
         let (teller, plugin) = (host.clone(), spec.name.clone());
         let network = move |report| teller.network(&plugin, generation, report);
@@ -106,12 +107,9 @@ impl InForeground {
         // Its standard error is the person's.
         let running = Running::start(&spec, prepared, service, |_| {}, network).await;
         let running = running.map_err(|error| spawn_failed(&spec, program.as_ref(), &error))?;
-        let mut process = InForeground { spec, running, made, generation };
+        let mut process = InForeground { spec, running, stages, generation };
         match initialize(&process.spec, 0, &mut process.running).await {
-            Ok(_) => {
-                process.made.begin();
-                Ok(process)
-            }
+            Ok(_) => Ok(process),
             Err(Unready::Refused(error)) => {
                 process.running.stop("it could not be started", Duration::ZERO, false).await;
                 process.end().await;
@@ -170,14 +168,14 @@ impl InForeground {
         self.running.stop(reason, grace, true).await;
     }
 
-    /// Kills what is left of it, and tells how it ended, and what was made for it and is gone again.
-    pub async fn end(mut self) -> (Ending, Vec<Unwritten>) {
+    /// Kills what is left of it, and tells how it ended, and what it made that did not get to its place.
+    pub async fn end(mut self) -> (Ending, Vec<String>) {
         let end = self.running.end().await;
         let ending = Ending {
             exit: end.exit,
             story: format!("{} after {}", end.crash.exit, words::duration(end.crash.ran)),
         };
-        (ending, self.made.clear())
+        (ending, self.stages.bring())
     }
 }
 

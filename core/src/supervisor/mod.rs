@@ -6,7 +6,6 @@
 //! The states are a pure machine (`state`, `machine`, `backoff`); `task` does what they say, with a `process` below its
 //! launcher. A [`Session`] is one process that is ready; after a crash the next one has a higher generation.
 
-mod absent;
 mod attended;
 mod event;
 mod foreground;
@@ -15,6 +14,7 @@ mod secrets;
 mod session;
 mod slots;
 mod spec;
+mod stage;
 mod state;
 mod status;
 
@@ -43,7 +43,6 @@ mod view;
 mod watchdog;
 mod words;
 
-pub use absent::{Absent, Unwritten};
 pub use confine::{FileAccess, OutOfReach};
 pub use event::{Event, Host, Kill, LogLine};
 pub use foreground::{Ending, Foreground, InForeground, Signalled, Streams};
@@ -52,6 +51,7 @@ pub use secrets::Secrets;
 pub use session::{Crash, Session};
 pub use slots::Slot;
 pub use spec::{Launch, SANDBOX_REFUSED, Sandboxed, Spec};
+pub use stage::Absent;
 pub use state::{Admission, StateName};
 pub use status::{InstanceStatus, Status};
 pub use watchdog::Watch;

@@ -112,8 +112,6 @@ def _parameter(one: Any, marked: bool) -> dict[str, Any] | None:
         "required": bool(one.required) and not prompts and not from_environment,
         "repeated": several or one.nargs == -1,
         "values": one.nargs if one.nargs > 1 else None,
-        "exists": kind == "path" and _is_there(one),
-        "folder": kind == "path" and _of(one, "file_okay") is False,
         "metavar": one.metavar,
         "hidden": bool(getattr(one, "hidden", False)),
     }
@@ -163,16 +161,6 @@ def _type(one: Any) -> tuple[str, list[str]]:
         return _annotated(told.annotation), []
     kinds = {TYPES.get(one.name.removesuffix(" range"), "string") for one in getattr(told, "types", [told])}
     return kinds.pop() if len(kinds) == 1 else "string", []
-
-
-def _is_there(one: Any) -> bool:
-    """Whether the path has to be there: so it is declared, or it is opened to be read."""
-    told = _told(one)
-    annotated = str(getattr(told, "annotation", ""))
-    if getattr(told, "name", None) != "filename" and "File" not in annotated:
-        return bool(_of(one, "exists"))
-    mode = _of(one, "mode") or ("w" if "Write" in annotated else "r")
-    return mode in ("r", "rb", "rt")
 
 
 def _annotated(annotation: Any) -> str:

@@ -66,16 +66,6 @@ class Workshop(CommandPlugin):  # type: ignore[misc]
             """Help shows this."""
             print(hue.value, times, share)
 
-        @app.command("files")
-        def files(
-            source: Path = typer.Argument(exists=True),
-            read: typer.FileText = typer.Option(None),
-            copy: typer.FileTextWrite = typer.Option(None),
-            more: typer.FileText = typer.Option(None, mode="a"),
-            into: Optional[Path] = typer.Option(None, file_okay=False),  # noqa: UP045
-        ) -> None:
-            pass
-
         @app.command("pass-on", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
         def pass_on(context: typer.Context) -> None:
             print(context.args)

@@ -98,7 +98,7 @@ fn arguments(one: &CommandParameter) -> Vec<Arg> {
             _ => arg.num_args(1),
         };
         if one.r#type == CommandValue::Path {
-            arg = arg.value_hint(if one.folder { ValueHint::DirPath } else { ValueHint::AnyPath });
+            arg = arg.value_hint(ValueHint::AnyPath);
         }
         if matches!(one.r#type, CommandValue::Integer | CommandValue::Number) {
             arg = arg.allow_negative_numbers(true);

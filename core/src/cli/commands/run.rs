@@ -138,7 +138,7 @@ fn end(
     output: &Output,
 ) -> Result<(ExitCode, Option<Value>), Error> {
     let finished = finished.inspect_err(|_| terminal.restore())?;
-    if finished.exit_code >= 128 || finished.complaint.is_some() || !finished.missing.is_empty() {
+    if finished.exit_code >= 128 || finished.complaint.is_some() {
         terminal.restore();
     }
     if killed {
@@ -147,9 +147,7 @@ fn end(
     if let Some(complaint) = &finished.complaint {
         output.error(complaint);
     }
-    for path in &finished.missing {
-        output.problem(&format!("`{}` is not there, and nothing was written to it", path.display()));
-    }
+    finished.lost.iter().for_each(|lost| output.problem(lost));
     Ok((ExitCode::from(finished.exit_code), finished.data))
 }
 

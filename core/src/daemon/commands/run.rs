@@ -8,8 +8,7 @@ use std::{
 use astros_protocol::{
     Error, ErrorCode, Extra, Request as _,
     command::{
-        CommandDescription, CommandParameter, CommandResult, CommandRun as Request, CommandRunParams,
-        CommandValue, Terminal,
+        CommandDescription, CommandResult, CommandRun as Request, CommandRunParams, CommandValue, Terminal,
     },
     manifest::Exit,
     ui::{UiRender, UiRenderParams},
@@ -63,9 +62,9 @@ pub struct Finished {
     /// Its process ended without an answer, by itself; or it failed, and this is what it was denied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complaint: Option<Error>,
-    /// What the person named and is not there, that it read as an empty file; where it failed, what else is not there.
+    /// What it made that did not get to its place, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<PathBuf>,
+    pub lost: Vec<String>,
 }
 
 impl Daemon {
@@ -98,29 +97,20 @@ impl Daemon {
             root,
             signals,
         };
-        let here = run.cwd.clone();
-        let cwd = here.to_string_lossy().into_owned();
+        let cwd = run.cwd.to_string_lossy().into_owned();
         let params = |meta| CommandRunParams { command, args, argv, cwd, terminal, meta };
         let outcome = self.router.run::<Request>(run, params).await;
         let outcome = outcome.map_err(|error| errors::blame(error, asked.denied.get()))?;
-        let (mut finished, unwritten) = match outcome {
-            Outcome::Answered(CommandResult { exit_code, data, .. }, unwritten) => {
+        let (mut finished, lost) = match outcome {
+            Outcome::Answered(CommandResult { exit_code, data, .. }, lost) => {
                 // Nobody was asked, for the terminal was the plugin's.
                 let complaint = asked.denied.get().filter(|_| exit_code != 0).cloned();
-                (Finished { exit_code, data, complaint, missing: Vec::new() }, unwritten)
+                (Finished { exit_code, data, complaint, ..Finished::default() }, lost)
             }
-            Outcome::Ended(ending, unwritten) => (ended(&plugin_name, &name, ending), unwritten),
+            Outcome::Ended(ending, lost) => (ended(&plugin_name, &name, ending), lost),
         };
-        // What a signal ended needs no reason.
-        let missing = unwritten.into_iter().filter(|one| match finished.exit_code {
-            0 => one.read,
-            code => code < 128,
-        });
-        let as_named = |path: PathBuf| path.strip_prefix(&here).map(Path::to_owned).unwrap_or(path);
-        finished.missing = missing.map(|one| as_named(one.path)).collect();
-        // What it made of nothing is no success.
-        finished.exit_code = finished.exit_code.max(u8::from(!finished.missing.is_empty()));
-        Ok(finished)
+        finished.exit_code = finished.exit_code.max(u8::from(!lost.is_empty()));
+        Ok(Finished { lost, ..finished })
     }
 }
 
@@ -201,42 +191,43 @@ fn named<'a>(
     argv: &[String],
 ) -> (Vec<Named>, Vec<Absent>) {
     let (mut named, mut absent) = (Vec::new(), Vec::new());
-    let mut take = |text: &str, declared: Option<&CommandParameter>| {
+    let mut take = |text: &str, is_declared: bool, is_new: bool| {
         let path = cwd.join(text);
-        if let Some(CommandParameter { exists, folder, .. }) = declared {
-            absent.extend(Absent::of(&path, *folder || text.ends_with('/'), true).filter(|_| !exists));
-            named.push(Named { path, surely: true });
-        } else if named.iter().any(|one: &Named| one.surely && one.path == path) {
-            // A word of what is declared.
-        } else if is_meant(&path, cwd) {
-            named.push(Named { path, surely: false });
-        } else if looks_new(text, &path) {
-            absent.extend(Absent::of(&path, text.ends_with('/'), false));
+        // Of these the plugin has its own.
+        if ["/proc", "/dev"].iter().any(|machine| path.starts_with(machine)) {
+            return;
         }
+        if is_declared || is_meant(&path, cwd) {
+            named.push(Named { path: path.clone(), surely: is_declared });
+        }
+        absent.extend(Absent::of(&path, is_declared).filter(|_| is_new));
     };
     for (name, value) in typed {
-        let mut parameters = way.iter().flat_map(|command| &command.parameters);
-        let declared = parameters.find(|one| one.name == *name && one.r#type == CommandValue::Path);
-        texts(value, &mut |text| take(text, declared));
+        let one = way.iter().flat_map(|command| &command.parameters).find(|one| one.name == *name);
+        let is_declared = one.is_some_and(|one| one.r#type == CommandValue::Path);
+        let is_option = one.is_some_and(|one| !one.flags.is_empty());
+        let is_new = |text: &str| is_declared || looks_new(text) || is_option && text.contains('.');
+        texts(value, &mut |text| take(text, is_declared, is_new(text)));
     }
     for word in argv.iter().skip(1) {
-        take(word, None);
+        take(word, false, looks_new(word));
         let value = word.split_once('=').filter(|_| word.starts_with('-'));
-        value.into_iter().for_each(|(_, value)| take(value, None));
+        value.into_iter().for_each(|(_, value)| take(value, false, looks_new(value)));
     }
     (named, absent)
 }
 
-/// Whether a word that may be anything is a file's name: `/` and what it leads to by chance are not.
+/// Whether a word that may be anything is a file's name: `/` and what it leads to by chance are not. One below `/tmp`
+/// would be taken for the plugin's own.
 fn is_meant(path: &Path, cwd: &Path) -> bool {
     let real = path.canonicalize();
-    real.is_ok_and(|real| !cwd.starts_with(&real) && real.parent().is_some_and(|above| !is_root(above)))
+    let is_by_chance = |real: &Path| real.parent().is_none_or(is_root) && real != Path::new("/tmp");
+    real.is_ok_and(|real| !cwd.starts_with(&real) && !is_by_chance(&real))
 }
 
-/// Whether a word that may be anything could be a new file's: it is no option, and names a folder that is there.
-fn looks_new(word: &str, path: &Path) -> bool {
-    let is_path = word.contains('/') && !word.starts_with('-');
-    is_path && path.parent().is_some_and(|above| above.is_dir() && !is_root(above))
+/// Whether a word that may be anything could be a new file's.
+fn looks_new(word: &str) -> bool {
+    word.contains('/') && !word.starts_with('-')
 }
 
 fn is_root(path: &Path) -> bool {
@@ -274,7 +265,7 @@ mod tests {
         let found: Vec<_> = found.into_iter().map(|one| (one.path, one.surely)).collect();
         let at = |name: &str| cwd.join(name);
         assert_eq!(found, [(at("new.txt"), true), (at("../in.txt"), false), (at("../log"), false)]);
-        assert_eq!(absent, [Absent { path: at("new.txt"), folder: false, surely: true }]);
+        assert_eq!(absent, [Absent { path: at("new.txt"), surely: true }]);
     }
 
     #[test]
@@ -283,21 +274,18 @@ mod tests {
         let cwd = folder.path().join("here");
         std::fs::create_dir(&cwd).unwrap();
         let command: CommandDescription = serde_json::from_value(json!({ "name": "c", "parameters": [
-            { "name": "out", "type": "path" }, { "name": "into", "type": "path", "folder": true },
-            { "name": "from", "type": "path", "exists": true }, { "name": "word" },
+            { "name": "out", "type": "path" }, { "name": "save", "flags": ["--save"] }, { "name": "word" },
         ]}))
         .unwrap();
-        let args = json!({ "from": "../no", "into": "../made", "out": "deep/new.txt", "word": ["and/or", "../new"] });
-        let argv = ["c", "new", "../no", "--log=../log/", "/nothing"].map(str::to_owned);
-        let (_, absent) = named(&cwd, &[&command], args.as_object().unwrap().iter(), &argv);
-        let absent: Vec<_> = absent.into_iter().map(|one| (one.path, one.folder, one.surely)).collect();
+        let args =
+            json!({ "out": "deep/new.txt", "save": "report.md", "word": ["and", "../new", "/dev/fd/9"] });
+        let argv = ["c", "new", "--log=../log", "-o../x", "/dev/null"].map(str::to_owned);
+        let (found, absent) = named(&cwd, &[&command], args.as_object().unwrap().iter(), &argv);
+        assert_eq!(found.len(), 1, "{found:?}");
+        let absent: Vec<_> = absent.into_iter().map(|one| (one.path, one.surely)).collect();
         let at = |name: &str| cwd.join(name);
-        let expected = [
-            (at("../made"), true, true),
-            (at("deep"), true, true),
-            (at("../new"), false, false),
-            (at("../log/"), true, false),
-        ];
+        let expected =
+            [(at("deep"), true), (at("report.md"), false), (at("../new"), false), (at("../log"), false)];
         assert_eq!(absent, expected);
     }
 

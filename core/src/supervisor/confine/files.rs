@@ -124,6 +124,9 @@ impl Files {
                 files.set(Path::new(folder), access);
             }
         }
+        for absent in spec.foreground.iter().flat_map(|foreground| &foreground.absent) {
+            files.make_room(&resolved(&absent.path));
+        }
         files
     }
 
@@ -192,6 +195,23 @@ impl Files {
         }
         // A new file in a home could be one that the person's programs read.
         home.iter().filter(|home| home.starts_with(&real)).for_each(|home| self.add_home(home, access));
+    }
+
+    /// Where something may be made in a folder that can only be read, that is given by what is in it.
+    fn make_room(&mut self, path: &Path) {
+        /// Each is a mount of its own.
+        const AT_MOST: usize = 1_000;
+        let Some(folder) = path.parent().filter(|_| self.0.get(path) == Some(&Access::Write)) else { return };
+        let around = folder.ancestors().find_map(|above| self.0.get(above));
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let entries: Vec<_> = entries.take(AT_MOST + 1).collect();
+        if around != Some(&Access::Read) || entries.len() > AT_MOST {
+            return;
+        }
+        self.0.insert(folder.to_owned(), Access::List);
+        for entry in entries.iter().filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink())) {
+            self.0.entry(entry.path()).or_insert(Access::Read);
+        }
     }
 
     /// What the person starts by its name is started without a sandbox, and what is put among plugins has its own
