@@ -74,40 +74,41 @@ impl Stages {
 
     /// Brings what was made to its place, once the process has ended; says what did not get there.
     pub(super) fn bring(&mut self) -> Vec<String> {
-        let mut lost = Vec::new();
-        for (place, Stage { folder, names }) in std::mem::take(&mut self.0) {
-            let mut keep = false;
-            for entry in fs::read_dir(folder.path()).into_iter().flatten().flatten() {
-                let (name, new) = (entry.file_name(), entry.path());
-                let is_named = names.iter().any(|named| is_after(&name, named));
-                let at = place.join(&name);
-                let is_there = at.symlink_metadata().is_ok();
-                if is_named && !(is_there && !names.contains(&name)) {
-                    match put(&new, &at) {
-                        Ok(put) if put == at => {}
-                        Ok(put) => lost.push(format!(
-                            "`{}` came to be meanwhile: what the command made is `{}`",
-                            at.display(),
-                            put.display()
-                        )),
-                        Err(error) => {
-                            keep = true;
-                            let (at, new) = (at.display(), new.display());
-                            lost.push(format!(
-                                "`{at}` cannot be made: {error}; what was to be it is `{new}`"
-                            ));
-                        }
+        let all = std::mem::take(&mut self.0);
+        all.into_iter().flat_map(|(place, stage)| stage.bring(&place)).collect()
+    }
+}
+
+impl Stage {
+    fn bring(self, place: &Path) -> Vec<String> {
+        let (mut lost, mut keep) = (Vec::new(), false);
+        for entry in fs::read_dir(self.folder.path()).into_iter().flatten().flatten() {
+            let (name, new, at) = (entry.file_name(), entry.path(), place.join(entry.file_name()));
+            let (shown, is_there) = (at.display(), at.symlink_metadata().is_ok());
+            let goes_there = match is_there {
+                true => self.names.contains(&name),
+                false => self.names.iter().any(|named| is_after(&name, named)),
+            };
+            if goes_there {
+                match put(&new, &at) {
+                    Ok(put) if put == at => {}
+                    Ok(put) => lost.push(format!(
+                        "`{shown}` came to be meanwhile: what the command made is `{}`",
+                        put.display()
+                    )),
+                    Err(error) => {
+                        keep = true;
+                        lost.push(format!("`{shown}` cannot be made: {error}; it is `{}`", new.display()));
                     }
-                } else if !is_there && !TEMPORARY.iter().any(|temporary| place == Path::new(temporary)) {
-                    lost.push(format!(
-                        "`{}` is not made: only what is named is; name its folder to let a command make more there",
-                        at.display()
-                    ));
                 }
+            } else if !is_there && !TEMPORARY.iter().any(|temporary| place == Path::new(temporary)) {
+                lost.push(format!(
+                    "`{shown}` is not made: only what is named is; name its folder to let a command make more there"
+                ));
             }
-            if keep {
-                let _ = folder.keep();
-            }
+        }
+        if keep {
+            let _ = self.folder.keep();
         }
         lost
     }
