@@ -151,7 +151,8 @@ with zipfile.ZipFile(sys.argv[1], "w") as wheel:
     wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
     wheel.writestr(info + "RECORD", "")
 "#;
-    let made = std::process::Command::new("python3").args(["-c", make]).arg(&path).status().unwrap();
+    let made =
+        std::process::Command::new("python3").args(["-c", make]).arg(&path).status().expect("Python runs");
     assert!(made.success());
     format!("file://{}", path.display())
 }
