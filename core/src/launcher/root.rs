@@ -228,17 +228,18 @@ impl Root {
             return Ok(());
         }
         let staged = stage.map(|stage| self.stage(path, stage)).transpose()?;
-        let (cover, closed) = match &staged {
-            // Whoever takes it away has to get into it.
-            Some(staged) => (staged, FOLDER),
-            None => (self.cover(&self.folder(path)?, LISTED)?, CLOSED),
+        let cover = match &staged {
+            Some(staged) => staged,
+            None => self.cover(&self.folder(path)?, LISTED)?,
         };
         let source =
             openat(&source, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         for entry in Dir::read_from(&source)? {
             let entry = entry?;
             let name = entry.file_name();
-            if name == c"." || name == c".." {
+            let is_stage =
+                stage.is_some_and(|stage| stage.file_name() == Some(OsStr::from_bytes(name.to_bytes())));
+            if name == c"." || name == c".." || is_stage {
                 continue;
             }
             let kind = match entry.file_type() {
@@ -248,7 +249,7 @@ impl Root {
                 kind => kind,
             };
             match kind {
-                FileType::Directory => mkdirat(cover, name, closed)?,
+                FileType::Directory => mkdirat(cover, name, CLOSED)?,
                 FileType::Symlink => symlinkat(readlinkat(&source, name, Vec::new())?, cover, name)?,
                 _ => drop(openat(cover, name, OFlags::CREATE | OFlags::CLOEXEC, Mode::empty())?),
             }

@@ -100,8 +100,8 @@ impl Router {
             why = &mut forbidden => {
                 if why.code != ErrorCode::SHUTTING_DOWN {
                     // It is not to go on with what it may no longer while it is asked to end.
-                    process.end().await;
-                    return Err(why);
+                    let (_, lost) = process.end().await;
+                    return Err(with_lost(why, &lost));
                 }
                 Err(Failure::Here(why))
             }
@@ -124,15 +124,15 @@ impl Router {
                 let result = serde_json::from_str(result.get()).map_err(|error| {
                     let message =
                         format!("the answer of `{}` to `{}` does not fit: {error}", plugin.name, R::METHOD);
-                    Error::new(ErrorCode::BAD_RESPONSE, message).with_plugin(&*plugin.name)
+                    with_lost(Error::new(ErrorCode::BAD_RESPONSE, message).with_plugin(&*plugin.name), &lost)
                 });
                 result.map(|result| Outcome::Answered(result, lost))
             }
             Err(Failure::Error(mut error)) => {
                 secrets.hide_in_error(&mut error);
-                Err(errors::from_plugin(error, &plugin.name, name))
+                Err(with_lost(errors::from_plugin(error, &plugin.name, name), &lost))
             }
-            Err(Failure::Here(error)) => Err(errors::failed_here(error, plugin, name)),
+            Err(Failure::Here(error)) => Err(with_lost(errors::failed_here(error, plugin, name), &lost)),
             Err(failure) => Err(Error::new(ErrorCode::PLUGIN_CRASHED, failure.to_string())),
         }
     }
@@ -171,6 +171,14 @@ impl Router {
             }),
         }
     }
+}
+
+/// An error that also tells what did not get to its place.
+fn with_lost(error: Error, lost: &[String]) -> Error {
+    let detail = error.data.as_ref().and_then(|data| data.detail.as_deref());
+    let all: Vec<_> = detail.into_iter().chain(lost.iter().map(String::as_str)).collect();
+    let all = all.join("\n");
+    if lost.is_empty() { error } else { error.with_detail(all) }
 }
 
 /// Resolves with a signal that ends what has not begun; others are passed over.

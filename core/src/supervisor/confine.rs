@@ -15,7 +15,7 @@ use astros_protocol::{Error, lifecycle::Sandbox, manifest::Permission};
 
 use self::files::Files;
 pub(crate) use self::files::expand;
-pub(super) use self::files::resolved;
+pub(super) use self::files::{MOST_ENTRIES, resolved};
 pub use self::reach::{FileAccess, OutOfReach};
 use super::{Launch, SANDBOX_REFUSED, Sandboxed, Spec, program};
 use crate::launcher::{Confinement, Containment, Machine, Means, Network};

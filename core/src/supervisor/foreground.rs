@@ -97,7 +97,7 @@ impl InForeground {
         }
         let mut prepared = super::command::Prepared { streams: Some(streams), ..command(&spec).await? };
         let stages = match (&spec.foreground, &mut prepared.policy.confinement) {
-            (Some(foreground), Some(confinement)) => Stages::new(&foreground.absent, confinement),
+            (Some(foreground), Some(confinement)) => Stages::new(&foreground.absent, confinement)?,
             _ => Stages::default(),
         };
         let (generation, program) = (next_generation(), prepared.policy.program.clone());
@@ -175,7 +175,7 @@ impl InForeground {
             exit: end.exit,
             story: format!("{} after {}", end.crash.exit, words::duration(end.crash.ran)),
         };
-        (ending, self.stages.bring())
+        (ending, self.stages.bring().await)
     }
 }
 

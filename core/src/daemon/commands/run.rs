@@ -194,7 +194,8 @@ fn named<'a>(
     let mut take = |text: &str, is_declared: bool, is_new: bool| {
         let path = cwd.join(text);
         // Of these the plugin has its own.
-        if ["/proc", "/dev"].iter().any(|machine| path.starts_with(machine)) {
+        if ["/proc", "/dev"].iter().any(|machine| path.starts_with(machine)) && !path.starts_with("/dev/shm")
+        {
             return;
         }
         if is_declared || is_meant(&path, cwd) {
@@ -227,7 +228,7 @@ fn is_meant(path: &Path, cwd: &Path) -> bool {
 
 /// Whether a word that may be anything could be a new file's.
 fn looks_new(word: &str) -> bool {
-    word.contains('/') && !word.starts_with('-')
+    word.contains('/') && !word.starts_with('-') && !word.contains("://")
 }
 
 fn is_root(path: &Path) -> bool {

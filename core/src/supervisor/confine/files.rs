@@ -71,6 +71,9 @@ const LOOKED_UP: [&str; 38] = [
     "timezone",
 ];
 
+/// A folder whose entries are given one by one has at most so many: each is a mount of its own.
+pub(in crate::supervisor) const MOST_ENTRIES: usize = 1_000;
+
 /// Collects the rules.
 pub(super) struct Files(BTreeMap<PathBuf, Access>);
 
@@ -199,13 +202,14 @@ impl Files {
 
     /// Where something may be made in a folder that can only be read, that is given by what is in it.
     fn make_room(&mut self, path: &Path) {
-        /// Each is a mount of its own.
-        const AT_MOST: usize = 1_000;
-        let Some(folder) = path.parent().filter(|_| self.0.get(path) == Some(&Access::Write)) else { return };
+        let Some(folder) = path.parent().filter(|folder| folder.parent().is_some()) else { return };
+        if self.0.get(path) != Some(&Access::Write) {
+            return;
+        }
         let around = folder.ancestors().find_map(|above| self.0.get(above));
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let entries: Vec<_> = entries.take(AT_MOST + 1).collect();
-        if around != Some(&Access::Read) || entries.len() > AT_MOST {
+        let entries: Vec<_> = entries.take(MOST_ENTRIES + 1).collect();
+        if around != Some(&Access::Read) || entries.len() > MOST_ENTRIES {
             return;
         }
         self.0.insert(folder.to_owned(), Access::List);
@@ -223,7 +227,8 @@ impl Files {
         let daemon = env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
         let all = programs.into_iter().chain(daemon).chain(spec.protected.iter().cloned()).chain(linked);
         for folder in all {
-            let Ok(real) = folder.canonicalize() else { continue };
+            // Who makes one that is not there puts programs there.
+            let real = folder.canonicalize().unwrap_or_else(|_| resolved(&folder));
             // What another plugin runs with is as good as its code.
             let installed =
                 real.parent().filter(|prefix| real.ends_with("bin") && interpreter::is_installation(prefix));
