@@ -10,7 +10,7 @@ from ._describe import plugin_name
 from ._handlers import first_paragraph
 from ._hints import nearest
 from ._kinds import registered
-from ._peer import show
+from ._stack import show
 from .errors import AIError, RemoteError
 from .provider import as_usage
 from .types import Progress
@@ -142,10 +142,8 @@ async def _close(provider: Any) -> None:
         if (hook := getattr(provider, name, None)) is not None:
             try:
                 await ask.call(hook)
-            except Exception:
-                import traceback
-
-                traceback.print_exc()
+            except Exception as error:
+                show(f"{type(provider).__name__}.{name}", error)
             return
 
 
