@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from astros.errors import InvalidParams
+from astros.errors import HandlerFailed, InvalidParams
 from astros.plugin import plugin_handler
 from astros.testing import AstrOSTestClient
 from astros.types import Intent
@@ -134,6 +135,43 @@ def test_a_live_one_is_drawn_once_where_nobody_listens_and_stops_when_cancelled(
     gallery.close_input()
     gallery.ends()
     assert gallery.errors().count("clock stopped") == 2
+
+
+@pytest.mark.parametrize(
+    ("component", "message"),
+    [
+        ("Widget", "the component `odd` is the class `Widget`, expected a function or method, which"),
+        ("Widget()", "the component `odd` is a `Widget`, expected a function or method, which"),
+    ],
+)
+async def test_what_is_no_component_is_told_by_name(component: str, message: str) -> None:
+    class Odd(UIPlugin):
+        def get_ui_components(self) -> dict[str, Any]:
+            return {"odd": eval(component, {"Widget": type("Widget", (), {})})}
+
+    async with AstrOSTestClient() as client:
+        with pytest.raises(HandlerFailed, match=re.escape(message)):
+            await client.load_plugin(Odd)
+
+
+async def test_a_component_that_gives_nothing_to_draw_is_told_by_name() -> None:
+    class Odd(UIPlugin):
+        def get_ui_components(self) -> dict[str, Any]:
+            return {"nothing": lambda: None, "thing": lambda: object(), "later": self.later, "quiet": self.quiet}
+
+        async def later(self) -> Any:
+            return None
+
+        def quiet(self) -> None: ...
+
+    async with AstrOSTestClient() as client:
+        await client.load_plugin(Odd)
+        for name in ("nothing", "later"):
+            with pytest.raises(HandlerFailed, match=f"`{name}` gave back None and drew nothing"):
+                await client.render(name)
+        with pytest.raises(HandlerFailed, match="`thing` gave back a `object`, expected words"):
+            await client.render("thing")
+        assert await client.render("quiet") == {"type": "text", "text": ""}
 
 
 @pytest.fixture
