@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from astros._props import bind, convert
 from astros.errors import HandlerFailed, InvalidParams
 from astros.plugin import plugin_handler
 from astros.testing import AstrOSTestClient
@@ -103,6 +105,39 @@ def test_props_are_made_into_what_is_annotated(gallery: PluginProcess) -> None:
     error = gallery.error(gallery.ask("ui/render", {"component": "shade", "props": {"of": "x"}}))
     assert "expected one of `l`, `d`, found 'x'" in error["message"]
     assert gallery.error(gallery.ask("ui/render", {"component": "tabel"}))["data"]["hint"] == "did you mean `table`?"
+
+
+def scores(points: dict[str, int], pairs: Sequence[tuple[int, Day]] = (), flags: Sequence[bool] = ()) -> None: ...
+
+
+@dataclass
+class Day:
+    hours: dict[str, float]
+
+    @staticmethod
+    def from_dict(members: dict[str, Any]) -> Day:
+        return Day(convert(members["hours"], dict[str, float]))
+
+
+@pytest.mark.parametrize(
+    ("props", "why"),
+    [
+        ({"points": {"Ada": "x"}}, "`points` of `scores` does not fit: `/Ada`: expected integer, found string"),
+        ({"points": [1]}, "`points` of `scores` does not fit: expected object, found array"),
+        (
+            {"points": {}, "flags": [True, 1.5]},
+            "does not fit: `/1`: expected boolean, found number",
+        ),
+        ({"points": {}, "flags": {}}, "`flags` of `scores` does not fit: expected array, found object"),
+        ({"points": {}, "pairs": [[1]]}, "`pairs` of `scores` does not fit: `/0`: expected 2 items, found 1"),
+        ({"points": {}, "pairs": [[1, {}]]}, "`pairs` of `scores` does not fit: `/0/1`: `hours` is missing"),
+        ({"points": {}, "pairs": [[1, {"hours": {"a": "b"}}]]}, "`/0/1/a`: expected number, found string"),
+    ],
+)
+def test_a_prop_that_does_not_fit_is_told_by_place_in_the_protocols_words(props: dict[str, Any], why: str) -> None:
+    with pytest.raises(InvalidParams) as caught:
+        bind(scores, props, "scores")
+    assert caught.value.message.endswith(why)
 
 
 def test_one_that_draws_itself_is_captured_and_not_drawn_twice(gallery: PluginProcess) -> None:
