@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,10 @@ async def test_the_books_plugins_do_what_it_says(shown: list[Path], tmp_path: Pa
         table = await client.render("scores", {"points": {"Ada": 3}})
         assert (table["title"], table["rows"]) == ("Scores", [["Ada", "3"]])
         seen: list[Any] = []
+        began = time.monotonic()
         await client.render("countdown", {"seconds": 2}, on_progress=seen.append)
         assert [tree["text"] for tree in seen] == ["2 …", "1 …"]
+        assert time.monotonic() - began >= 2, "it counts seconds"
         reviewed = await client.run_part("agent", "reviewer", "it")
         assert (reviewed["success"], reviewed["evidence"]) == (True, ["reviewer read it"])
         assert (await client.run_part("orchestrator", "decider"))["next"] == [{"kind": "agent", "name": "reviewer"}]
