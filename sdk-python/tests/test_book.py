@@ -28,6 +28,29 @@ def shown(tmp_path: Path) -> list[Path]:
     return folders
 
 
+async def test_the_workflow_pages_plugin_has_the_parts_of_the_pages_file(tmp_path: Path) -> None:
+    page = (PAGE.parent / "workflows.md").read_text("utf-8")
+    (tmp_path / "plugin.py").write_text(page.split("```python\n")[1].split("```")[0])
+    short, long = tmp_path / "short.txt", tmp_path / "long.txt"
+    short.write_text("one\nthree\n")
+    long.write_text("x" * 121)
+    async with AstrOSTestClient() as client:
+        await client.load_plugin(tmp_path)
+
+        async def read(path: Path) -> Any:
+            return (await client.run_part("agent", "read", "look", {"inputs": {"path": str(path)}}))["result"]
+
+        assert await read(short) == {"path": str(short), "longest": 5}
+        for found, success in (({"first": await read(short)}, True), ({"last": await read(long)}, False)):
+            context = {"results": {"reading": {"result": found}}}
+            assert (await client.run_part("phase", "judge", "look", context))["success"] is success
+        context = {"inputs": {"paths": ["a", "b"]}, "steps": [{"name": "read", "success": True}]}
+        wanted = {"kind": "agent", "name": "read", "context": {"inputs": {"path": "b"}}}
+        assert (await client.run_part("orchestrator", "lead", "look", context))["next"] == [wanted]
+        context["steps"] *= 2
+        assert (await client.run_part("orchestrator", "lead", "look", context))["next"] == []
+
+
 class Asker(BasePlugin):
     @plugin_handler("ask")
     async def ask(self, intent: Intent) -> dict[str, Any]:
