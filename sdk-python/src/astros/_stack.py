@@ -68,7 +68,8 @@ def _shorten(shown: TracebackException, between: tuple[str, ...]) -> None:
         if any(step.filename.startswith(SDK) for step in shown.stack[last:]):
             del shown.stack[last:]
         del shown.stack[:first]
-    for before in (shown.__cause__, shown.__context__):
+    group = getattr(shown, "exceptions", None) or ()  # Python 3.11
+    for before in (shown.__cause__, shown.__context__, *group):
         if before is not None:
             _shorten(before, between)
     if _is_inner(shown.__cause__, between):
