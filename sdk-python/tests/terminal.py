@@ -99,6 +99,11 @@ class TerminalProcess:
         assert "result" in message, message
         return int(message["result"]["exit_code"])
 
+    def refuse(self, code: int, message: str, data: dict[str, Any]) -> None:
+        """Answer the next request of the plugin's with an error."""
+        error = {"code": code, "message": message, "data": data}
+        self.send({"jsonrpc": "2.0", "id": self.next()["id"], "error": error})
+
     def type(self, text: str) -> None:
         os.write(self.screen, text.encode())
 

@@ -163,6 +163,66 @@ def test_an_exception_shows_the_authors_code_only(on_terminal: On) -> None:
     assert "_command.py" not in process.text()
 
 
+DENIED = {"kind": "permission_denied", "hint": "`astros plugins grant workshop ai`"}
+NOBODY = {"kind": "plugin_not_found", "hint": "did you mean `somebody`?"}
+
+
+@pytest.mark.parametrize(
+    ("over", "error", "code", "lines"),
+    [
+        ("model", (-32006, "no\npermission", DENIED), 6, ["error: no", "  permission", f"  {DENIED['hint']}"]),
+        ("storage", (-32006, "not yours", DENIED), 6, ["error: not yours", f"  {DENIED['hint']}"]),
+        ("storage", (-32017, "no room", {"kind": "storage_failed"}), 8, ["error: no room"]),
+        (
+            "bus",
+            (-32001, "no plugin `nobody`", NOBODY),
+            2,
+            ["error: no handler is registered for `nobody`: no plugin `nobody`", f"  {NOBODY['hint']}"],
+        ),
+    ],
+)
+def test_what_the_host_refuses_is_a_sentence_with_its_hint_and_exit_code(
+    on_terminal: On, over: str, error: tuple[int, str, dict[str, Any]], code: int, lines: list[str]
+) -> None:
+    process = on_terminal(width=200)
+    asked = process.run("trip", over)
+    process.refuse(*error)
+    assert process.code(asked) == code
+    process.see(lines[-1])
+    assert process.text().splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    ("over", "last", "stacks"), [("value", "EncodeError: ", 1), ("caught", "RuntimeError: no answer", 2)]
+)
+def test_a_stack_has_none_of_the_sdk_around_the_authors_code(
+    on_terminal: On, over: str, last: str, stacks: int
+) -> None:
+    process = on_terminal(width=200)
+    asked = process.run("trip", over)
+    if over == "caught":
+        process.refuse(-32006, "no permission", DENIED)
+    assert process.code(asked) == 1
+    process.see(last)
+    assert process.text().count("Traceback") == stacks
+    files = [line for line in process.text().splitlines() if line.startswith("  File")]
+    assert len(files) == stacks
+    assert all("tests/plugins/commands.py" in line for line in files)
+
+
+def test_commands_that_cannot_be_registered_name_the_hook(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "plugin.py").write_text(
+        "from astros.command import CommandPlugin\n\n\nclass Odd(CommandPlugin):\n"
+        "    def register_commands(self, app):\n        raise ValueError('oh no')\n"
+    )
+    process = start(str(tmp_path))
+    error = process.error(process.ask("initialize", {"protocol_versions": ["1.0"]}))
+    assert error["message"] == "`register_commands` failed: ValueError: oh no"
+    process.close_input()
+    process.ends()
+    assert process.errors().count("File ") == 1, process.errors()
+
+
 @pytest.mark.parametrize("command", ["wait", "nap"])
 def test_ctrl_c_is_130_and_cleans_up(on_terminal: On, command: str) -> None:
     process = on_terminal()

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from astros.ai import AIError, AIProvider
+from astros.errors import HandlerFailed
 from astros.plugin import BasePlugin, plugin_handler
+from astros.provider import BaseProvider, CompletionRequest, CompletionResponse, ProviderPlugin
 from astros.testing import AstrOSTestClient
 from astros.types import Intent
 
@@ -124,6 +126,49 @@ def test_plain_functions_run_on_threads(parrot: PluginProcess) -> None:
     assert parrot.result(ask(parrot, "embed", {"input": ["a", "bcd"]}, "plain"))["embeddings"] == [[1.0], [3.0]]
     asked = ask(parrot, "analyze_image", {"image": "/x.png", "prompt": "See"}, "plain")
     assert parrot.result(asked)["content"] == "See /x.png"
+
+
+class Quiet(BaseProvider):
+    """Does nothing."""
+
+
+class Brief(BaseProvider):
+    models = ("brief-1",)
+
+    async def complete(self, request: CompletionRequest) -> CompletionResponse:
+        return CompletionResponse("yes")
+
+
+@pytest.mark.parametrize(("brought", "words"), [(Quiet, ": `Quiet` can do nothing"), (Brief(), " is a `Brief`")])
+async def test_a_provider_that_can_do_nothing_is_told_by_name(brought: Any, words: str) -> None:
+    class Bringer(ProviderPlugin):
+        name = "bringer"
+
+        def get_provider_class(self) -> Any:
+            return brought
+
+    async with AstrOSTestClient() as client:
+        with pytest.raises(
+            HandlerFailed, match=f"the provider `bringer`{words}, expected a class with one of `complete`"
+        ):
+            await client.load_plugin(Bringer)
+
+
+async def test_an_answer_without_a_model_has_the_only_one() -> None:
+    class Bringer(ProviderPlugin):
+        name = "bringer"
+
+        def get_provider_class(self) -> type[Brief]:
+            return Brief
+
+        @plugin_handler("ask")
+        async def ask(self, intent: Intent) -> dict[str, Any]:
+            return {"models": [(await self.ai.complete("?", **intent.context))["model"]]}
+
+    async with AstrOSTestClient() as client:
+        await client.load_plugin(Bringer)
+        assert (await client.call("ask")).data == {"models": ["brief-1"]}
+        assert (await client.call("ask", {"model": "other"})).data == {"models": ["other"]}
 
 
 class Writer(BasePlugin):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from astros.errors import InvalidParams
+from astros._props import bind, convert
+from astros.errors import HandlerFailed, InvalidParams
 from astros.plugin import plugin_handler
 from astros.testing import AstrOSTestClient
 from astros.types import Intent
@@ -104,6 +107,39 @@ def test_props_are_made_into_what_is_annotated(gallery: PluginProcess) -> None:
     assert gallery.error(gallery.ask("ui/render", {"component": "tabel"}))["data"]["hint"] == "did you mean `table`?"
 
 
+def scores(points: dict[str, int], pairs: Sequence[tuple[int, Day]] = (), flags: Sequence[bool] = ()) -> None: ...
+
+
+@dataclass
+class Day:
+    hours: dict[str, float]
+
+    @staticmethod
+    def from_dict(members: dict[str, Any]) -> Day:
+        return Day(convert(members["hours"], dict[str, float]))
+
+
+@pytest.mark.parametrize(
+    ("props", "why"),
+    [
+        ({"points": {"Ada": "x"}}, "`points` of `scores` does not fit: `/Ada`: expected integer, found string"),
+        ({"points": [1]}, "`points` of `scores` does not fit: expected object, found array"),
+        (
+            {"points": {}, "flags": [True, 1.5]},
+            "does not fit: `/1`: expected boolean, found number",
+        ),
+        ({"points": {}, "flags": {}}, "`flags` of `scores` does not fit: expected array, found object"),
+        ({"points": {}, "pairs": [[1]]}, "`pairs` of `scores` does not fit: `/0`: expected 2 items, found 1"),
+        ({"points": {}, "pairs": [[1, {}]]}, "`pairs` of `scores` does not fit: `/0/1`: `hours` is missing"),
+        ({"points": {}, "pairs": [[1, {"hours": {"a": "b"}}]]}, "`/0/1/a`: expected number, found string"),
+    ],
+)
+def test_a_prop_that_does_not_fit_is_told_by_place_in_the_protocols_words(props: dict[str, Any], why: str) -> None:
+    with pytest.raises(InvalidParams) as caught:
+        bind(scores, props, "scores")
+    assert caught.value.message.endswith(why)
+
+
 def test_one_that_draws_itself_is_captured_and_not_drawn_twice(gallery: PluginProcess) -> None:
     assert draw(gallery, "own", say="by myself") == {"type": "ansi", "text": "by myself\n"}
     for width in (40, 33):
@@ -134,6 +170,43 @@ def test_a_live_one_is_drawn_once_where_nobody_listens_and_stops_when_cancelled(
     gallery.close_input()
     gallery.ends()
     assert gallery.errors().count("clock stopped") == 2
+
+
+@pytest.mark.parametrize(
+    ("component", "message"),
+    [
+        ("Widget", "the component `odd` is the class `Widget`, expected a function or method, which"),
+        ("Widget()", "the component `odd` is a `Widget`, expected a function or method, which"),
+    ],
+)
+async def test_what_is_no_component_is_told_by_name(component: str, message: str) -> None:
+    class Odd(UIPlugin):
+        def get_ui_components(self) -> dict[str, Any]:
+            return {"odd": eval(component, {"Widget": type("Widget", (), {})})}
+
+    async with AstrOSTestClient() as client:
+        with pytest.raises(HandlerFailed, match=re.escape(message)):
+            await client.load_plugin(Odd)
+
+
+async def test_a_component_that_gives_nothing_to_draw_is_told_by_name() -> None:
+    class Odd(UIPlugin):
+        def get_ui_components(self) -> dict[str, Any]:
+            return {"nothing": lambda: None, "thing": lambda: object(), "later": self.later, "quiet": self.quiet}
+
+        async def later(self) -> Any:
+            return None
+
+        def quiet(self) -> None: ...
+
+    async with AstrOSTestClient() as client:
+        await client.load_plugin(Odd)
+        for name in ("nothing", "later"):
+            with pytest.raises(HandlerFailed, match=f"`{name}` gave back None and drew nothing"):
+                await client.render(name)
+        with pytest.raises(HandlerFailed, match="`thing` gave back a `object`, expected words"):
+            await client.render("thing")
+        assert await client.render("quiet") == {"type": "text", "text": ""}
 
 
 @pytest.fixture

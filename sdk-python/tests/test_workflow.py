@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
+from astros.errors import HandlerFailed
 from astros.testing import AstrOSTestClient
+from astros.workflow import WorkflowPlugin
 
 from .conftest import Start
 from .host import PLUGINS, PluginProcess
@@ -81,3 +84,33 @@ async def test_parts_run_in_a_test_client() -> None:
     async with AstrOSTestClient() as client:
         await client.load_plugin(str(PLUGINS / "parts.py"), settings={"depth": 2})
         assert (await client.run_part("agent", "reader", "look"))["result"] == 2
+
+
+class Idle:
+    """No part of any kind."""
+
+
+@pytest.mark.parametrize(
+    ("components", "message"),
+    [
+        ({"phase": {"a": Idle}}, "`get_workflow_components` has `phase`: did you mean `phases`?"),
+        ({"agents": [Idle]}, "`get_workflow_components` gave back {'agents': "),
+        (
+            {"agents": {"a": Idle}},
+            "the agent `a`: `Idle` has no `execute`, expected a class with `execute(task",
+        ),
+        ({"phases": {"a": Idle()}}, "the phase `a` is a `Idle`, expected a class with `execute(context)`"),
+        (
+            {"orchestrators": {"a": print}},
+            "the orchestrator `a` is a `builtin_function_or_method`, expected",
+        ),
+    ],
+)
+async def test_what_is_no_part_is_told_by_name(components: dict[str, Any], message: str) -> None:
+    class Odd(WorkflowPlugin):
+        def get_workflow_components(self) -> dict[str, Any]:
+            return components
+
+    async with AstrOSTestClient() as client:
+        with pytest.raises(HandlerFailed, match=re.escape(message)):
+            await client.load_plugin(Odd)

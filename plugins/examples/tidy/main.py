@@ -64,7 +64,9 @@ class Verdict:
 
 
 def texts(folder: Path) -> Iterator[Path]:
-    """The texts of a folder and below it, but in hidden folders."""
+    """The texts of a folder and below it, but in hidden folders; raises where there is no such folder."""
+    if not folder.is_dir():
+        raise NotADirectoryError(f"there is no folder `{folder}` that can be read")
     for file in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
         if file.suffix in TEXTS and not hidden and file.is_file():

@@ -9,7 +9,8 @@ from functools import cached_property
 from . import _typer
 from ._desk import Ended
 from ._hints import nearest
-from .errors import HandlerNotFound, LoadError
+from ._stack import naming
+from .errors import CallFailed, HandlerNotFound, LoadError, NotConnected, RemoteError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,22 @@ if TYPE_CHECKING:
 
     from ._peer import Request
     from ._server import Server
+
+# Errors whose words say it all to the person.
+SAID = (CallFailed, LoadError, NotConnected, RemoteError)
+# How `astros` ends by the kind of an error; any other is a fault of AstrOS.
+EXITS = {
+    **dict.fromkeys(("invalid_params", "invalid_request", "plugin_not_found", "handler_not_found"), 2),
+    **dict.fromkeys(("method_not_found", "call_cycle", "invalid_settings"), 2),
+    "not_understood": 4,
+    **dict.fromkeys(("plugin_crashed", "handler_failed", "bad_response", "frame_too_large"), 5),
+    **dict.fromkeys(("ai_failed", "not_initialized"), 5),
+    **dict.fromkeys(("plugin_unavailable", "permission_denied", "overloaded", "shutting_down"), 6),
+    "unsupported_version": 6,
+    "deadline_exceeded": 7,
+    "cancelled": _typer.INTERRUPTED,
+}
+FAULT = 8
 
 
 class Commands:
@@ -43,8 +60,9 @@ class Commands:
                 "install it there, or into a `.venv` in the plugin's folder"
             ) from error
         app = typer.Typer(add_completion=False)
-        self._server.plugin.register_commands(app)  # type: ignore[attr-defined]
-        group = get_group(app)  # a group also where there is one command: it keeps its name
+        with naming("register_commands"):
+            self._server.plugin.register_commands(app)  # type: ignore[attr-defined]
+            group = get_group(app)  # a group also where there is one command: it keeps its name
         _typer.awaiting(group, self._server.desk.wait)
         return group
 
@@ -106,22 +124,17 @@ def _code(end: SystemExit) -> int:
 
 
 def _failed(error: BaseException) -> int:
-    """Show where the author's own code failed, without the way there."""
-    import traceback
+    """Show it: in a sentence where the SDK or its host says what is wrong, else where the author's code failed."""
+    if isinstance(error, SAID):
+        said = str(error) or type(error).__name__
+        print("error:", said.replace("\n", "\n  "), file=sys.stderr)
+        if hint := getattr(error, "hint", None):
+            print(f"  {hint}", file=sys.stderr)
+        return EXITS.get(getattr(error, "kind", ""), FAULT) if isinstance(error, RemoteError) else 1
+    from ._stack import text
 
-    step = error.__traceback__
-    while step is not None and not _is_own(step.tb_frame.f_code.co_filename):
-        step = step.tb_next
-    traceback.print_exception(error.with_traceback(step or error.__traceback__))
-    if hint := getattr(error, "hint", None):
-        print(f"  {hint}", file=sys.stderr)
+    print(text(error), end="", file=sys.stderr)
     return 1
-
-
-def _is_own(file: str) -> bool:
-    ours = os.path.dirname(__file__)
-    names = (f"{os.sep}{name}{os.sep}" for name in ("typer", "click", "concurrent"))
-    return not any(part in file for part in (ours, *names))
 
 
 def _flushed(code: int) -> int:

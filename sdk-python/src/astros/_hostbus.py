@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 WORKFLOW = "workflow_"  # types that the host publishes: `workflow_started` is `astros.workflow.started`
 
 
+class Unheard(HandlerNotFound, ValueError):
+    """Nobody takes direct messages by that name; LocalAgent's is a ValueError."""
+
+
 class HostBus(PluginMessageBus):
     """Reaches every plugin of the host."""
 
@@ -77,7 +81,9 @@ class HostBus(PluginMessageBus):
         try:
             return await self._plugin._astros_call(recipient, MESSAGE, params, timeout)
         except (PluginNotFound, HandlerNotFound, PluginUnavailable) as error:
-            raise ValueError(f"no handler is registered for `{recipient}`: {error}") from error
+            unheard = Unheard(f"no handler is registered for `{recipient}`: {error}", code=error.code, kind=error.kind)
+            unheard.data = error.data
+            raise unheard from error
 
     # --- what comes -------------------------------------------------------------------------------------
 

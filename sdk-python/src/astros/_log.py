@@ -84,7 +84,7 @@ def _text(message: object, args: tuple[object, ...]) -> str:
 
 
 def _traceback(problem: object) -> str:
-    import traceback
+    from ._stack import text
 
     error = problem if isinstance(problem, BaseException) else sys.exc_info()[1]
-    return "" if error is None else "".join(traceback.format_exception(error))
+    return "" if error is None else text(error)

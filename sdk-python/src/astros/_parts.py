@@ -7,7 +7,8 @@ from functools import partial
 from . import _ask_provider as ask
 from ._handlers import first_paragraph
 from ._hints import nearest
-from .errors import HandlerNotFound, InvalidParams
+from ._stack import naming
+from .errors import HandlerFailed, HandlerNotFound, InvalidParams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ._server import Server
 
 GROUPS = {"phase": "phases", "agent": "agents", "orchestrator": "orchestrators"}
+CALLS = {"phase": "execute(context)", "agent": "execute(task, context)", "orchestrator": "next(context)"}
 KNOWN = ("success", "result", "evidence", "next")
 
 
@@ -31,6 +33,9 @@ class Parts:
     def describe(self) -> dict[str, Any]:
         """Its part of the PluginDescription."""
         components = self._components()
+        for kind, group in GROUPS.items():
+            for name, cls in components.get(group, {}).items():
+                _must_be(kind, name, cls)
         return {
             "workflow_parts": [
                 {"kind": kind, "name": name, "description": first_paragraph(vars(cls).get("__doc__"))}
@@ -40,7 +45,14 @@ class Parts:
         }
 
     def _components(self) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = self._server.plugin.get_workflow_components()  # type: ignore[attr-defined]
+        hook = "get_workflow_components"
+        with naming(hook):
+            found: dict[str, dict[str, Any]] = self._server.plugin.get_workflow_components()  # type: ignore[attr-defined]
+        known = sorted(GROUPS.values())
+        if not isinstance(found, dict) or not all(isinstance(group, dict) for group in found.values()):
+            raise HandlerFailed(f"`{hook}` gave back {found!r:.100}, expected {{'agents': {{NAME: CLASS}}}}")
+        if unknown := [group for group in found if group not in known]:
+            raise HandlerFailed(f"`{hook}` has `{unknown[0]}`: {nearest(str(unknown[0]), known)}")
         return found
 
     async def _run(self, request: Request) -> dict[str, Any]:
@@ -66,6 +78,16 @@ class Parts:
         if kind == "orchestrator":
             return await ask.outcome(partial(part.next, context), threads)
         return await ask.outcome(partial(part.execute, task, context), threads)
+
+
+def _must_be(kind: str, name: str, cls: Any) -> None:
+    """Raises HandlerFailed where that is no class of a part of this kind."""
+    expected = f"expected a class with `{CALLS[kind]}`"
+    method = CALLS[kind].partition("(")[0]
+    if not isinstance(cls, type):
+        raise HandlerFailed(f"the {kind} `{name}` is a `{type(cls).__name__}`, {expected}")
+    if not callable(getattr(cls, method, None)):
+        raise HandlerFailed(f"the {kind} `{name}`: `{cls.__name__}` has no `{method}`, {expected}")
 
 
 def result(kind: str, given: Any) -> dict[str, Any]:

@@ -244,6 +244,8 @@ class Peer:
     def _as_wire(self, request: Request, error: BaseException) -> RemoteError:
         if isinstance(error, RemoteError) and (self._any_code or error.code in _OWN_CODES):
             return error
+        from ._stack import show
+
         stack = show(request.params.get("handler", request.method), error)
         words = str(error)
         again = isinstance(error, RetryableError)
@@ -319,15 +321,6 @@ class Peer:
 
     def _refuse(self, id: str | int | None, error: RemoteError) -> None:
         self._reply(id, _wire.failure(id, error))
-
-
-def show(what: object, error: BaseException) -> str:
-    """Write to stderr what failed, with its stack, which is given back."""
-    import traceback
-
-    stack = "".join(traceback.format_exception(error))
-    print(f"error: `{what}` failed\n{stack}", end="", file=sys.stderr)
-    return stack
 
 
 def _begin(work: Coroutine[Any, Any, None]) -> Task:

@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from typing import Any
 
 NAMES = {str: "string", int: "integer", float: "number", bool: "boolean", dict: "object", list: "array"}
+MISFIT = (TypeError, ValueError, KeyError)
+
+
+class Misfit(ValueError):
+    """A value within another one that does not fit; `where` is its JSON pointer."""
+
+    def __init__(self, name: object, error: Exception) -> None:
+        inner = error if isinstance(error, Misfit) else None
+        self.where: str = f"/{name}{inner.where if inner else ''}"
+        self.why: str = inner.why if inner else _why(error)
+        super().__init__(f"`{self.where}`: {self.why}")
 
 
 def hints(function: Callable[..., Any]) -> dict[str, Any]:
@@ -37,8 +48,8 @@ def bind(function: Callable[..., Any], props: dict[str, Any], name: str) -> dict
     for prop, value in props.items():
         try:
             made[prop] = convert(value, known.get(prop))
-        except (TypeError, ValueError, KeyError) as error:
-            raise InvalidParams(f"the prop `{prop}` of `{name}` does not fit: {error}") from None
+        except MISFIT as error:
+            raise InvalidParams(f"the prop `{prop}` of `{name}` does not fit: {_why(error)}") from None
     return made
 
 
@@ -55,14 +66,29 @@ def convert(value: Any, kind: Any) -> Any:
         return _sequence(value, origin, inner)
     if origin is dict or _is_mapping(origin):
         if not isinstance(value, dict):
-            raise TypeError(f"expected an object, found `{type(value).__name__}`")
+            raise _unfit("object", value)
         names, items = inner if inner else (None, None)
-        return {convert(name, names): convert(item, items) for name, item in value.items()}
+        return {_inner(name, name, names): _inner(name, item, items) for name, item in value.items()}
     if not isinstance(kind, type) or isinstance(value, kind):
         return value
     if kind is float and isinstance(value, int):
         return float(value)
     return _made(value, kind)
+
+
+def _inner(name: object, value: Any, kind: Any) -> Any:
+    try:
+        return convert(value, kind)
+    except MISFIT as error:
+        raise Misfit(name, error) from None
+
+
+def _unfit(expected: str, value: Any) -> TypeError:
+    return TypeError(f"expected {expected}, found {NAMES.get(type(value), type(value).__name__)}")
+
+
+def _why(error: Exception) -> str:
+    return f"`{error.args[0]}` is missing" if isinstance(error, KeyError) and error.args else str(error)
 
 
 def _first(value: Any, kinds: tuple[Any, ...]) -> Any:
@@ -73,17 +99,19 @@ def _first(value: Any, kinds: tuple[Any, ...]) -> Any:
     for kind in kinds:
         try:
             return convert(value, kind)
-        except (TypeError, ValueError, KeyError):
+        except MISFIT:
             continue
     return value
 
 
 def _sequence(value: Any, origin: Any, inner: tuple[Any, ...]) -> Any:
     if not isinstance(value, (list, tuple)):
-        raise TypeError(f"expected a list, found `{type(value).__name__}`")
+        raise _unfit("array", value)
     if origin is tuple and inner and inner[-1] is not Ellipsis:
-        return tuple(convert(item, kind) for item, kind in zip(value, inner, strict=True))
-    items = [convert(item, inner[0] if inner else None) for item in value]
+        if len(value) != len(inner):
+            raise ValueError(f"expected {len(inner)} items, found {len(value)}")
+        return tuple(_inner(index, item, kind) for index, (item, kind) in enumerate(zip(value, inner, strict=True)))
+    items = [_inner(index, item, inner[0] if inner else None) for index, item in enumerate(value)]
     return origin(items) if origin in (set, tuple, frozenset) else items
 
 
@@ -101,12 +129,12 @@ def _made(value: Any, kind: type) -> Any:
             raise ValueError(f"expected one of {choices}, found {value!r:.80}")
         return named[value]
     if kind.__module__ == "builtins":
-        raise TypeError(f"expected {NAMES.get(kind, kind.__name__)}, found `{type(value).__name__}`")
+        raise _unfit(NAMES.get(kind, kind.__name__), value)
     if isinstance(value, dict):
         inner = hints(kind.__init__) if not hasattr(kind, "__dataclass_fields__") else hints(kind)  # type: ignore[misc]
-        return kind(**{name: convert(item, inner.get(name)) for name, item in value.items()})
+        return kind(**{name: _inner(name, item, inner.get(name)) for name, item in value.items()})
     if hasattr(kind, "__dataclass_fields__") or hasattr(kind, "model_validate"):
-        raise TypeError(f"expected an object, found `{type(value).__name__}`")
+        raise _unfit("object", value)
     return kind(value)
 
 

@@ -10,8 +10,8 @@ from ._describe import plugin_name
 from ._handlers import first_paragraph
 from ._hints import nearest
 from ._kinds import registered
-from ._peer import show
-from .errors import AIError, RemoteError
+from ._stack import naming, show
+from .errors import AIError, HandlerFailed, RemoteError
 from .provider import as_usage
 from .types import Progress
 
@@ -45,16 +45,24 @@ class Providers:
         plugin = self._server.plugin
         found = registered(self._server)
         if hasattr(plugin, "get_provider_class"):
-            name, cls = getattr(plugin, "provider_name", "") or plugin_name(plugin), plugin.get_provider_class()
+            with naming("get_provider_class"):
+                cls = plugin.get_provider_class()
+            name = getattr(plugin, "provider_name", "") or plugin_name(plugin)
             found = found if cls in found.values() else {name: cls, **found}
         return found
 
     def _describe(self, name: str, cls: Any) -> dict[str, Any]:
+        expected = "expected a class with one of " + ", ".join(f"`{what}`" for what in (*METHODS, ask.STREAM))
+        if not isinstance(cls, type):
+            raise HandlerFailed(f"the provider `{name}` is a `{type(cls).__name__}`, {expected}")
+        methods = [what for what in METHODS if ask.can(cls, what)]
+        if not methods:
+            raise HandlerFailed(f"the provider `{name}`: `{cls.__name__}` can do nothing, {expected}")
         said = {
             "name": name,
             "description": first_paragraph(vars(cls).get("__doc__")),
-            "methods": [what for what in METHODS if ask.can(cls, what)],
-            "models": [str(model) for model in getattr(cls, "models", ())],
+            "methods": methods,
+            "models": _models(cls),
         }
         return {key: value for key, value in said.items() if value or key in ("name", "methods")}
 
@@ -70,7 +78,9 @@ class Providers:
                 answer = await ask.ask(provider, what, members, self._server.threads, hear)
             except Exception as error:
                 raise _shown(name, error) from error
-            return _answer(what, answer, name, members)
+            models = _models(type(provider))
+            only = models[0] if len(models) == 1 else ""
+            return _answer(what, answer, name, members.get("model") or only)
 
         return serve
 
@@ -142,16 +152,17 @@ async def _close(provider: Any) -> None:
         if (hook := getattr(provider, name, None)) is not None:
             try:
                 await ask.call(hook)
-            except Exception:
-                import traceback
-
-                traceback.print_exc()
+            except Exception as error:
+                show(f"{type(provider).__name__}.{name}", error)
             return
 
 
-def _answer(what: str, answer: Any, provider: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """The protocol's AiAnswer or Embeddings of whatever a provider gave back."""
-    model = asked.get("model") or ""
+def _models(cls: Any) -> list[str]:
+    return [str(model) for model in getattr(cls, "models", ())]
+
+
+def _answer(what: str, answer: Any, provider: str, model: str) -> dict[str, Any]:
+    """The protocol's AiAnswer or Embeddings of whatever a provider gave back; `model` where that says none."""
     if hasattr(answer, "to_dict"):
         answer = answer.to_dict()
     if what == "embed":

@@ -16,7 +16,6 @@ from .errors import AstrOSError, LoadError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from types import TracebackType
     from typing import Any
 
     from .plugin import BasePlugin
@@ -86,40 +85,24 @@ def _load(target: str, providers: list[str]) -> BasePlugin | None:
     except LoadError as error:
         sys.stderr.write(f"error: cannot load the plugin: {error}\n")
     except BaseException as error:  # whatever the plugin's code raises, SystemExit too
-        import traceback
+        from traceback import format_exception_only
 
-        traceback.print_exception(error.with_traceback(_own_steps(error)))
+        from ._stack import last_own, text
+
+        sys.stderr.write(text(error) if last_own(error) else "".join(format_exception_only(error)))
         said = error.msg if isinstance(error, SyntaxError) else error
         sys.stderr.write(f"error: cannot load `{target}`: {_where(error)}{type(error).__name__}: {said}\n")
     return None
 
 
-def _own_steps(error: BaseException) -> TracebackType | None:
-    """The traceback from the first step in the plugin's own code; the way there is ours and importlib's."""
-    step = error.__traceback__
-    while step is not None and not _is_own(step):
-        step = step.tb_next
-    return step
-
-
-def _is_own(step: TracebackType) -> bool:
-    import importlib
-
-    file = step.tb_frame.f_code.co_filename
-    ours = (os.path.dirname(__file__), os.path.dirname(importlib.__file__))
-    return not file.startswith("<frozen") and os.path.dirname(file) not in ours
-
-
 def _where(error: BaseException) -> str:
     """The file and line of the plugin's own code that failed."""
+    from ._stack import last_own
+
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}: "
-    step, found = error.__traceback__, ""
-    while step is not None:
-        if _is_own(step):
-            found = f"{step.tb_frame.f_code.co_filename}:{step.tb_lineno}: "
-        step = step.tb_next
-    return found
+    step = last_own(error)
+    return "" if step is None else f"{step.filename}:{step.lineno}: "
 
 
 async def _serve(plugin: BasePlugin, reading: int, writing: int) -> None:

@@ -245,10 +245,10 @@ class Server:
 
                 await asyncio.sleep(0)
             await self.stop()
-        except Exception:
-            import traceback
+        except Exception as error:
+            from ._stack import show
 
-            traceback.print_exc()
+            show("shutdown", error)
 
     async def _stop(self, started: bool) -> None:
         try:

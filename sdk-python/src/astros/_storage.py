@@ -65,7 +65,9 @@ class Storage:
         except StorageError:
             raise
         except AstrOSError as error:
-            raise StorageError(str(error), kind=getattr(error, "kind", None)) from error
+            hint = getattr(error, "hint", None)
+            more = {"hint": hint} if hint else {}
+            raise StorageError(str(error), kind=getattr(error, "kind", None), **more) from error
         if not isinstance(answer, dict):
             raise StorageError(f"`storage/{what}` answered with `{type(answer).__name__}`, expected an object")
         return answer

@@ -12,7 +12,8 @@ from ._context import report
 from ._desk import Ended
 from ._handlers import first_paragraph
 from ._hints import nearest
-from .errors import HandlerNotFound, InvalidParams
+from ._stack import naming
+from .errors import HandlerFailed, HandlerNotFound, InvalidParams
 from .types import Progress
 
 TYPE_CHECKING = False
@@ -35,10 +36,19 @@ class Components:
 
     def describe(self) -> dict[str, Any]:
         """Its part of the PluginDescription."""
-        return {"ui_components": [_describe(name, function) for name, function in self._functions().items()]}
+        functions = self._functions()
+        for name, one in functions.items():
+            if not callable(one) or (isinstance(one, type) and not _is_drawn(one)):
+                found = f"the class `{one.__name__}`" if isinstance(one, type) else f"a `{type(one).__name__}`"
+                expected = "expected a function or method, which gives back what is drawn"
+                raise HandlerFailed(f"the component `{name}` is {found}, {expected}")
+        return {"ui_components": [_describe(name, function) for name, function in functions.items()]}
 
     def _functions(self) -> dict[str, Callable[..., Any]]:
-        found: dict[str, Callable[..., Any]] = self._server.plugin.get_ui_components()  # type: ignore[attr-defined]
+        with naming("get_ui_components"):
+            found: dict[str, Callable[..., Any]] = self._server.plugin.get_ui_components()  # type: ignore[attr-defined]
+        if not isinstance(found, dict):
+            raise HandlerFailed(f"`get_ui_components` gave back `{type(found).__name__}`, expected a dict of functions")
         return found
 
     async def _render(self, request: Request) -> dict[str, Any]:
@@ -58,9 +68,9 @@ class Components:
         if _is_live(function):
             return await self._live(lambda: function(**arguments), terminal, request.meta.get("progress") is True)
         if inspect.iscoroutinefunction(function):
-            return _uitree.tree(await function(**arguments), terminal)
+            return _uitree.tree(_something(name, await function(**arguments)), terminal)
         try:
-            tree: dict[str, Any] = await self._server.desk.do(lambda: self._drawn(function, arguments, terminal))
+            tree: dict[str, Any] = await self._server.desk.do(lambda: self._drawn(name, function, arguments, terminal))
             return tree
         except Ended:
             return NOTHING
@@ -78,7 +88,9 @@ class Components:
             await stream.aclose()  # type: ignore[attr-defined]
         return tree
 
-    def _drawn(self, function: Callable[..., Any], arguments: dict[str, Any], terminal: dict[str, Any]) -> Any:
+    def _drawn(
+        self, name: str, function: Callable[..., Any], arguments: dict[str, Any], terminal: dict[str, Any]
+    ) -> Any:
         """What the function gives back, after what it drew itself; on a terminal that is drawn already."""
         try:
             if self._server.desk.on_terminal:
@@ -89,11 +101,30 @@ class Components:
         except KeyboardInterrupt:
             return NOTHING
         drew = itself.getvalue() if itself is not None else ""
+        if itself is not None and not drew and not _draws_itself(function):
+            _something(name, thing)
         if (drew or itself is None) and _uitree.is_empty(thing):
             return {"type": "ansi", "text": drew} if drew else NOTHING
         if drew:
             return {"type": "ansi", "text": drew + _uitree.drawn(thing, terminal)}
         return _uitree.tree(thing, terminal)
+
+
+def _something(name: str, thing: Any) -> Any:
+    """What a component gave back; raises HandlerFailed where that is nothing, or what nobody can draw."""
+    cls = type(thing)
+    if thing is None:
+        raise HandlerFailed(f"the component `{name}` gave back None and drew nothing; `return` what is to be drawn")
+    if not _is_drawn(cls):
+        expected = "expected words, what `rich` draws, or a tree"
+        raise HandlerFailed(f"the component `{name}` gave back a `{cls.__name__}`, {expected}")
+    return thing
+
+
+def _is_drawn(cls: type) -> bool:
+    """Whether objects of the class are more than their address to who looks at them."""
+    own = any(vars(one).keys() & {"__str__", "__repr__"} for one in cls.__mro__[:-1])
+    return own or any(hasattr(cls, name) for name in ("__rich__", "__rich_console__"))
 
 
 def _is_live(function: Callable[..., Any]) -> bool:

@@ -12,6 +12,8 @@ import typer
 from app.cli.plugins.framework import CommandPlugin  # type: ignore[import-not-found]
 from rich.console import Console
 
+from astros.errors import AIError
+
 if "EAGER" in os.environ:
     import asyncio  # noqa: F401 (then there is a loop from the start)
 
@@ -119,6 +121,21 @@ class Workshop(CommandPlugin):  # type: ignore[misc]
                     print(number)
                 return
             raise RuntimeError("it broke")
+
+        @app.command("trip")
+        async def trip(over: str) -> None:
+            if over == "model":
+                await self.ai.complete("hello")
+            if over == "storage":
+                await self.storage.get("key")
+            if over == "value":
+                await self.call_plugin("other", "handler", {"value": object()})
+            if over == "caught":
+                try:
+                    await self.ai.complete("hello")
+                except AIError as error:
+                    raise RuntimeError("no answer") from error
+            await self.context.message_bus.request("workshop", "nobody", {})
 
         box = typer.Typer(help="Boxes.")
         app.add_typer(box, name="box")

@@ -54,8 +54,10 @@ class Talking(EnhancedCommandPlugin):
         for recipient, data, timeout in (("nobody", 1, 5), (other, "late", 0.05)):
             try:
                 await self.message_bus.request(self.name, recipient, data, timeout=timeout)
-            except (ValueError, asyncio.TimeoutError) as error:
-                problems.append(type(error).__name__)
+            except ValueError:
+                problems.append("ValueError")
+            except asyncio.TimeoutError:
+                problems.append("TimeoutError")
         return {"answer": answer, "problems": problems}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from astros.errors import HandlerFailed
 from astros.testing import AstrOSTestClient
 
 
@@ -24,6 +25,12 @@ async def test_agents_find_what_is_left_and_say_where(tmp_path: Path) -> None:
     assert todos["result"] == {"files": 2, "found": 1}
     assert todos["evidence"] == [f"{tmp_path}/a.py:2: y = 2  # TODO: more"]
     assert (await run("agent", "long-lines", context))["result"]["found"] == 1
+
+
+async def test_a_folder_that_is_not_there_is_no_tidy_one(tmp_path: Path) -> None:
+    for missing in (tmp_path / "typo", Path(__file__)):
+        with pytest.raises(HandlerFailed, match=f"there is no folder `{missing}`"):
+            await run("agent", "todos", {"inputs": {"folder": str(missing)}})
 
 
 @pytest.mark.parametrize(("allowed", "success"), [(3, True), (2, False)])

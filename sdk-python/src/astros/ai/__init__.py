@@ -131,7 +131,9 @@ class AIProvider:
         except AIError:
             raise
         except AstrOSError as error:
-            raise AIError(str(error), kind=getattr(error, "kind", None), detail=type(error).__name__) from error
+            hint = getattr(error, "hint", None)
+            more = {"detail": type(error).__name__} | ({"hint": hint} if hint else {})
+            raise AIError(str(error), kind=getattr(error, "kind", None), **more) from error
         if not isinstance(answer, dict):
             raise AIError(f"`ai/{what}` answered with `{type(answer).__name__}`, expected an object")
         return _with_members(answer)
