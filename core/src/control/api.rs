@@ -79,6 +79,10 @@ pub trait Control {
     #[method(name = "providers", param_kind = map)]
     async fn providers(&self) -> Result<Vec<OfferedProvider>, Failure>;
 
+    /// The provider that `astros.yaml` wants asked where nobody says which, be it there or not.
+    #[method(name = "default_provider", param_kind = map)]
+    async fn default_provider(&self) -> Result<Option<String>, Failure>;
+
     /// Asks a provider how it is.
     #[method(name = "provider_health", param_kind = map)]
     async fn provider_health(&self, name: String) -> Result<Health, Failure>;
