@@ -145,8 +145,7 @@ pub trait Control {
     #[method(name = "enable", param_kind = map)]
     async fn enable(&self, name: String, permissions: Option<Vec<String>>) -> Result<(), Failure>;
 
-    /// Grants a plugin permissions, as they are displayed, whether it asks for them or not; its process is
-    /// replaced. Gives what it may do then.
+    /// Grants a plugin permissions as displayed, asked for or not; its process is replaced. Gives what it may do then.
     #[method(name = "grant", param_kind = map)]
     async fn grant(&self, name: String, permissions: Vec<String>) -> Result<Vec<Wish>, Failure>;
 
