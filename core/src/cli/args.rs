@@ -8,6 +8,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 use astros_protocol::manifest::Permission;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use super::doctor::quoted;
 use crate::recording::Recorder;
 
 pub(super) use settings::{Secrets, Settings};
@@ -73,6 +74,14 @@ pub(super) struct Global {
     /// What the command does is recorded.
     #[arg(skip)]
     pub(super) recorder: Option<Recorder>,
+}
+
+impl Global {
+    /// `astros` as a person types it to have the same plugins.
+    pub(super) fn astros(&self) -> String {
+        let folders = self.plugin_dir.iter().map(|folder| format!(" --plugin-dir {}", quoted(folder)));
+        ["astros".to_owned()].into_iter().chain(folders).collect()
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,6 +7,8 @@ mod folders;
 mod programs;
 mod sandbox;
 
+pub(super) use folders::quoted;
+
 use std::process::ExitCode;
 
 use astros_protocol::{Error, version::SUPPORTED};

@@ -164,7 +164,8 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Error> {
             }
         }
         Command::Workflow(command) => {
-            let run = async |daemon: &Client| workflow::run(command, daemon, output).await;
+            let astros = global.astros();
+            let run = async |daemon: &Client| workflow::run(command, &astros, daemon, output).await;
             with_daemon(&global, needs, output, run).await
         }
         Command::Completion { shell } => commands::completion(shell, output),

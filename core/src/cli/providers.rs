@@ -38,6 +38,7 @@ async fn list(daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
             output.warning(&format!("{}: {}{hint}", one.name, without_name(&one.name, &reason)));
         }
     }
+    warn_of_default(&providers, daemon, output).await?;
     if output.json {
         output.print_json(&json!(providers));
     } else if providers.is_empty() {
@@ -45,14 +46,11 @@ async fn list(daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
     } else {
         let row = |one: &OfferedProvider| {
             let default = if one.default { "default" } else { "" };
-            [
-                &one.provider.name,
-                &one.plugin,
-                default,
-                &one.provider.methods.join(", "),
-                &one.provider.models.join(", "),
-            ]
-            .map(line)
+            let answers = match one.provider.methods.is_empty() {
+                true => "nothing".to_owned(),
+                false => one.provider.methods.join(", "),
+            };
+            [&*one.provider.name, &one.plugin, default, &answers, &one.provider.models.join(", ")].map(line)
         };
         let head = ["PROVIDER", "PLUGIN", "", "ANSWERS", "MODELS"].map(str::to_owned);
         output.print(&aligned(&std::iter::once(head).chain(providers.iter().map(row)).collect::<Vec<_>>()));
@@ -60,11 +58,32 @@ async fn list(daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// All of them where none is named. Fails where one is not well.
+/// Says where the one that is to be asked is none of those that are there, and whether it is.
+async fn warn_of_default(
+    providers: &[OfferedProvider],
+    daemon: &Client,
+    output: &Output,
+) -> Result<bool, Error> {
+    let default = answered(daemon.default_provider().await)?;
+    let Some(missing) = default.filter(|name| providers.iter().all(|one| one.provider.name != *name)) else {
+        return Ok(true);
+    };
+    output.warning(&format!(
+        "`providers.default` in astros.yaml is `{}`, which no plugin that may run brings",
+        line(&missing)
+    ));
+    Ok(false)
+}
+
+/// All of them where none is named. Fails where one is not well, or the default is not there.
 async fn health(names: Vec<String>, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
-    let names = match names.is_empty() {
-        true => answered(daemon.providers().await)?.into_iter().map(|one| one.provider.name).collect(),
-        false => names,
+    let mut is_well = true;
+    let names = if names.is_empty() {
+        let providers = answered(daemon.providers().await)?;
+        is_well = warn_of_default(&providers, daemon, output).await?;
+        providers.into_iter().map(|one| one.provider.name).collect()
+    } else {
+        names
     };
     let asked =
         join_all(names.into_iter().map(async |name| answered(daemon.provider_health(name).await))).await;
@@ -78,7 +97,8 @@ async fn health(names: Vec<String>, daemon: &Client, output: &Output) -> Result<
             output.print(&text(one, output));
         }
     }
-    Ok(ExitCode::from(u8::from(all.iter().any(|one| !one.health.healthy))))
+    is_well &= all.iter().all(|one| one.health.healthy);
+    Ok(ExitCode::from(u8::from(!is_well)))
 }
 
 fn text(one: &Health, output: &Output) -> String {
@@ -88,6 +108,7 @@ fn text(one: &Health, output: &Output) -> String {
     };
     let models = match one.health.models.len() {
         0 => String::new(),
+        1 => ", 1 model".to_owned(),
         count => format!(", {count} models"),
     };
     let why = match one.health.message.is_empty() {

@@ -42,7 +42,7 @@ fn show(all: &[PluginSettings], output: &Output) {
     if output.json {
         return output.print_json(&json!(all));
     }
-    if all.iter().all(|one| one.settings.is_empty() && one.problem.is_none()) {
+    if all.is_empty() {
         output.print("no settings");
     }
     for (number, one) in all.iter().enumerate() {
@@ -50,7 +50,8 @@ fn show(all: &[PluginSettings], output: &Output) {
         let rows: Vec<_> = one.settings.iter().map(row).collect();
         let table = aligned(&rows);
         let table = table.lines().map(|line| format!("\n  {line}")).collect::<String>();
-        output.print(&printable(&format!("{gap}{}{table}{}", one.plugin, problem(one))));
+        let none = if rows.is_empty() && one.problem.is_none() { " has no settings" } else { "" };
+        output.print(&printable(&format!("{gap}{}{none}{table}{}", one.plugin, problem(one))));
     }
 }
 

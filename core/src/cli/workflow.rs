@@ -3,7 +3,13 @@
 mod show;
 mod watch;
 
-use std::{path::Path, process::ExitCode, time::Duration};
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+    process::ExitCode,
+    time::Duration,
+};
 
 use astros_protocol::{Error, ErrorCode};
 use serde_json::{Value, json};
@@ -31,7 +37,13 @@ use watch::Watch;
 /// The exit code of a workflow that cannot be run as it is.
 const WRONG: u8 = 2;
 
-pub(super) async fn run(command: Workflow, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
+/// What helps is said with `astros` as a person types it here.
+pub(super) async fn run(
+    command: Workflow,
+    astros: &str,
+    daemon: &Client,
+    output: &Output,
+) -> Result<ExitCode, Error> {
     match command {
         Workflow::List => list(daemon, output).await,
         Workflow::Show { name } => {
@@ -53,7 +65,7 @@ pub(super) async fn run(command: Workflow, daemon: &Client, output: &Output) -> 
             }
             Ok(exit_code(is_right))
         }
-        Workflow::Run(run) => Box::pin(run_one(run, daemon, output)).await,
+        Workflow::Run(run) => Box::pin(run_one(run, astros, daemon, output)).await,
         Workflow::Runs => runs(daemon, output).await,
     }
 }
@@ -99,7 +111,18 @@ async fn runs(daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn run_one(run: RunWorkflow, daemon: &Client, output: &Output) -> Result<ExitCode, Error> {
+async fn run_one(
+    run: RunWorkflow,
+    astros: &str,
+    daemon: &Client,
+    output: &Output,
+) -> Result<ExitCode, Error> {
+    if let Some(file) = &run.report {
+        // Told before the run, which may take long, not after it.
+        can_be_written(file).map_err(|error| {
+            unwritten(file, &error).with_hint("nothing was run; name a file in a folder that is there")
+        })?;
+    }
     let order = Order {
         workflow: run.name.clone(),
         task: run.task.map(Value::String),
@@ -109,7 +132,7 @@ async fn run_one(run: RunWorkflow, daemon: &Client, output: &Output) -> Result<E
         run: run.resume.flatten(),
         switches: Switches { step: run.step, save_intermediate: run.save_intermediate, traces: run.traces },
     };
-    let watch = Watch::start(&run.name, output);
+    let watch = Watch::start(&run.name, astros, output);
     let wanted = Wanted { progress: !output.json, understood: false, questions: question::can_ask(output) };
     let (asked, mut questions) = mpsc::unbounded_channel();
     let hear = |news| match news {
@@ -136,29 +159,50 @@ async fn run_one(run: RunWorkflow, daemon: &Client, output: &Output) -> Result<E
     if ended.as_ref().map_or_else(says, |_| true) {
         watch.end();
     }
-    let report = ended?;
+    let report = ended.map_err(|error| typed(error, astros))?;
     if let Some(file) = &run.report {
         write(&report, file)?;
     }
     match output.json {
         true => output.print_json(&json!(report)),
-        false => output.print(&text(&report, run.report.as_deref(), output)),
+        false => output.print(&text(&report, run.report.as_deref(), astros, output)),
     }
     Ok(ExitCode::from(u8::from(!report.success)))
+}
+
+/// The daemon knows no options of the command.
+fn typed(error: Error, astros: &str) -> Error {
+    match error.hint().map(|hint| hint.replace("`astros ", &format!("`{astros} "))) {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
 }
 
 fn write(report: &Report, file: &Path) -> Result<(), Error> {
     let markdown = file.extension().is_some_and(|end| end == "md" || end == "markdown");
     let text = if markdown { report.to_markdown() } else { report.to_json() };
-    std::fs::write(file, text).map_err(|error| {
-        let message = format!("the report cannot be written to `{}`: {error}", file.display());
-        let hint = format!("it is in `{}` as well", report.files.json.display());
-        Error::new(ErrorCode::INVALID_PARAMS, message).with_hint(hint)
-    })
+    let hint = || format!("it is in `{}` as well", report.files.json.display());
+    fs::write(file, text).map_err(|error| unwritten(file, &error).with_hint(hint()))
+}
+
+/// Leaves the file as it is, whether it is there or not.
+fn can_be_written(file: &Path) -> io::Result<()> {
+    match File::create_new(file) {
+        Ok(_) => fs::remove_file(file),
+        // What is no file, such as a pipe, is opened once only.
+        Err(_) if file.is_file() || file.is_dir() => File::options().append(true).open(file).map(drop),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn unwritten(file: &Path, error: &io::Error) -> Error {
+    let message = format!("the report cannot be written to `{}`: {error}", file.display());
+    Error::new(ErrorCode::INVALID_PARAMS, message)
 }
 
 /// What came of a run, in a few lines.
-fn text(report: &Report, file: Option<&Path>, output: &Output) -> String {
+fn text(report: &Report, file: Option<&Path>, astros: &str, output: &Output) -> String {
     let took = humantime::format_duration(Duration::from_millis(report.elapsed_ms));
     let Report { workflow, workflow_id, .. } = report;
     let mut lines = match &report.error {
@@ -167,8 +211,9 @@ fn text(report: &Report, file: Option<&Path>, output: &Output) -> String {
             let not_done = output.style().yellow().apply_to("not done:");
             let mut lines = vec![format!("{not_done} {}", indented(&error.message))];
             lines.extend(error.hint.as_ref().map(|hint| format!("  {}", indented(hint))));
-            let resume =
-                format!("  `astros workflow run {workflow} --resume={workflow_id}` tries what failed again");
+            let resume = format!(
+                "  `{astros} workflow run {workflow} --resume={workflow_id}` tries what failed again"
+            );
             lines.push(resume);
             lines
         }

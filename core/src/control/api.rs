@@ -79,6 +79,10 @@ pub trait Control {
     #[method(name = "providers", param_kind = map)]
     async fn providers(&self) -> Result<Vec<OfferedProvider>, Failure>;
 
+    /// The provider that `astros.yaml` wants asked where nobody says which, be it there or not.
+    #[method(name = "default_provider", param_kind = map)]
+    async fn default_provider(&self) -> Result<Option<String>, Failure>;
+
     /// Asks a provider how it is.
     #[method(name = "provider_health", param_kind = map)]
     async fn provider_health(&self, name: String) -> Result<Health, Failure>;
@@ -141,8 +145,7 @@ pub trait Control {
     #[method(name = "enable", param_kind = map)]
     async fn enable(&self, name: String, permissions: Option<Vec<String>>) -> Result<(), Failure>;
 
-    /// Grants a plugin permissions, as they are displayed, whether it asks for them or not; its process is
-    /// replaced. Gives what it may do then.
+    /// Grants a plugin permissions as displayed, asked for or not; its process is replaced. Gives what it may do then.
     #[method(name = "grant", param_kind = map)]
     async fn grant(&self, name: String, permissions: Vec<String>) -> Result<Vec<Wish>, Failure>;
 

@@ -128,6 +128,10 @@ impl ControlServer for Service {
         Ok(self.daemon.providers().await)
     }
 
+    async fn default_provider(&self) -> Result<Option<String>, Failure> {
+        Ok(self.daemon.default_provider())
+    }
+
     async fn provider_health(&self, name: String) -> Result<Health, Failure> {
         let _open = self.lifetime.begin()?;
         Ok(self.daemon.provider_health(&name).await?)

@@ -29,7 +29,7 @@ const HEALTH: Duration = Duration::from_secs(20);
 pub struct OfferedProvider {
     /// The plugin that brings it.
     pub plugin: String,
-    /// Whether it is asked where nobody says which.
+    /// Whether it is asked where nobody says which: by `astros.yaml`, or as the only one that has `complete`.
     pub default: bool,
     #[serde(flatten)]
     pub provider: ProviderDescription,
@@ -60,15 +60,22 @@ impl Daemon {
     /// The providers of all plugins, by name.
     pub async fn providers(&self) -> Vec<OfferedProvider> {
         let default = self.router.default_provider();
-        let offers = self.router.offers(Offer::Provider).await;
-        let only = offers.len() == 1;
-        let shown = offers.into_iter().filter_map(|(plugin, name)| {
+        let shown = self.router.offers(Offer::Provider).await.into_iter().filter_map(|(plugin, name)| {
             let description = plugin.description()?;
             let provider = description.providers.iter().find(|provider| provider.name == name)?.clone();
-            let default = default.as_ref().map_or(only, |default| *default == name);
+            let default = default.as_ref().map_or_else(|| completes(&provider), |default| *default == name);
             Some(OfferedProvider { plugin: plugin.name.to_string(), default, provider })
         });
-        shown.collect()
+        let mut shown: Vec<_> = shown.collect();
+        if shown.iter().filter(|one| one.default).count() > 1 {
+            shown.iter_mut().for_each(|one| one.default = false);
+        }
+        shown
+    }
+
+    /// The provider that `astros.yaml` wants asked where nobody says which, be it there or not.
+    pub fn default_provider(&self) -> Option<String> {
+        self.router.default_provider()
     }
 
     /// The components of all plugins, by name.
@@ -134,4 +141,8 @@ impl Daemon {
         }
         health
     }
+}
+
+fn completes(provider: &ProviderDescription) -> bool {
+    provider.methods.iter().any(|method| method == "complete")
 }

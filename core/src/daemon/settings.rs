@@ -21,7 +21,7 @@ pub struct PluginSettings {
     pub plugin: String,
     /// In the order of the schema, then of the defaults; empty where they cannot be told.
     pub settings: Vec<ShownSetting>,
-    /// Why they do not fit, or were not taken.
+    /// Why they do not fit, were not taken, or are not known.
     pub problem: Option<String>,
     /// What helps.
     pub hint: Option<String>,
@@ -54,8 +54,13 @@ impl Daemon {
             let all = setup.plugins.values().map(|installed| self.shown_settings(installed));
             return Ok(all.filter(|one| !one.settings.is_empty() || one.problem.is_some()).collect());
         };
-        self.learn_schema(name).await;
-        Ok(vec![self.shown_settings(self.installed(name)?.as_ref())])
+        let unasked = self.learn_schema(name).await.err();
+        let mut shown = self.shown_settings(self.installed(name)?.as_ref());
+        if let Some(error) = unasked.filter(|_| shown.settings.is_empty() && shown.problem.is_none()) {
+            shown.hint = error.hint().map(str::to_owned);
+            shown.problem = Some(format!("its settings are known once it was asked: {}", error.message));
+        }
+        Ok(vec![shown])
     }
 
     /// Sets one of a plugin's settings, typed as its schema says; kept in the database, and given to the plugin at once.
@@ -65,7 +70,8 @@ impl Daemon {
     /// # Errors
     /// It does not fit, or may not be changed; or the plugin refuses it. Then it stays as it was.
     pub async fn set_setting(&self, name: &str, key: &str, text: &str) -> Result<PluginSettings, Error> {
-        self.learn_schema(name).await;
+        // Where it does not start, its manifest has to do.
+        let _ = self.learn_schema(name).await;
         let installed = self.installed(name)?;
         if let Some((reason, hint)) = unread(&installed.entry) {
             return Err(Error::new(ErrorCode::INVALID_SETTINGS, reason).with_plugin(name).with_hint(hint));
@@ -76,7 +82,12 @@ impl Daemon {
         let fresh = self.fresh().await?;
         let misfit = fresh.plugins.get(name).and_then(|one| one.misfit.clone());
         let changed = match misfit.and_then(|misfit| misfit.caused_by(key, installed.misfit.as_ref())) {
-            Some(misfit) => Err(misfit.into()),
+            Some(misfit) => {
+                let error = Error::from(misfit);
+                let is_refused = fresh.plugins.get(name).is_some_and(|one| comes_by_command(one, key));
+                // Nothing is set that could be forgotten.
+                Err(if is_refused { error.with_hint(what_it_is(name)) } else { error })
+            }
             None => self.bring_settings(fresh, name).await,
         };
         if let Err(error) = changed {
@@ -126,18 +137,22 @@ impl Daemon {
         shown(installed, failed)
     }
 
-    /// What only the code says is known after it was asked once. Where it does not start, the manifest has to do.
-    async fn learn_schema(&self, name: &str) {
-        let Ok(plugin) = self.router.plugin(name) else { return };
-        let is_known = self.installed(name).is_ok_and(|one| one.entry.settings_schema.is_some());
-        if is_known || plugin.description().is_some() || self.describe(name).await.is_err() {
-            return;
+    /// What only the code says is known after it was asked once.
+    ///
+    /// # Errors
+    /// It could not be asked.
+    async fn learn_schema(&self, name: &str) -> Result<(), Error> {
+        let is_known = self.installed(name)?.entry.settings_schema.is_some();
+        if is_known || self.router.plugin(name)?.description().is_some() {
+            return Ok(());
         }
+        self.describe(name).await?;
         // With what it said its defaults are known as well.
         let _alone = self.changing.lock().await;
         if let Ok(fresh) = Setup::read(&self.base, self.setup().config.clone(), &self.store).await {
             self.change(fresh, &[name.to_owned()]).await;
         }
+        Ok(())
     }
 
     fn typed(&self, installed: &Installed, key: &str, text: &str) -> Result<Value, Error> {
@@ -172,10 +187,7 @@ impl Daemon {
         let schema = schema(&installed.entry, installed.description.as_deref());
         let property = schema.and_then(|(schema, _)| schema.get("properties")?.get(key));
         settings::typed(text, property, installed.spec.settings.get(key)).or_else(|expected| {
-            refuse(
-                format!("`{key}` of `{name}` is `{}`, {expected}", text.escape_debug()),
-                format!("`astros settings show {name}` says what it is now"),
-            )
+            refuse(format!("`{key}` of `{name}` is `{}`, {expected}", text.escape_debug()), what_it_is(name))
         })
     }
 
@@ -190,6 +202,14 @@ impl Daemon {
             None => Ok(()),
         }
     }
+}
+
+fn comes_by_command(installed: &Installed, key: &str) -> bool {
+    installed.places.get(key).is_some_and(|place| place == settings::BY_COMMAND)
+}
+
+fn what_it_is(name: &str) -> String {
+    format!("`astros settings show {name}` says what it is now")
 }
 
 /// Why nobody knows what settings there are, and what helps: the manifest cannot be read.

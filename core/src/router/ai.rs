@@ -14,7 +14,7 @@ use astros_protocol::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Router, child::Errand, offers::Offer};
+use super::{Plugin, Router, child::Errand, offers::Offer};
 
 /// The time of a request to a model that nobody gave another: words take longer than other answers.
 pub(super) const DEADLINE: Duration = Duration::from_secs(5 * 60);
@@ -87,7 +87,7 @@ impl Router {
     ) -> Result<(String, Errand), Error> {
         let provider = match asked.provider.or(wished).or_else(|| self.default_provider()) {
             Some(provider) => provider,
-            None => self.only_provider().await?,
+            None => self.only_provider(what(asked.method)).await?,
         };
         let plugin = self.offering(Offer::Provider, &provider, None).await;
         let plugin = plugin.map_err(|error| failed(unavailable(error), &provider))?;
@@ -96,39 +96,58 @@ impl Router {
         Ok((plugin.name.to_string(), Errand::Provider { method, provider, request }))
     }
 
-    async fn only_provider(&self) -> Result<String, Error> {
-        let offers = self.offers(Offer::Provider).await;
-        match &offers[..] {
-            [(_, name)] => Ok(name.clone()),
-            [] => {
-                let error = Error::new(ErrorCode::AI_FAILED, "there is no provider of AI models");
-                let hint = "a plugin brings one; `astros providers list` shows those that are there";
-                Err(unavailable(error.with_hint(hint)))
-            }
-            several => {
-                let names: Vec<_> = several.iter().map(|(_, name)| name.as_str()).collect();
-                let message =
-                    format!("several providers are there and none is the default: {}", names.join(", "));
-                let hint =
-                    "`providers: {default: NAME}` in astros.yaml chooses one, or the request says `provider`";
-                Err(unavailable(Error::new(ErrorCode::AI_FAILED, message).with_hint(hint)))
-            }
-        }
+    /// The one that does `what`, where there is no other.
+    async fn only_provider(&self, what: &str) -> Result<String, Error> {
+        let all = self.offers(Offer::Provider).await;
+        let able: Vec<_> = all
+            .iter()
+            .filter(|(plugin, name)| {
+                methods(plugin, name).is_none_or(|all| all.iter().any(|one| one == what))
+            })
+            .map(|(_, name)| name.as_str())
+            .collect();
+        let (message, hint) = match (&able[..], &all[..]) {
+            ([name], _) => return Ok((*name).to_owned()),
+            ([], []) => (
+                "there is no provider of AI models".to_owned(),
+                "a plugin brings one; `astros providers list` shows those that are there",
+            ),
+            ([], _) => (
+                format!("there is no provider of AI models that has `{what}`"),
+                "`astros providers list` shows what those that are there have",
+            ),
+            (several, _) => (
+                format!("several providers are there and none is the default: {}", several.join(", ")),
+                "`providers: {default: NAME}` in astros.yaml chooses one, or the request says `provider`",
+            ),
+        };
+        Err(unavailable(Error::new(ErrorCode::AI_FAILED, message).with_hint(hint)))
     }
 }
 
+/// `complete` of `provider/complete`.
+fn what(method: &str) -> &str {
+    method.trim_start_matches("provider/")
+}
+
+/// What a provider says that it does; none where it is not known.
+fn methods(plugin: &Plugin, provider: &str) -> Option<Vec<String>> {
+    let description = plugin.description()?;
+    description
+        .providers
+        .iter()
+        .find(|offered| offered.name == provider)
+        .map(|offered| offered.methods.clone())
+}
+
 /// Whether the provider does what is asked of it.
-fn serves(plugin: &super::Plugin, provider: &str, method: &str) -> Result<(), Error> {
-    let Some(description) = plugin.description() else { return Ok(()) };
-    let Some(offered) = description.providers.iter().find(|offered| offered.name == provider) else {
+fn serves(plugin: &Plugin, provider: &str, method: &str) -> Result<(), Error> {
+    let what = what(method);
+    let Some(methods) = methods(plugin, provider).filter(|all| all.iter().all(|one| one != what)) else {
         return Ok(());
     };
-    let what = method.trim_start_matches("provider/");
-    if offered.methods.is_empty() || offered.methods.iter().any(|served| served == what) {
-        return Ok(());
-    }
-    let message =
-        format!("the provider `{provider}` has no `{what}`; it has: {}", offered.methods.join(", "));
+    let has = if methods.is_empty() { "nothing".to_owned() } else { methods.join(", ") };
+    let message = format!("the provider `{provider}` has no `{what}`; it has: {has}");
     Err(failed(Error::new(ErrorCode::AI_FAILED, message).with_plugin(&*plugin.name), provider))
 }
 

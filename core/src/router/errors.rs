@@ -148,7 +148,9 @@ pub fn plugin_not_found<'a>(name: &str, names: impl Iterator<Item = &'a str>) ->
     let error = Error::new(ErrorCode::PLUGIN_NOT_FOUND, format!("there is no plugin `{name}`"));
     error.with_hint(match nearest(name, names) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "`astros plugins list` shows what there is".to_owned(),
+        None => "`astros plugins list` shows what there is; one that came with `--plugin-dir` needs that here, too, \
+                 or `ASTROS_PLUGIN_PATH`"
+            .to_owned(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! What can be wrong with a workflow that its types do not see: names, references, circles.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -207,14 +207,18 @@ impl Check<'_> {
     }
 
     fn unique(&mut self, pointer: &str, names: &[&str]) {
-        let mut seen = BTreeSet::new();
+        let mut seen = BTreeMap::new();
         for (at, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-            if !seen.insert(in_expressions(name)) {
-                self.say(
-                    &format!("{pointer}/{at}"),
-                    format!("has the name `{name}` of one before, expected a `name` of its own"),
-                );
-            }
+            let problem = match seen.insert(in_expressions(name), *name) {
+                None => continue,
+                Some(before) if before == *name => {
+                    format!("has the name `{name}` of one before, expected a `name` of its own")
+                }
+                Some(before) => format!(
+                    "has the name `{name}`, in expressions that of `{before}` before it, expected a `name` of its own"
+                ),
+            };
+            self.say(&format!("{pointer}/{at}"), problem);
         }
     }
 

@@ -1,20 +1,55 @@
 //! Conditions and texts: expressions of Jinja over what is known in a run. They read, and reach nothing else.
 
+use std::sync::Arc;
+
 use minijinja::{
     Error,
-    value::{Serde, Value as Found},
+    value::{DynObject, Enumerator, Object, Serde, Value as Found},
 };
 use serde_json::Value;
 
-use super::jinja::{compiled, json, template, too_much};
+use super::{
+    check::in_expressions,
+    jinja::{compiled, json, template, too_much},
+};
 
 /// What expressions see.
 #[derive(Clone, Debug)]
 pub(super) struct Scope(Found);
 
+/// The members of an object. One with a `-` in its name is found by `_` as well: in expressions a `-` is a minus.
+#[derive(Debug)]
+struct Members(DynObject);
+
+impl Object for Members {
+    fn get_value(self: &Arc<Self>, name: &Found) -> Option<Found> {
+        self.0.get_value(name).or_else(|| {
+            let wanted = name.as_str().filter(|name| name.contains('_'))?;
+            let is_wanted = |name: &Found| name.as_str().is_some_and(|name| in_expressions(name) == wanted);
+            self.0.try_iter_pairs()?.find(|(name, _)| is_wanted(name)).map(|(_, value)| value)
+        })
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        self.0.enumerate()
+    }
+}
+
+/// A value as expressions see it.
+fn seen(value: &Value) -> Found {
+    match value {
+        Value::Array(items) => items.iter().map(seen).collect(),
+        Value::Object(members) => {
+            let members = Found::from_pairs(members.iter().map(|(name, value)| (name.as_str(), seen(value))));
+            members.as_object().cloned().map_or(members, |members| Found::from_object(Members(members)))
+        }
+        other => Found::from(Serde(other)),
+    }
+}
+
 impl Scope {
     pub(super) fn new(known: &Value) -> Scope {
-        Scope(Found::from(Serde(known)))
+        Scope(seen(known))
     }
 
     /// Whether a condition holds.
@@ -138,6 +173,16 @@ mod tests {
         let filled = json!({ "n": 12, "say": "look: false",
             "list": [{ "files": 12, "names": ["a", "b"] }, 1], "plain": "100 %" });
         assert_eq!(scope().fill(&value, &mut MOST.clone()), Ok(filled));
+    }
+
+    #[test]
+    fn finds_a_name_with_a_minus_by_another_and_gives_it_once() {
+        let scope = Scope::new(&json!({ "results": { "x-y": { "result": { "a-b": 1, "a_c": 2 } } } }));
+        let fill = |text: &str| scope.fill(&text.into(), &mut MOST.clone()).unwrap();
+        assert_eq!(fill("{{ [results.x_y.result.a_b, results['x-y'].result.a_c] }}"), json!([1, 2]));
+        assert_eq!(fill("{{ results }}"), json!({ "x-y": { "result": { "a-b": 1, "a_c": 2 } } }));
+        assert_eq!(fill("{{ results.x_y.result | items | length }}"), json!(2));
+        assert_eq!(fill("{{ results.x_y.result }}{{ results.x_z is defined }}"), r#"{"a-b":1,"a_c":2}false"#);
     }
 
     #[test]

@@ -8,8 +8,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::check::in_expressions;
-
 /// The outcome of a step has so many bytes of JSON at most, its task included.
 const OF_STEP: usize = 1 << 20;
 /// Those of all steps of a run together.
@@ -184,29 +182,7 @@ pub(super) fn key(phase: &str, after: Option<&str>) -> String {
     after.map_or_else(|| phase.to_owned(), |after| format!("{phase}@{after}"))
 }
 
-/// The results of phases by their names, as parts see them.
+/// The results of phases by their names, as parts and expressions see them.
 pub(super) fn results(finished: &[PhaseOutcome]) -> Map<String, Value> {
     finished.iter().map(|phase| (phase.phase.clone(), phase.known())).collect()
-}
-
-/// The same as expressions see it: also by names without a `-`.
-pub(super) fn with_plain_names(results: &Map<String, Value>) -> Value {
-    let mut all = results.clone();
-    for (name, phase) in results {
-        let mut phase = phase.clone();
-        plain(&mut phase["agents"]);
-        plain(&mut phase["result"]);
-        all.insert(name.clone(), phase.clone());
-        all.insert(in_expressions(name), phase);
-    }
-    Value::Object(all)
-}
-
-fn plain(members: &mut Value) {
-    let Value::Object(members) = members else { return };
-    let others = members.iter().filter(|(name, _)| name.contains('-'));
-    let others: Vec<_> = others.map(|(name, value)| (in_expressions(name), value.clone())).collect();
-    for (name, value) in others {
-        members.entry(name).or_insert(value);
-    }
 }

@@ -8,7 +8,7 @@ use super::{
     expression::Scope,
     file::{Agent, Phase},
     jinja::MOST,
-    outcome::{Failure, PhaseOutcome, StepOutcome, results, with_plain_names},
+    outcome::{Failure, PhaseOutcome, StepOutcome, results},
     parts::Part,
     plan::Turn,
     run::Run,
@@ -42,7 +42,7 @@ impl Run {
         let results = results(finished);
         let given = &self.plan.given;
         let known = json!({
-            "task": given.task, "inputs": given.inputs, "results": with_plain_names(&results),
+            "task": given.task, "inputs": given.inputs, "results": results,
             "provider": given.provider, "workflow_id": self.id,
         });
         let scope = Scope::new(&known);

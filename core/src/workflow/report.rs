@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{
     expression::Scope,
     jinja::MOST,
-    outcome::{Failure, PhaseOutcome, StepOutcome, results, with_plain_names},
+    outcome::{Failure, PhaseOutcome, StepOutcome, results},
     phase::aside,
     place::Place,
     run::{Run, millis},
@@ -191,7 +191,7 @@ fn gathered(phase: &mut PhaseOutcome) -> Vec<Evidence> {
 async fn outputs(run: &Run, phases: &[PhaseOutcome]) -> Result<Extra, Failure> {
     let given = &run.plan.given;
     let scope = Scope::new(&json!({
-        "task": given.task, "inputs": given.inputs, "results": with_plain_names(&results(phases)),
+        "task": given.task, "inputs": given.inputs, "results": results(phases),
         "provider": given.provider, "workflow_id": run.id,
     }));
     let outputs = run.plan.workflow.outputs.clone();

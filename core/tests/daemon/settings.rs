@@ -323,6 +323,8 @@ async fn sets_one_of_several_that_are_missing_or_fit_no_more() {
     let daemon = home.start().await;
     let error = daemon.set_setting("many", "url", "7").await.unwrap_err();
     assert!(!error.message.contains("user"), "{error}");
+    // Nothing is set that could be forgotten.
+    assert_eq!(error.hint(), Some("`astros settings show many` says what it is now"));
     let one = daemon.set_setting("many", "url", "true").await.unwrap();
     assert!(one.problem.as_ref().unwrap().contains("/user"), "{one:?}");
     assert_eq!(one.hint.as_deref(), Some("`astros settings unset many user` forgets what was set"));
@@ -332,6 +334,20 @@ async fn sets_one_of_several_that_are_missing_or_fit_no_more() {
     // What a plugin needs can be forgotten, too.
     let without = daemon.unset_setting("many", "url").await.unwrap();
     assert!(without.problem.unwrap().contains("needs settings: `url`"));
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn says_why_the_settings_of_a_plugin_are_not_known() {
+    let home = Home::new();
+    home.write("plugins/quiet/plugin.yaml", "metadata: {name: quiet}\n");
+    home.write("plugins/quiet/main.py", LISTENS);
+    home.write("home/astros.yaml", "plugins: {quiet: {enabled: false}}\n");
+    let daemon = home.start().await;
+    let shown = daemon.settings(Some("quiet")).await.unwrap().remove(0);
+    let problem = shown.problem.unwrap();
+    assert!(problem.starts_with("its settings are known once it was asked: "), "{problem}");
+    assert!(problem.contains("disabled") && shown.hint.is_some(), "{problem}: {:?}", shown.hint);
     daemon.stop().await;
 }
 

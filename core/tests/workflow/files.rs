@@ -35,7 +35,7 @@ fn a_file_that_is_wrong_says_where_and_what_was_expected() {
         ),
         (
             "phases:\n  - {name: a-b, phase: p}\n  - {name: a_b, phase: p}",
-            "f.yaml:3:5: `phases[1]` has the name `a_b` of one before, expected a `name` of its own",
+            "f.yaml:3:5: `phases[1]` has the name `a_b`, in expressions that of `a-b` before it, expected a `name` of its own",
         ),
         (
             "phases: [{name: a, agents: [{agent: x}, {agent: x}]}]",

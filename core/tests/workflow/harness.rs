@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::PathBuf,
+    process::{Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -109,6 +110,15 @@ impl Home {
         daemon.stop().await;
         ended
     }
+}
+
+/// The command, with the plugins of a home.
+pub(crate) fn astros(home: &Home) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_astros"));
+    command.env("ASTROS_HOME", home.path("home")).env("HOME", home.path(""));
+    command.args(["--plugin-dir", home.path("plugins").to_str().unwrap()]).current_dir(home.path(""));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
 }
 
 /// A step of a report.

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::harness::Home;
+use crate::harness::{Home, astros};
 
 const PHASES: usize = 10;
 
@@ -21,14 +21,6 @@ fn file() -> String {
         )
     };
     format!("name: long\nphases:\n{}", (0..PHASES).map(phase).collect::<String>())
-}
-
-fn astros(home: &Home) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_astros"));
-    command.env("ASTROS_HOME", home.path("home")).env("HOME", home.path(""));
-    command.args(["--plugin-dir", home.path("plugins").to_str().unwrap()]).current_dir(home.path(""));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    command
 }
 
 /// Ended as it is dropped, also where a test fails.
@@ -93,7 +85,7 @@ fn killed_in(home: &Home, at: usize, daemon_stays: bool) -> Value {
     match daemon {
         Some(daemon) => {
             daemon.kill();
-            await_line(&mut said, "`astros workflow run ./long.yaml --resume=");
+            await_line(&mut said, " workflow run ./long.yaml --resume=");
         }
         None => run.kill(),
     }

@@ -143,6 +143,46 @@ fn says_which_provider_cannot_be_asked_and_why() {
 }
 
 #[test]
+fn is_said_where_the_default_is_none() {
+    let world = World::new().with(model("loud", "loud")).configured("providers: {default: quiet}\n");
+    let missing = "`providers.default` in astros.yaml is `quiet`, which no plugin that may run brings";
+    world.astros(["providers", "list"]).run().succeeds().warns(missing);
+    world.astros(["providers", "health"]).run().exits(1).warns(missing).says("✓ healthy  loud");
+}
+
+#[test]
+fn is_the_default_only_where_it_has_what_is_asked() {
+    let code = r#"
+from astros.provider import BaseProvider, ProviderPlugin
+
+class Numbers(BaseProvider):
+    """Embeds."""
+
+    async def embed(self, request):
+        return [[0.0]]
+
+class Plugin(ProviderPlugin):
+    provider_name = "numbers"
+
+    def get_provider_class(self):
+        return Numbers
+"#;
+    let world = World::new().with(python("numbers", code)).with(allowed());
+    ask(&world, json!({ "prompt": "x" }))
+        .fails(5, "ai_failed")
+        .says("there is no provider of AI models that has `complete`");
+    let defaults = |world: &World| {
+        let listed = world.astros(["providers", "list", "--json"]).run().succeeds().json();
+        let defaults = listed.as_array().unwrap().iter().filter(|one| one["default"] == true);
+        defaults.map(|one| one["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(defaults(&world).is_empty());
+    let world = world.with(model("models", "loud"));
+    assert_eq!(defaults(&world), ["loud"]);
+    assert_eq!(ask(&world, json!({ "prompt": "x" })).succeeds().data()["answer"]["provider"], "loud");
+}
+
+#[test]
 fn is_asked_by_those_alone_who_may() {
     let world = World::new().with(model("models", "loud")).with(asker());
     let denied = ask(&world, json!({ "prompt": "x" })).fails(5, "ai_failed");
@@ -192,7 +232,7 @@ fn is_listed_and_checked() {
         .run()
         .succeeds()
         .says("✓ healthy  loud (loud), ")
-        .says(", 1 models");
+        .says(", 1 model\n");
     let both = world.astros(["providers", "health"]).run().exits(1);
     both.says("✓ healthy  loud").says("✗ unhealthy  soft (soft)").says("no key");
     let health = world.astros(["providers", "health", "soft", "--json"]).run().exits(1).json();

@@ -11,6 +11,8 @@ use crate::{cli::output::Output, services::printable::printable};
 /// Shows the news of one run.
 pub(super) struct Watch<'a> {
     name: &'a str,
+    /// The command as a person types it.
+    astros: &'a str,
     output: &'a Output,
     /// None where it is not drawn.
     drawn: Option<MultiProgress>,
@@ -28,11 +30,11 @@ struct State {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn start(name: &'a str, output: &'a Output) -> Watch<'a> {
+    pub(super) fn start(name: &'a str, astros: &'a str, output: &'a Output) -> Watch<'a> {
         let is_drawn = !output.json && std::io::stderr().is_terminal();
         let drawn = is_drawn.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
         let style = Style::new().force_styling(is_drawn && output.has_color());
-        Watch { name, output, drawn, style, state: Mutex::default() }
+        Watch { name, astros, output, drawn, style, state: Mutex::default() }
     }
 
     /// Takes a piece of news.
@@ -170,8 +172,10 @@ impl Drop for Watch<'_> {
         let run = self.state().run.take();
         self.end();
         if let Some(run) = run {
-            self.output
-                .note(&format!("`astros workflow run {} --resume={run}` goes on from here", self.name));
+            self.output.note(&format!(
+                "`{} workflow run {} --resume={run}` goes on from here",
+                self.astros, self.name
+            ));
         }
     }
 }
