@@ -203,13 +203,13 @@ impl Files {
     /// Where something may be made in a folder that can only be read, that is given by what is in it.
     fn make_room(&mut self, path: &Path) {
         let Some(folder) = path.parent().filter(|folder| folder.parent().is_some()) else { return };
-        if self.0.get(path) != Some(&Access::Write) {
+        let around = folder.ancestors().find_map(|above| self.0.get(above));
+        if self.0.get(path) != Some(&Access::Write) || around != Some(&Access::Read) {
             return;
         }
-        let around = folder.ancestors().find_map(|above| self.0.get(above));
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let entries: Vec<_> = entries.take(MOST_ENTRIES + 1).collect();
-        if around != Some(&Access::Read) || entries.len() > MOST_ENTRIES {
+        if entries.len() > MOST_ENTRIES {
             return;
         }
         self.0.insert(folder.to_owned(), Access::List);
