@@ -137,7 +137,7 @@ pub fn blame(mut error: Error, denied: Option<&Error>) -> Error {
         && error.message.contains(&denied.message)
     {
         let data = error.data_mut();
-        data.hint = why.hint.clone();
+        data.hint = why.hint.clone().or(data.hint.take());
         data.extra.extend(why.extra.clone());
     }
     error

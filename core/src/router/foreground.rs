@@ -166,7 +166,12 @@ impl Router {
             Some((out, writes)) => Err(match out.why.clone() {
                 OutOfReach::Own => reach::own(&plugin.name, &out.path),
                 OutOfReach::Needs(permission) => {
-                    self.out_of_reach(&plugin.name, (None, true), &out, &permission, writes, root)
+                    let error =
+                        self.out_of_reach(&plugin.name, (None, true), &out, &permission, writes, root);
+                    match error.hint() {
+                        Some(_) => error,
+                        None => error.with_hint("no grant allows that; name another path"),
+                    }
                 }
             }),
         }

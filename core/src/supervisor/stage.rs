@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::{OsStr, OsString},
+    ffi::{CString, OsStr, OsString},
     fs, io,
     os::{
         fd::{AsRawFd, OwnedFd},
@@ -153,7 +153,7 @@ impl Stage {
         let entries = self.entries();
         for (name, made) in &entries {
             let is_there = statat(&self.place, name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
-            if is_there && !self.names.contains(name) && is_stand_in(made) {
+            if is_there && is_stand_in(made, self.names.contains(name)) {
                 continue;
             }
             if self.names.iter().any(|named| is_after(name, named)) {
@@ -170,7 +170,9 @@ impl Stage {
                         lost.push(format!("{} cannot be made: {error}; it is {kept}", shown(name)));
                     }
                 }
-            } else if !name.as_bytes().starts_with(b".") && !is_one_of(place, &TEMPORARY) {
+            } else if !name.as_bytes().starts_with(b".")
+                && !TEMPORARY.iter().any(|one| place == Path::new(one))
+            {
                 lost.push(format!(
                     "{} is not made: only what is named is; name its folder to let a command make more there",
                     shown(name)
@@ -187,7 +189,7 @@ impl Stage {
         let entries = Dir::read_from(&self.folder).into_iter().flatten().flatten();
         let entries = entries.map(|entry| entry.file_name().to_owned());
         let entries = entries.filter(|name| name.as_c_str() != c"." && name.as_c_str() != c"..");
-        let stat = |name: &std::ffi::CString| statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW).ok();
+        let stat = |name: &CString| statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW).ok();
         entries
             .filter_map(|name| stat(&name).map(|stat| (OsString::from_vec(name.into_bytes()), stat)))
             .collect()
@@ -227,10 +229,6 @@ impl Stage {
     }
 }
 
-fn is_one_of(place: &Path, places: &[&str]) -> bool {
-    places.iter().any(|one| place == Path::new(one))
-}
-
 fn is_temporary(place: &Path) -> bool {
     TEMPORARY.iter().any(|temporary| place.starts_with(temporary))
 }
@@ -251,11 +249,12 @@ fn cannot_be_made(path: &Path, above: &Path, error: Errno) -> Error {
         .with_hint("name a path in another folder, or make it first")
 }
 
-/// Whether this is as the launcher makes what stands for an existing file: nothing that a plugin made.
-fn is_stand_in(made: &Stat) -> bool {
+/// Whether this is as the launcher makes what stands for something that is there: a file that nobody may open, or what
+/// is none; by a name that was not there when it began, it makes files alone.
+fn is_stand_in(made: &Stat, is_named: bool) -> bool {
     match FileType::from_raw_mode(made.st_mode) {
         FileType::RegularFile => made.st_size == 0 && made.st_mode & 0o777 == 0,
-        _ => true,
+        _ => !is_named,
     }
 }
 

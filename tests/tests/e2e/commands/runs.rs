@@ -258,6 +258,8 @@ fn makes_new_files_where_a_person_names_them() {
     }
     let refused = world.astros(["make", "--out", "../.profile"]).within(&here).run().exits(6);
     refused.warns("astros plugins grant make 'file_system: write ~/.profile'");
+    let refused = world.astros(["make", "--out=/dev/shm/none"]).within(&here).run().exits(6);
+    refused.warns("no grant allows that; name another path");
     leaves(&home, &["astros", "notes", "project"]);
 }
 
